@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_BUNDLE_H
+#define FHIR_BUNDLE_H
+
+#include "fhir/base/buf.h"
+#include "fhir/base/json.h"
+#include "fhir/resource.h"
+
+#define BUNDLE_ENTRIES_MAX 5000
+#define BUNDLE_BYTES_MAX   (16 * 1024 * 1024)
+
+enum bundle_type { BUNDLE_BATCH, BUNDLE_TRANSACTION, BUNDLE_COLLECTION };
+
+/* One entry as sent. `method` is empty in a collection. */
+struct bundle_entry {
+	struct str full_url;
+	struct str method, url, if_none_exist;
+	const struct json *resource; /* NULL where the entry has none */
+	struct str type;	     /* resource.resourceType */
+};
+
+struct bundle {
+	enum bundle_type type;
+	struct bundle_entry *entries;
+	size_t count;
+};
+
+/* Checks a Bundle: type batch, transaction or collection, at most BUNDLE_ENTRIES_MAX entries (TOO_LARGE names the limit). Faults of single entries are left to their entry. */
+bool bundle_read(struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
+
+/* One entry of an answer to a batch, transaction or collection (batch-response; transaction-response for a transaction). */
+struct bundle_result {
+	struct str full_url; /* echoed as the request had it (PMD profile); left out when empty */
+	int status;	     /* HTTP status; rendered as "201 Created" */
+	struct str location; /* "Observation/<id>/_history/<v>", or empty */
+	struct str etag;     /* W/"1", or empty */
+	instant modified;    /* 0: left out */
+	const struct outcome *outcome; /* rendered as response.outcome when it holds issues */
+};
+
+void bundle_render_results(struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count);
+
+/* A searchset: `self` and `next` are absolute URLs, `next` empty on the last page; `issues`, when not empty, becomes an OperationOutcome entry of mode outcome. */
+void bundle_render_search(struct buf *buf, struct str base, struct str self, struct str next, const struct resource *resources,
+	size_t count, const struct outcome *issues);
+
+/* OperationOutcome of an outcome; an empty one says "All OK" (information). */
+void outcome_render(struct buf *buf, const struct outcome *outcome);
+
+/* "201 Created" and so on. */
+const char *http_status_text(int status);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_HL7_ACK_H
+#define FHIR_HL7_ACK_H
+
+#include "fhir/base/buf.h"
+#include "fhir/base/instant.h"
+#include "fhir/hl7/pcd01.h"
+
+/* Whether the message was stored decides the letter: AA/CA, or what the first error's row in outcome.tbl says. */
+struct ack {
+	const struct pcd01 *request; /* may be empty but for zeroes: then the acknowledgement has no MSA-2 to echo */
+	struct str control_id;	     /* MSH-10 of the acknowledgement, ours */
+	instant now;
+	bool production;
+};
+
+/*
+ * Writes ACK^R01^ACK with MSH, MSA and one ERR per issue (ERR-2 location, ERR-3 table 0357, ERR-4 severity, ERR-7 diagnostic, ERR-8 text), UTF-8, segments ending in CR.
+ * MSH-15/16 of the request decide between AA/AE/AR and CA/CE/CR.
+ */
+void ack_render(struct buf *buf, const struct ack *ack, const struct outcome *outcome);
+
+#endif

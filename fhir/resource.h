@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_RESOURCE_H
+#define FHIR_RESOURCE_H
+
+#include "fhir/base/buf.h"
+#include "fhir/base/instant.h"
+
+/* One envelope for every resource type; numbers are stored, in FHIR ids and in the log. */
+enum resource_type { TYPE_NONE = 0, TYPE_OBSERVATION = 1, TYPE_PATIENT = 2, TYPE_DEVICE = 3, TYPE_BUNDLE = 4, TYPE_AUDIT_EVENT = 5, TYPE_LOCATOR = 6 };
+
+const char *resource_type_name(enum resource_type type);
+
+/* A resource as it is stored and sent. `id` is the sealed FHIR id. */
+struct resource {
+	enum resource_type type;
+	struct str id;
+	int version;
+	instant updated;
+	struct str body; /* see struct observation.body */
+};
+
+/*
+ * The bytes of the resource: id, meta.versionId and meta.lastUpdated put into the stored body. Nothing else is touched, so decimals and dates are as sent.
+ */
+void resource_render(struct buf *buf, const struct resource *resource);
+
+#endif
