@@ -2,6 +2,7 @@
 #ifndef FHIR_BASE_STR_H
 #define FHIR_BASE_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,8 +73,12 @@ struct str str_copy(struct arena *arena, struct str s);
 /* printf on the arena. */
 struct str str_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+struct str str_format_list(struct arena *arena, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
+
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF) without U+0000? */
 bool str_is_utf8(struct str s);
+/* How many bytes from the start are so; s.length when all are. */
+size_t str_utf8_prefix(struct str s);
 
 /* 2 * length lower-case hexadecimal digits on the arena. */
 struct str str_hex(struct arena *arena, const void *bytes, size_t length);

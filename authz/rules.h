@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef AUTHZ_RULES_H
+#define AUTHZ_RULES_H
+
+#include "authz/principal.h"
+#include "fhir/code.h"
+
+/* A data controller, or an organisation that only reads. */
+struct tenant {
+	uint32_t id;
+	uint32_t orgnr;
+	bool active;
+	bool controller; /* may hold data */
+	struct str name;
+};
+
+/* A registered client (vendor system, EPJ): what it may do for which organisation. */
+struct client {
+	struct str id;
+	uint32_t orgnr;	 /* orgnr_parent its tokens must have */
+	unsigned scopes; /* bits of enum scope it may use at most */
+	bool active;
+	bool zone_known; /* PCD-01 times without zone are read in `zone` */
+	struct zone zone;
+	struct str name;
+};
+
+/* What one controller lets another organisation read. */
+struct rule {
+	uint32_t id;
+	uint32_t tenant;	  /* whose data */
+	uint32_t reader;	  /* tenant id of the reader */
+	enum reading_class class;
+	enum purpose purpose;
+	uint32_t canon;		  /* code_id of the leading code it is limited to; 0: all codes of the class */
+	instant valid_from, valid_to;
+};
+
+/* All of it: an immutable snapshot of the database, atomically reference counted, swapped whole when hub.rules_version moved. */
+struct rules {
+	int64_t version;
+	struct tenant *tenants; /* sorted by orgnr */
+	size_t tenant_count;
+	struct client *clients; /* sorted by id */
+	size_t client_count;
+	struct rule *rules;	/* sorted by reader */
+	size_t rule_count;
+	struct arena *arena;	/* owns all of it */
+	int references;		/* atomic */
+};
+
+struct rules *rules_hold(struct rules *rules);
+/* The last reader frees the arena. */
+void rules_drop(struct rules **rules);
+/* Sorts the arrays; call once after filling. */
+void rules_sort(struct rules *rules);
+const struct tenant *rules_tenant_by_orgnr(const struct rules *rules, uint32_t orgnr);
+const struct tenant *rules_tenant(const struct rules *rules, uint32_t id);
+const struct client *rules_client(const struct rules *rules, struct str id);
+
+#endif

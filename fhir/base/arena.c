@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * A chain of blocks that grow in size. Each piece is zeroed when it is handed out, not when its block is
+ * taken, so that a small exchange pays for what it uses. With AddressSanitizer every piece is followed by a
+ * poisoned gap, or the fuzzers would not see a read past the end of one.
+ */
+#include "fhir/base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+#define ARENA_GAP             32
+#define ARENA_CLOSE(at, size) ASAN_POISON_MEMORY_REGION(at, size)
+#define ARENA_OPEN(at, size)  ASAN_UNPOISON_MEMORY_REGION(at, size)
+#else
+#define ARENA_GAP             0
+#define ARENA_CLOSE(at, size) (void)0
+#define ARENA_OPEN(at, size)  (void)0
+#endif
+
+#define ALIGNMENT   ((size_t)16)
+#define BLOCK_FIRST ((size_t)16 << 10)
+#define BLOCK_LAST  ((size_t)256 << 10)
+
+struct block {
+	struct block *next;
+	size_t size; /* of the bytes behind this header */
+};
+
+struct arena {
+	struct block *blocks;
+	char *at;
+	size_t left;
+	size_t block_size;
+	size_t limit;
+	size_t used;
+	bool full;
+};
+
+_Static_assert(sizeof(struct block) % ALIGNMENT == 0, "pieces behind the header must be aligned");
+
+static size_t rounded(size_t size)
+{
+	if (size > SIZE_MAX / 2)
+		abort(); /* no machine has this much: as running out of memory */
+	return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+static char *block_new(struct arena *arena, size_t size)
+{
+	struct block *block = malloc(sizeof(*block) + size);
+	if (block == NULL)
+		abort();
+	block->next = arena->blocks;
+	block->size = size;
+	arena->blocks = block;
+	char *at = (char *)(block + 1);
+	ARENA_CLOSE(at, size);
+	return at;
+}
+
+struct arena *arena_new(size_t limit)
+{
+	struct arena *arena = calloc(1, sizeof(*arena));
+	if (arena == NULL)
+		abort();
+	arena->limit = limit;
+	arena->block_size = BLOCK_FIRST;
+	return arena;
+}
+
+void arena_free(struct arena **arena)
+{
+	if (*arena == NULL)
+		return;
+	struct block *block = (*arena)->blocks;
+	while (block != NULL) {
+		struct block *next = block->next;
+		ARENA_OPEN((char *)(block + 1), block->size);
+		free(block);
+		block = next;
+	}
+	free(*arena);
+	*arena = NULL;
+}
+
+/* A piece that the current block has no room for. Large ones get a block of their own and leave the rest for later. */
+static char *piece_new(struct arena *arena, size_t size)
+{
+	if (size > arena->block_size / 4)
+		return block_new(arena, size);
+	arena->at = block_new(arena, arena->block_size);
+	arena->left = arena->block_size - size;
+	if (arena->block_size < BLOCK_LAST)
+		arena->block_size *= 2;
+	char *piece = arena->at;
+	arena->at += size;
+	return piece;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	const size_t want = rounded(size == 0 ? 1 : size);
+	arena->used += want;
+	if (arena->used > arena->limit)
+		arena->full = true;
+	const size_t taken = want + ARENA_GAP;
+	char *piece = arena->at;
+	if (taken <= arena->left) {
+		arena->at += taken;
+		arena->left -= taken;
+	} else {
+		piece = piece_new(arena, taken);
+	}
+	ARENA_OPEN(piece, size);
+	memset(piece, 0, size);
+	return piece;
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size)
+{
+	size_t total;
+	if (__builtin_mul_overflow(count, size, &total) || total > SIZE_MAX / 4) {
+		arena->full = true;
+		return arena_alloc(arena, size);
+	}
+	return arena_alloc(arena, total);
+}
+
+bool arena_full(const struct arena *arena)
+{
+	return arena->full;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+	return arena->used;
+}
