@@ -9,11 +9,18 @@ struct buf;
 
 /* Microseconds since 1970-01-01T00:00:00Z. */
 typedef int64_t instant;
-#define INSTANT_MIN INT64_MIN /* "-infinity" in the database */
-#define INSTANT_MAX INT64_MAX /* "infinity" */
+#define INSTANT_MIN    INT64_MIN /* "-infinity" in the database */
+#define INSTANT_MAX    INT64_MAX /* "infinity" */
 #define INSTANT_SECOND ((instant)1000000)
 
-enum precision { PRECISION_YEAR, PRECISION_MONTH, PRECISION_DAY, PRECISION_MINUTE, PRECISION_SECOND, PRECISION_FRACTION };
+enum precision {
+	PRECISION_YEAR,
+	PRECISION_MONTH,
+	PRECISION_DAY,
+	PRECISION_MINUTE,
+	PRECISION_SECOND,
+	PRECISION_FRACTION
+};
 
 /* What a written time means: the half-open interval [low, high) it leaves open (FHIR R4 search, date: implicit ranges). */
 struct span {

@@ -16,22 +16,23 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 struct json {
 	enum json_type type;
-	bool truth;	    /* JSON_BOOL */
-	unsigned count;	    /* members or elements */
-	struct str key;	    /* member name, unescaped; empty in an array */
+	bool truth;         /* JSON_BOOL */
+	unsigned count;     /* members or elements */
+	struct str key;     /* member name, unescaped; empty in an array */
 	struct str text;    /* JSON_STRING unescaped, JSON_NUMBER as written */
-	struct str raw;	    /* the value's bytes in the source, quotes included */
+	struct str raw;     /* the value's bytes in the source, quotes included */
 	struct json *first; /* members or elements, in source order */
 	struct json *last;
 	struct json *next;
 };
 
 /* R4 nests no deeper than this in practice; FHIR's own examples stay under 20. */
-#define JSON_DEPTH_MAX 48
+#define JSON_DEPTH_MAX   48
 #define JSON_MEMBERS_MAX 256
 
 /* Parses the whole of `text`; at most `nodes_max` values. Errors are STRUCTURE (or TOO_LARGE) with line and column in the text. */
-struct json *json_parse(struct arena *arena, struct str text, size_t nodes_max, struct outcome *outcome);
+struct json *json_parse(
+	struct arena *arena, struct str text, size_t nodes_max, struct outcome *outcome);
 
 /* The member, or NULL where there is none (or `json` is NULL or no object). */
 const struct json *json_get(const struct json *json, const char *name);
@@ -40,8 +41,9 @@ struct str json_text(const struct json *json, const char *name);
 /* Element `index` of an array, or NULL. */
 const struct json *json_at(const struct json *json, size_t index);
 
-#define json_each(item, parent) \
-	for (const struct json *item = (parent) == NULL ? NULL : (parent)->first; item != NULL; item = item->next)
+#define json_each(item, parent)                                                                 \
+	for (const struct json *item = (parent) == NULL ? NULL : (parent)->first; item != NULL; \
+		item = item->next)
 
 /* Writes `s` as a JSON string with quotes; control characters escaped, the rest as UTF-8. Not well-formed UTF-8 is replaced by U+FFFD. */
 void json_write_string(struct buf *buf, struct str s);

@@ -43,7 +43,8 @@ static struct issue *issue_add(struct outcome *outcome, enum severity severity)
 	return issue;
 }
 
-static void add(struct outcome *outcome, struct issue shape, const char *format, va_list values)
+__attribute__((format(printf, 3, 0))) static void add(
+	struct outcome *outcome, struct issue shape, const char *format, va_list values)
 {
 	struct issue *issue = issue_add(outcome, shape.severity);
 	if (issue == NULL)

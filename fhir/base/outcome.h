@@ -41,14 +41,14 @@ struct outcome {
 };
 
 /* Adds an error and returns false. `expression` may be empty; text by printf, without person identifiers. */
-bool outcome_fail(struct outcome *outcome, enum outcome_kind kind, struct str expression, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+bool outcome_fail(struct outcome *outcome, enum outcome_kind kind, struct str expression,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Adds a warning (the work goes on). */
-void outcome_warn(struct outcome *outcome, enum outcome_kind kind, struct str expression, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void outcome_warn(struct outcome *outcome, enum outcome_kind kind, struct str expression,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Adds an issue of any severity at a place in an HL7 message. */
-void outcome_at(struct outcome *outcome, enum severity severity, enum outcome_kind kind, struct hl7_place place,
-	const char *format, ...) __attribute__((format(printf, 5, 6)));
+void outcome_at(struct outcome *outcome, enum severity severity, enum outcome_kind kind,
+	struct hl7_place place, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Copies all issues of `from` behind those of `to`, each expression prefixed with `prefix` (texts are copied to to->arena). */
 void outcome_merge(struct outcome *to, const struct outcome *from, struct str prefix);

@@ -71,9 +71,11 @@ bool str_is_digits(struct str s);
 struct str str_copy(struct arena *arena, struct str s);
 
 /* printf on the arena. */
-struct str str_format(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str str_format(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-struct str str_format_list(struct arena *arena, const char *format, va_list values) __attribute__((format(printf, 2, 0)));
+struct str str_format_list(struct arena *arena, const char *format, va_list values)
+	__attribute__((format(printf, 2, 0)));
 
 /* Well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF) without U+0000? */
 bool str_is_utf8(struct str s);
