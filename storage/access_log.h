@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_ACCESS_LOG_H
+#define STORAGE_ACCESS_LOG_H
+
+#include "authz/seal.h"
+#include "fhir/base/instant.h"
+
+/* Numbers are stored. */
+enum log_op { LOG_READ = 1, LOG_SEARCH = 2, LOG_CREATE = 3, LOG_LOCATE = 4, LOG_INSIGHT = 5 };
+enum log_outcome { LOG_PERMIT = 0, LOG_DENY = 1 };
+
+/*
+ * One row: one patient, one controller, one request. `context` (who and on what basis, JSON) is interned once per session; `body` (which data, outcome in words, jti; JSON) is the row's own.
+ * Neither holds a national id in the clear.
+ */
+struct log_row {
+	uint64_t person;
+	uint16_t bucket;
+	uint32_t tenant;      /* the data controller */
+	uint32_t actor_orgnr; /* legal entity of who looked; 0 for the citizen */
+	enum log_op op;
+	enum resource_type type;
+	enum log_outcome outcome;
+	unsigned classes;     /* bit mask of what was touched */
+	uint64_t corr;
+	struct str context, body;
+};
+
+/* A row as read back. */
+struct log_entry {
+	instant at;
+	uint64_t id, corr;
+	uint32_t tenant, actor_orgnr;
+	enum log_op op;
+	enum resource_type type;
+	enum log_outcome outcome;
+	unsigned classes;
+	struct str context, body; /* JSON */
+};
+
+/*
+ * The leaf of a row (RFC 9162 shape: SHA-256 of 0x00 and the content): computed from the row alone and known at commit. Person and contents stand in it as HMACs under
+ * `salt`, which is kept with the body: erasing the row leaves the tree provable and the person unrecoverable. Fixed from version 1 on.
+ */
+void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct mac128 *context, const uint8_t salt[static 16], uint8_t out[static 32]);
+
+#endif
