@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_EXCHANGE_H
+#define SERVER_EXCHANGE_H
+
+#include "authz/decide.h"
+#include "fhir/base/arena.h"
+#include "fhir/base/outcome.h"
+#include "server/routes.h"
+#include "storage/store.h"
+
+struct loop;
+
+/* The journey (steps.tbl): an error skips to AUDIT; AUDIT and RESPOND always run. */
+enum step {
+#define STEP(name, function) STEP_##name,
+#include "server/steps.tbl"
+#undef STEP
+	STEP_END
+};
+
+/* What a door read off the wire; slices live as long as the exchange (the body and headers are copied or kept by the door). */
+struct request {
+	struct str method, path, query, body;
+	struct str content_type, accept, prefer, host, origin;
+	struct str authorization, dpop; /* empty where absent */
+	unsigned authorization_count, dpop_count;
+	struct str dev_principal;	/* X-Dev-Principal, development door only */
+	struct str request_id;		/* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
+	struct str segment;		/* what {id} of the route's path stood for */
+	bool development;		/* came in by the development door */
+	bool head;
+};
+
+/* What RESPOND gives the door. */
+struct response {
+	int status;
+	const char *content_type;
+	struct str body;
+	struct str location, etag;
+	struct str authenticate;	/* WWW-Authenticate */
+	unsigned retry_after;		/* seconds; 0: none */
+	instant modified;		/* Last-Modified; 0: none */
+};
+
+/* How an exchange's answer reaches its client. `answer` is called once, from RESPOND, and only while `wire` is not NULL. */
+struct door {
+	const char *name;
+	void (*answer)(struct exchange *exchange);
+};
+
+/*
+ * One request from accept to answer. Owners: the wire, and each piece of work that is out (exchange_hold); the last to let go frees the arena and the exchange with it.
+ */
+struct exchange {
+	struct arena *arena;
+	struct loop *loop;
+	const struct door *door;
+	void *wire;			/* the door's; NULL when the client has left */
+	const struct route *route;
+	struct request request;
+	struct response response;
+	struct outcome outcome;
+	enum step step;
+	unsigned owners, pending;
+	bool yielded;			/* a step gave way and wants to go on in the next turn */
+	instant began;
+
+	struct rules *rules;		/* the snapshot this exchange decides by; held */
+	struct principal principal;
+	bool authenticated;
+	const struct tenant *tenant;	/* the caller's */
+	const struct client *client;
+	uint64_t corr;
+	struct store_resolve resolve;	/* filled by the interaction's `who`; empty: nobody is named */
+	const struct grant *grant;	/* of single-patient interactions */
+	void *work;			/* the interaction's own state */
+	struct log_row *log_rows;	/* rows AUDIT still has to write (a write's rows went with it) */
+	size_t log_count;
+	struct exchange *next;		/* the loop's list of those to resume */
+};
+
+/* What an interaction does at each step; NULL: nothing to do there. */
+struct interaction {
+	const char *name;
+	void (*parse)(struct exchange *exchange);    /* body and query -> its state */
+	void (*validate)(struct exchange *exchange);
+	void (*who)(struct exchange *exchange);      /* which persons RESOLVE asks for */
+	void (*decide)(struct exchange *exchange);
+	void (*store)(struct exchange *exchange);
+	void (*audit)(struct exchange *exchange);    /* which rows to write, for success, refusal and zero hits alike */
+	void (*respond)(struct exchange *exchange);  /* result -> response; not called when the outcome has errors (the door renders those) */
+};
+
+/* A new exchange with one owner (the wire). Takes no part of `request`: the door fills it in, on the arena. */
+struct exchange *exchange_new(struct loop *loop, const struct door *door, void *wire, size_t arena_limit);
+/* Runs steps until one waits, yields or the end. Called by the door once, and by the loop for exchanges to resume. */
+void exchange_run(struct exchange *exchange);
+/* Work is out: the journey waits. */
+void exchange_hold(struct exchange *exchange);
+/* The work is back; the loop resumes the exchange after the current callback (never from within). Matches store_call.done. */
+void exchange_done(void *exchange);
+/* The step goes on from its start in the next turn of the loop (a 16 MiB Bundle is taken in slices of at most 10 ms). */
+void exchange_yield(struct exchange *exchange);
+/* The client has gone. The journey goes on to its end; RESPOND finds no wire. */
+void exchange_wire_gone(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_ROUTES_H
+#define SERVER_ROUTES_H
+
+#include "authz/principal.h"
+#include "fhir/base/outcome.h"
+#include "fhir/base/str.h"
+
+struct interaction;
+struct exchange;
+
+/* How the route's requests and errors are written. */
+enum route_style { STYLE_FHIR, STYLE_HL7, STYLE_JSON, STYLE_TEXT };
+
+/* A row of routes.tbl: permission stands in the row, not in the handler. */
+struct route {
+	const char *method, *path; /* path with at most one {id}, from the server's root */
+	const struct interaction *interaction;
+	enum route_style style;
+	unsigned scope;		   /* 0 only for open routes */
+	unsigned kinds;		   /* 1 << enum principal_kind */
+	bool attest;		   /* practitioners need one */
+	size_t body_max;
+};
+
+/* The route of a request. NULL adds NOT_FOUND, or METHOD when only the method is wrong (*allow_out: those that there are). *segment_out is what stood for {id}. */
+const struct route *route_find(struct arena *arena, struct str method, struct str path, struct str *segment_out, struct str *allow_out,
+	struct outcome *outcome);
+const struct route *routes_all(size_t *count);
+
+#endif
