@@ -17,6 +17,7 @@ struct decimal {
 	uint64_t digits;
 	int exponent;
 	bool negative;
+	bool one_digit; /* 1e2: an exponent behind a single digit */
 };
 
 static bool is_digit(struct str text, size_t at)
@@ -79,6 +80,7 @@ static bool parse(struct str text, struct decimal *out)
 		at++;
 		if (!take_exponent(text, &at, &exponent))
 			return false;
+		decimal.one_digit = decimal.exponent == 0 && decimal.digits < 10;
 		decimal.exponent += exponent;
 	}
 	if (at != text.length)
@@ -129,8 +131,13 @@ bool decimal_range(struct str text, double *low, double *high)
 	if (!parse(text, &decimal))
 		return false;
 	/* Half a unit of the last digit to both sides, in tenths of that unit; below 10^19, so it fits. */
-	const uint64_t tenths = decimal.digits * 10;
-	const int exponent = decimal.exponent - 1;
+	uint64_t tenths = decimal.digits * 10;
+	int exponent = decimal.exponent - 1;
+	if (decimal.one_digit) {
+		/* FHIR R4 search, number: 1e2 is [95, 105), as 1.0e2 would be. */
+		tenths *= 10;
+		exponent--;
+	}
 	const double outer = nearest(decimal.negative, tenths + 5, exponent);
 	const double inner = tenths == 0 ? nearest(!decimal.negative, 5, exponent)
 					 : nearest(decimal.negative, tenths - 5, exponent);

@@ -8,7 +8,7 @@
 bool decimal_is_valid(struct str text);
 
 /*
- * The interval the written precision leaves open: 120 is [119.5, 120.5), 70.50 is [70.495, 70.505), 1.2e2 is [115, 125).
+ * The interval the written precision leaves open: 120 is [119.5, 120.5), 70.50 is [70.495, 70.505), 1.2e2 is [115, 125), and 1e2 is [95, 105) as the source has it.
  * Source: FHIR R4 search, number: implicit ranges. False when not a decimal.
  */
 bool decimal_range(struct str text, double *low, double *high);
