@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef TOOLS_COMMAND_H
+#define TOOLS_COMMAND_H
+
+#include "authz/seal.h"
+#include "fhir/base/outcome.h"
+#include "server/config.h"
+#include "storage/admin.h"
+
+/* What every command of the operator's tool gets. */
+struct command_line {
+	struct arena *arena;
+	const char *config_path;
+	const char *conninfo;    /* setting `database` */
+	const char *secret_path; /* setting `secret_file` */
+	bool production;
+	int argc; /* words after the command's own */
+	char **argv;
+	struct outcome *outcome;
+};
+
+/* A row of commands.tbl: `maalehub NOUN VERB` (verb empty: one word), what it takes, what it does. True on success. */
+struct command {
+	const char *noun, *verb, *takes, *text;
+	bool (*run)(struct command_line *line);
+};
+
+#define COMMAND(noun, verb, takes, text, function) bool function(struct command_line *line);
+#include "tools/commands.tbl"
+#undef COMMAND
+
+/* The value of --NAME among the words, or NULL. */
+const char *command_option(const struct command_line *line, const char *name);
+/* Is --NAME there (an option without value)? */
+bool command_flag(const struct command_line *line, const char *name);
+/* Word `index` that is no option nor an option's value, or NULL. */
+const char *command_word(const struct command_line *line, int index);
+/* Nine digits of an organisation; false adds an issue that names `what`. */
+bool command_orgnr(struct command_line *line, const char *text, const char *what, uint32_t *out);
+/* The operator's connection, as `user` (NULL: hub_admin). */
+struct admin *command_admin(struct command_line *line, const char *user);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "tools/command.h"
+
+#include <stdio.h>
+
+#include "fhir/base/arena.h"
+#include "fhir/base/buf.h"
+
+static const struct {
+	const char *name;
+	enum scope scope;
+} scopes[] = { { "read", SCOPE_OBSERVATION_READ }, { "write", SCOPE_OBSERVATION_WRITE },
+	{ "locator", SCOPE_LOCATOR_READ }, { "log", SCOPE_LOG_READ } };
+
+static const char *const classes[] = { NULL, "health", "welfare", "administrative" };
+
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1] == '-';
+}
+
+/* Options that stand alone; every other option has a value. */
+static bool is_flag(const char *word)
+{
+	return strcmp(word, "--reader") == 0;
+}
+
+const char *command_option(const struct command_line *line, const char *name)
+{
+	for (int i = 0; i + 1 < line->argc; i++)
+		if (is_option(line->argv[i]) && strcmp(line->argv[i] + 2, name) == 0)
+			return line->argv[i + 1];
+	return NULL;
+}
+
+bool command_flag(const struct command_line *line, const char *name)
+{
+	for (int i = 0; i < line->argc; i++)
+		if (is_option(line->argv[i]) && strcmp(line->argv[i] + 2, name) == 0)
+			return true;
+	return false;
+}
+
+const char *command_word(const struct command_line *line, int index)
+{
+	for (int i = 0; i < line->argc; i++) {
+		if (is_option(line->argv[i])) {
+			i += is_flag(line->argv[i]) ? 0 : 1;
+			continue;
+		}
+		if (index-- == 0)
+			return line->argv[i];
+	}
+	return NULL;
+}
+
+bool command_orgnr(struct command_line *line, const char *text, const char *what, uint32_t *out)
+{
+	uint64_t number;
+	if (text == NULL)
+		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
+			"%s is missing (maalehub --help)", what);
+	if (!str_to_u64(str_of(text), &number) || strlen(text) != 9 ||
+		!orgnr_is_valid(str_of(text)))
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
+			"%s: %s is no organisation number (nine digits, the last one a check "
+			"digit)",
+			what, text);
+	*out = (uint32_t)number;
+	return true;
+}
+
+struct admin *command_admin(struct command_line *line, const char *user)
+{
+	return admin_open(line->arena, line->config->database, user == NULL ? "hub_admin" : user,
+		line->outcome);
+}
+
+static bool finish(struct admin *admin, bool done)
+{
+	admin_close(&admin);
+	return done;
+}
+
+static struct seal *load_seal(struct command_line *line)
+{
+	struct str secret = config_secret(line->arena, line->config, line->outcome);
+	struct seal *seal = secret.length == 0 ? NULL : seal_new(secret);
+	if (secret.length > 0)
+		explicit_bzero((char *)(uintptr_t)secret.at, secret.length);
+	return seal;
+}
+
+bool command_migrate(struct command_line *line)
+{
+	const char *user = command_option(line, "as");
+	struct admin *admin = command_admin(line, user == NULL ? "postgres" : user);
+	unsigned applied = 0;
+	if (admin == NULL)
+		return false;
+	const bool done = admin_migrate(admin, &applied, line->outcome);
+	if (done)
+		printf("database is up to date; %u migration%s applied\n", applied,
+			applied == 1 ? "" : "s");
+	return finish(admin, done);
+}
+
+bool command_check(struct command_line *line)
+{
+	struct seal *seal = load_seal(line);
+	const bool secret = seal != NULL;
+	seal_free(&seal);
+	struct admin *admin = command_admin(line, NULL);
+	if (admin == NULL)
+		return false;
+	const bool isolated = admin_assert(admin, line->outcome);
+	printf("configuration %s: read\nsecret file: %s\nisolation of controllers: %s\n",
+		line->config_path, secret ? "good" : "NOT GOOD", isolated ? "holds" : "BROKEN");
+	return finish(admin, secret && isolated);
+}
+
+bool command_tenant_add(struct command_line *line)
+{
+	uint32_t orgnr;
+	const char *name = command_word(line, 1);
+	if (!command_orgnr(line, command_word(line, 0), "ORGNR", &orgnr))
+		return false;
+	if (name == NULL)
+		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
+			"NAME is missing: tenant add ORGNR NAME");
+	struct admin *admin = command_admin(line, NULL);
+	return admin != NULL &&
+	       finish(admin, admin_tenant_add(admin, orgnr, str_of(name),
+				     !command_flag(line, "reader"), line->outcome));
+}
+
+bool command_tenant_list(struct command_line *line)
+{
+	struct admin *admin = command_admin(line, NULL);
+	struct tenant *tenants;
+	size_t count;
+	if (admin == NULL || !admin_tenants(admin, &tenants, &count, line->outcome))
+		return finish(admin, false);
+	printf("%-9s  %-10s  %s\n", "orgnr", "kind", "name");
+	for (size_t i = 0; i < count; i++)
+		printf("%-9u  %-10s  %.*s\n", tenants[i].orgnr,
+			tenants[i].controller ? "controller" : "reader", STR_ARG(tenants[i].name));
+	return finish(admin, true);
+}
+
+static bool parse_scopes(struct command_line *line, const char *text, unsigned *out)
+{
+	struct str rest = str_of(text);
+	*out = 0;
+	while (rest.length > 0) {
+		struct str name = str_cut(rest, ',', &rest);
+		unsigned found = 0;
+		for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+			found |= str_is(name, scopes[i].name) ? (unsigned)scopes[i].scope : 0;
+		if (found == 0)
+			return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--scopes"),
+				"`%.*s` is none of read, write, locator, log", STR_ARG(name));
+		*out |= found;
+	}
+	return *out != 0 || outcome_fail(line->outcome, OUTCOME_REQUIRED, STR("--scopes"),
+				    "what may it do? read, write, locator, log, joined by commas");
+}
+
+bool command_client_add(struct command_line *line)
+{
+	const char *id = command_word(line, 0), *name = command_word(line, 2),
+		   *zone = command_option(line, "zone"), *allowed = command_option(line, "scopes");
+	struct client_row client = {
+		.id = str_of(id), .name = str_of(name), .zone = str_of(zone == NULL ? "" : zone)
+	};
+	struct zone parsed;
+	if (!command_orgnr(line, command_word(line, 1), "ORGNR", &client.orgnr))
+		return false;
+	if (name == NULL)
+		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
+			"client add CLIENT_ID ORGNR NAME --scopes ...");
+	if (!parse_scopes(line, allowed == NULL ? "" : allowed, &client.scopes))
+		return false;
+	if (zone != NULL && !zone_parse(client.zone, &parsed))
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--zone"),
+			"`%s` is none of Europe/Oslo, UTC, +hh:mm", zone);
+	struct admin *admin = command_admin(line, NULL);
+	return admin != NULL && finish(admin, admin_client_add(admin, &client, line->outcome));
+}
+
+static void print_scopes(unsigned bits)
+{
+	const char *comma = "";
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+		if ((bits & scopes[i].scope) == 0)
+			continue;
+		printf("%s%s", comma, scopes[i].name);
+		comma = ",";
+	}
+}
+
+bool command_client_list(struct command_line *line)
+{
+	struct admin *admin = command_admin(line, NULL);
+	struct client_row *clients;
+	size_t count;
+	if (admin == NULL || !admin_clients(admin, &clients, &count, line->outcome))
+		return finish(admin, false);
+	for (size_t i = 0; i < count; i++) {
+		printf("%-36.*s  %u  %.*s  ", STR_ARG(clients[i].id), clients[i].orgnr,
+			STR_ARG(clients[i].name));
+		print_scopes(clients[i].scopes);
+		printf("%s%.*s\n", clients[i].zone.length > 0 ? "  zone " : "",
+			STR_ARG(clients[i].zone));
+	}
+	return finish(admin, true);
+}
+
+static bool parse_class(struct command_line *line, const char *text, enum reading_class *out)
+{
+	for (unsigned i = CLASS_HEALTH; i <= CLASS_ADMINISTRATIVE; i++) {
+		if (strcmp(text, classes[i]) == 0) {
+			*out = (enum reading_class)i;
+			return true;
+		}
+	}
+	return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--class"),
+		"`%s` is none of health, welfare, administrative", text);
+}
+
+bool command_rule_add(struct command_line *line)
+{
+	const char *class = command_option(line, "class"),
+		   *purpose = command_option(line, "purpose"), *code = command_option(line, "code");
+	struct rule_row rule = { .valid_from = INSTANT_MIN, .valid_to = INSTANT_MAX };
+	if (!command_orgnr(line, command_option(line, "from"), "--from", &rule.tenant_orgnr) ||
+		!command_orgnr(line, command_option(line, "to"), "--to", &rule.reader_orgnr) ||
+		!parse_class(line, class == NULL ? "health" : class, &rule.class))
+		return false;
+	if (!purpose_parse(str_of(purpose == NULL ? "TREAT" : purpose), &rule.purpose))
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--purpose"),
+			"`%s` is none of TREAT, ETREAT, COC, BTG", purpose);
+	if (code != NULL) {
+		rule.code.system = str_cut(str_of(code), '|', &rule.code.code);
+		if (rule.code.code.length == 0)
+			return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--code"),
+				"a code is SYSTEM|CODE, for instance http://loinc.org|8867-4");
+	}
+	struct admin *admin = command_admin(line, NULL);
+	if (admin == NULL || !admin_rule_add(admin, &rule, line->outcome))
+		return finish(admin, false);
+	printf("rule %u\n", rule.id);
+	return finish(admin, true);
+}
+
+bool command_rule_list(struct command_line *line)
+{
+	struct admin *admin = command_admin(line, NULL);
+	struct rule_row *rules;
+	size_t count;
+	if (admin == NULL || !admin_rules(admin, &rules, &count, line->outcome))
+		return finish(admin, false);
+	for (size_t i = 0; i < count; i++)
+		printf("%-5u %u lets %u read %s for %s: %.*s%s%.*s%s\n", rules[i].id,
+			rules[i].tenant_orgnr, rules[i].reader_orgnr, classes[rules[i].class],
+			purpose_code(rules[i].purpose), STR_ARG(rules[i].code.system),
+			rules[i].code.code.length > 0 ? "|" : "all codes",
+			STR_ARG(rules[i].code.code), rules[i].revoked ? "  (revoked)" : "");
+	return finish(admin, true);
+}
+
+static bool parse_number(struct command_line *line, uint64_t *out)
+{
+	const char *word = command_word(line, 0);
+	if (word == NULL || !str_to_u64(str_of(word), out))
+		return outcome_fail(
+			line->outcome, OUTCOME_VALUE, STR(""), "which? its number (see list)");
+	return true;
+}
+
+bool command_rule_revoke(struct command_line *line)
+{
+	uint64_t number;
+	if (!parse_number(line, &number))
+		return false;
+	struct admin *admin = command_admin(line, NULL);
+	return admin != NULL &&
+	       finish(admin, number <= UINT32_MAX &&
+				     admin_rule_revoke(admin, (uint32_t)number, line->outcome));
+}
+
+/* A national id from standard input, checked. */
+static bool read_national(struct command_line *line, struct national_id *out)
+{
+	char text[64];
+	if (fgets(text, sizeof(text), stdin) == NULL)
+		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
+			"a national id is expected on standard input");
+	const bool good = national_id_parse(STR(OID_FNR), str_trim(str_of(text)),
+		line->config->environment == ENVIRONMENT_PRODUCTION ? NATIONAL_REAL
+								    : NATIONAL_SYNTHETIC,
+		STR("standard input"), out, line->outcome);
+	explicit_bzero(text, sizeof(text));
+	return good;
+}
+
+bool command_person_join(struct command_line *line)
+{
+	struct national_id a, b;
+	if (!read_national(line, &a) || !read_national(line, &b))
+		return false;
+	struct seal *seal = load_seal(line);
+	struct admin *admin = seal == NULL ? NULL : command_admin(line, NULL);
+	const bool done =
+		admin != NULL && admin_person_join(admin, seal, a.digits, b.digits, line->outcome);
+	seal_free(&seal);
+	return finish(admin, done);
+}
+
+bool command_block_add(struct command_line *line)
+{
+	const char *tenant = command_option(line, "tenant"), *actor = command_option(line, "actor");
+	uint32_t tenant_orgnr = 0, actor_orgnr = 0;
+	struct national_id id;
+	uint64_t number = 0;
+	if ((tenant != NULL && !command_orgnr(line, tenant, "--tenant", &tenant_orgnr)) ||
+		(actor != NULL && !command_orgnr(line, actor, "--actor", &actor_orgnr)) ||
+		!read_national(line, &id))
+		return false;
+	struct seal *seal = load_seal(line);
+	struct admin *admin = seal == NULL ? NULL : command_admin(line, NULL);
+	const bool done = admin != NULL && admin_block_add(admin, seal, id.digits, tenant_orgnr,
+						   actor_orgnr, &number, line->outcome);
+	if (done)
+		printf("block %llu\n", (unsigned long long)number);
+	seal_free(&seal);
+	return finish(admin, done);
+}
+
+bool command_block_end(struct command_line *line)
+{
+	uint64_t number;
+	if (!parse_number(line, &number))
+		return false;
+	struct admin *admin = command_admin(line, NULL);
+	return admin != NULL && finish(admin, admin_block_end(admin, number, line->outcome));
+}
