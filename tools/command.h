@@ -11,9 +11,7 @@
 struct command_line {
 	struct arena *arena;
 	const char *config_path;
-	const char *conninfo;    /* setting `database` */
-	const char *secret_path; /* setting `secret_file` */
-	bool production;
+	const struct config *config;
 	int argc; /* words after the command's own */
 	char **argv;
 	struct outcome *outcome;
