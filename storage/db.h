@@ -14,27 +14,34 @@
  * Callbacks are made from db_run() and db_flush() only, never from inside a call that queues.
  */
 struct db;
+struct db_end;
 
 enum db_role { DB_RESOLVE, DB_READ, DB_WRITE, DB_AUDIT, DB_ROLES };
 
 struct db_settings {
 	const char *conninfo; /* host, port, dbname and so on; the role is added as user= */
 	unsigned connections[DB_ROLES];
-	instant statement_timeout; /* a flight older than this loses its connection */
+	instant statement_timeout; /* a Sync not answered within this loses its connection */
+	void (*note)(void *context, const char *text); /* one line for the hub's log: connections lost, statements refused; may be NULL */
+	void *note_context;
 };
 
 /* Starts connecting. Never NULL; a database that cannot be reached is retried for ever (1 s, 2 s ... 10 s), db_ready() tells. */
 struct db *db_open(const struct db_settings *settings);
-/* Ends every flight with DB_LOST and closes. Sets the pointer to NULL. */
+/* Ends every flight with DB_LOST and closes; close what uses it afterwards. Sets the pointer to NULL. */
 void db_close(struct db **db);
 int db_fd(const struct db *db);
 void db_run(struct db *db, instant now);
-/* Calls each role's dispatch for every idle connection, then flushes sockets. Call once a loop turn, and at least every 200 ms. */
+/* Calls the dispatcher, retries connections, loses what is overdue. Call once a loop turn, and at least every 200 ms. */
 void db_flush(struct db *db, instant now);
 /* Every role has a connection on which all its statements are prepared. */
 bool db_ready(const struct db *db);
 /* Flights under way. For graceful stop. */
 unsigned db_busy(const struct db *db);
+/* Hands a refused statement's SQLSTATE and message to settings.note. */
+void db_tell(const struct db *db, const struct db_end *end);
+/* How many connections the role has: lanes are counted modulo this. */
+unsigned db_lanes(const struct db *db, enum db_role role);
 
 /* Parameters of one statement, binary, on an arena. One call per $n, in order. Arrays have no NULL elements unless a `present` array says so. */
 struct db_params;
@@ -92,6 +99,7 @@ void db_add(struct db_flight *flight, enum sql statement, const struct db_params
 	void (*rows)(void *context, const struct db_rows *rows), void *context);
 void db_begin(struct db_flight *flight);
 void db_commit(struct db_flight *flight);
+void db_rollback(struct db_flight *flight);
 /* SET LOCAL hub.tenant / hub.person / hub.actor = <digits>: the only text that is made, from an integer. */
 enum db_local { DB_TENANT, DB_PERSON, DB_ACTOR };
 void db_set_local(struct db_flight *flight, enum db_local what, uint64_t digits);
@@ -103,7 +111,7 @@ void db_commit_sync(struct db_flight *flight, void (*synced)(void *context, cons
 void db_sync(struct db_flight *flight, void (*synced)(void *context, const struct db_end *end), void *context);
 void db_land(struct db_flight *flight);
 
-/* Called by db_flush() for a role while it has an idle connection: starts flights for what is queued. One dispatcher per role and lane set. */
-void db_on_idle(struct db *db, enum db_role role, void (*dispatch)(void *context, instant now), void *context);
+/* Called by every db_flush(), whether or not a connection is idle (db_flight() tells): starts flights for what is queued, answers what waited too long. */
+void db_on_flush(struct db *db, void (*dispatch)(void *context, instant now), void *context);
 
 #endif

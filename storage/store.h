@@ -20,7 +20,8 @@ struct store_call {
 	struct outcome *outcome;
 	void (*done)(void *context);
 	void *context;
-	struct store_call *next; /* the store's */
+	struct store_call *next; /* the store's, as is */
+	instant since;		 /* when it was queued */
 };
 
 struct store_settings {
@@ -28,6 +29,7 @@ struct store_settings {
 	unsigned group_max; /* readings in one write group */
 };
 
+/* One store a db. Close the db first: its flights end in the store. What still waits at store_close() is answered BUSY. */
 struct store *store_open(struct db *db, const struct seal *seal, const struct store_settings *settings);
 void store_close(struct store **store);
 

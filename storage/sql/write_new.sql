@@ -1,0 +1,5 @@
+-- write: fresh readings, the unique key decides. $1 tenant, $2 recv, then arrays, one element a reading: $3 id, $4 bucket, $5 subject, $6 time_low, $7 time_high, $8 val_low, $9 val_high, $10 code, $11 unit (0: none), $12 type, $13 class, $14 status, $15 category, $16 pack, $17 digest, $18 body, $19 upload
+INSERT INTO hub.observation (id, time_low, time_high, val_low, val_high, recv, subject_id, upload_id, bucket, tenant_id, code, unit, version, type, class, status, category, pack, digest, body)
+SELECT u.id, u.time_low, u.time_high, u.val_low, u.val_high, $2::timestamptz, u.subject_id, u.upload_id, u.bucket, $1::int4, u.code, nullif(u.unit, 0), 1, u.type, u.class, u.status, u.category, u.pack, u.digest, u.body
+FROM unnest($3::int8[], $4::int4[], $5::int8[], $6::timestamptz[], $7::timestamptz[], $8::float8[], $9::float8[], $10::int4[], $11::int4[], $12::int2[], $13::int2[], $14::int2[], $15::int4[], $16::int2[], $17::uuid[], $18::bytea[], $19::int8[])
+ u(id, bucket, subject_id, time_low, time_high, val_low, val_high, code, unit, type, class, status, category, pack, digest, body, upload_id)
