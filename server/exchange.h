@@ -9,6 +9,7 @@
 #include "storage/store.h"
 
 struct loop;
+struct session;
 
 /* The journey (steps.tbl): an error skips to AUDIT; AUDIT and RESPOND always run. */
 enum step {
@@ -62,12 +63,16 @@ struct exchange {
 	struct outcome outcome;
 	enum step step;
 	unsigned owners, pending;
-	bool yielded;			/* a step gave way and wants to go on in the next turn */
+	bool yielded;			/* a step gave way and wants to be run again */
+	bool waiting;			/* between a step that waits and its resumption */
+	unsigned phase;			/* of the step, for those that wait more than once; 0 when it begins */
 	instant began;
 
 	struct rules *rules;		/* the snapshot this exchange decides by; held */
-	struct principal principal;
+	struct session *session;	/* the caller as the loop remembers it (session.h); held */
+	struct principal principal;	/* the session's */
 	bool authenticated;
+	const char *challenge;		/* error code of WWW-Authenticate on 401 and 403, or NULL */
 	const struct tenant *tenant;	/* the caller's */
 	const struct client *client;
 	uint64_t corr;
@@ -76,7 +81,7 @@ struct exchange {
 	void *work;			/* the interaction's own state */
 	struct log_row *log_rows;	/* rows AUDIT still has to write (a write's rows went with it) */
 	size_t log_count;
-	struct exchange *next;		/* the loop's list of those to resume */
+	struct exchange *next;		/* the loop's list of those to resume, or that wait for rules */
 };
 
 /* What an interaction does at each step; NULL: nothing to do there. */
@@ -99,8 +104,13 @@ void exchange_run(struct exchange *exchange);
 void exchange_hold(struct exchange *exchange);
 /* The work is back; the loop resumes the exchange after the current callback (never from within). Matches store_call.done. */
 void exchange_done(void *exchange);
-/* The step goes on from its start in the next turn of the loop (a 16 MiB Bundle is taken in slices of at most 10 ms). */
+/*
+ * The step is run again from its start, with the phase it has set: when what it holds for has come, or, if it holds for nothing, in the next turn of the loop (a 16 MiB Bundle is
+ * taken in slices of at most 10 ms). An error in the outcome skips to AUDIT instead.
+ */
 void exchange_yield(struct exchange *exchange);
+/* Runs what was to be resumed when this was called, in order. The loop calls it once a turn, after the callbacks, and does not sleep while loop->resume is not empty. */
+void exchange_resume(struct loop *loop);
 /* The client has gone. The journey goes on to its end; RESPOND finds no wire. */
 void exchange_wire_gone(struct exchange *exchange);
 

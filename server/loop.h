@@ -2,38 +2,68 @@
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
+#include <pthread.h>
+
 #include "authz/token.h"
 #include "server/config.h"
 #include "server/exchange.h"
 
-/* What all loops share: made by main before the threads start; the pointers that change are swapped whole (atomic). */
+/* What all loops share: made by main before the threads start; the rules are swapped whole. */
 struct hub {
 	const struct config *config;
 	const struct seal *seal;
-	struct replay *replay;		   /* DPoP proofs seen */
-	struct keys *keys;		   /* issuers' keysets, refreshed by the fetch thread */
-	_Atomic(struct rules *) rules;	   /* newest snapshot; take it with hub_rules() */
+	struct replay *replay; /* DPoP proofs seen */
+	struct keys *keys;     /* issuers' keysets, refreshed by the fetch thread */
 	instant started;
+	struct loop **loops;
+	unsigned loop_count;
+	_Atomic bool open;     /* the isolation assertion has held: requests are served */
+	_Atomic bool stopping; /* SIGTERM came */
+	pthread_mutex_t
+		rules_lock;  /* a reader must not find the snapshot gone between look and hold */
+	struct rules *rules; /* newest snapshot; take it with hub_rules() */
+	struct dev *dev;     /* development principals (dev.h); NULL without that door */
+};
+
+/* A message to a loop from another thread. Its owner keeps it until `run` is called, on the loop's thread. */
+struct loop_post {
+	void (*run)(void *context);
+	void *context;
+	struct loop_post *next; /* the loop's */
 };
 
 /* Everything one core owns. */
 struct loop {
 	struct hub *hub;
 	unsigned index;
-	instant now;			   /* set once a turn */
+	instant now; /* set once a turn */
 	struct db *db;
 	struct store *store;
-	struct exchange *resume;	   /* to be run after the callbacks of this turn */
-	struct exchange *waiting_rules;	   /* parked until a newer snapshot is loaded */
+	struct exchange *resume;        /* to be run after the callbacks of this turn */
+	struct exchange *waiting_rules; /* parked until a newer snapshot is loaded */
 	bool rules_loading;
+	instant rules_asked;       /* when a refused caller last had them loaded (permit.c) */
+	struct sessions *sessions; /* verified tokens (session.h); NULL until the first */
 	bool draining;
-	unsigned live;			   /* exchanges */
-	struct server *server;		   /* h2o's side: loop.c, http.c, guard.c */
+	unsigned live;            /* exchanges */
+	_Atomic instant ticked;   /* when the last turn began: /livez asks its age */
+	_Atomic bool db_is_ready; /* as seen in the last turn */
+	_Atomic unsigned connections;
+	struct server *server; /* h2o's side: server/wire.h */
 };
 
-/* The newest rules, held for the caller (rules_drop). */
+/* The newest rules, held for the caller (rules_drop), or NULL while there are none. */
 struct rules *hub_rules(struct hub *hub);
 /* Puts a newer snapshot in place (keeps the one with the higher version) and drops the other. */
 void hub_rules_swap(struct hub *hub, struct rules *rules);
+/* The time of day. Steps use loop->now. */
+instant hub_now(void);
+/* The oldest tick of all loops. */
+instant hub_ticked(struct hub *hub);
+/* Nothing stands in the way of serving: asserted, rules loaded, every loop's database ready, not stopping. *why_out: a word. */
+bool hub_ready(struct hub *hub, const char **why_out);
+
+/* Has `post` run by the loop, soon. Any thread. */
+void loop_post(struct loop *loop, struct loop_post *post);
 
 #endif

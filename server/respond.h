@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_RESPOND_H
+#define SERVER_RESPOND_H
+
+#include "fhir/base/buf.h"
+#include "server/exchange.h"
+
+/* The greatest answer the hub makes: a page of 200 readings of 1 MiB never comes near a client. */
+#define RESPONSE_MAX ((size_t)256 << 20)
+
+#define MEDIA_FHIR "application/fhir+json; charset=utf-8"
+#define MEDIA_JSON "application/json; charset=utf-8"
+#define MEDIA_TEXT "text/plain; charset=utf-8"
+
+/* How the answer of a create may look (RFC 7240; FHIR R4 http.html#ops). */
+enum prefer_return { RETURN_REPRESENTATION, RETURN_MINIMAL, RETURN_OUTCOME };
+enum prefer_return prefer_return_of(struct str prefer);
+
+/* Does the Accept header (empty: anything) allow what this style of route answers with? RFC 9110 12.5.1; a range with q=0 does not count. */
+bool accept_allows(struct str accept, enum route_style style);
+/* Content-Type without its parameters, compared without case; charset, where given, must be UTF-8. */
+bool media_is(struct str content_type, const char *media);
+
+/* {public_url}/fhir, or the development door's own. On the arena. */
+struct str base_url(struct exchange *exchange);
+
+/* The answer. */
+void respond_with(struct exchange *exchange, int status, const char *content_type, struct str body);
+
+/* Renders the errors in the outcome in the style of the route. */
+void respond_error(struct exchange *exchange);
+
+#endif
