@@ -34,8 +34,15 @@ struct patient {
 	size_t subject_count;
 	struct block *blocks;
 	size_t block_count;
+	/* Who attest.patients are: their persons, where RESOLVE was asked for them too. Only an ask by FHIR id needs it; without it an attest that names patients refuses such an ask. */
+	struct person *attested;
+	size_t attested_count;
 	int64_t rules_version;
 };
+
+/* What texts of refusals begin with, for WWW-Authenticate and for clients (RFC 6750 section 3.1, norway.md 2.4). */
+#define DECIDE_SCOPE  "insufficient_scope"
+#define DECIDE_ATTEST "insufficient_authorization_details"
 
 /* What is asked. */
 enum ask_action { ASK_READ, ASK_WRITE, ASK_LOCATE, ASK_LOG };
@@ -44,7 +51,7 @@ struct ask {
 	const struct principal *principal;
 	const struct rules *rules;
 	const struct patient *patient;
-	struct national_id patient_id; /* digits empty where the patient is named by a FHIR id */
+	struct national_id patient_id; /* digits empty where the patient is named by a FHIR id (of a Patient id the caller may know them from attest.patients) */
 	uint32_t only_tenant;	       /* a read by id asks one controller; 0: all */
 	instant now;
 };
@@ -78,7 +85,7 @@ struct grant {
 	bool blocked;	       /* something was left out because of a block; never told to the caller */
 };
 
-/* May this caller use this door at all: scope, purpose kind, registered client and organisation. Before any body byte is parsed. */
+/* May this caller use this door at all: scope, purpose kind, registered client and organisation. Before any body byte is parsed. A citizen's token names no organisation: *tenant_out is NULL then. */
 struct permit_ask {
 	const struct principal *principal;
 	const struct rules *rules;
@@ -91,8 +98,10 @@ bool decide_permit(const struct permit_ask *ask, const struct tenant **tenant_ou
 /*
  * Decides. READ: own controller's rows, and those of every controller with a rule for (reader, class, purpose, time); blocks taken away unless overridden by BTG with a reason; the attest's
  * patients must hold the patient asked for (ATT-4). An allowed ask that opens nothing gives a grant with no parts (the answer is then an empty result, the same as for an unknown patient).
- * WRITE: the caller's own tenant only, which must be a controller. LOCATE: as READ, by category. LOG: the citizen's own persons only.
- * NULL adds FORBIDDEN or SUPPRESSED.
+ * BTG opens what rules for BTG, TREAT and ETREAT open; it is refused where it opens nothing that TREAT and ETREAT would not (no block in its way, no rule for BTG alone).
+ * WRITE: the caller's own tenant only, which must be a controller; one part per subject it holds of the patient (none for an unknown one), blocks are not asked.
+ * LOCATE: as READ, by category. LOG: the citizen's own persons only; one part per person, tenant = only_tenant (0: all), subject 0.
+ * A machine token reads its own tenant's rows alone. NULL adds FORBIDDEN or SUPPRESSED, or BUSY where the rules are older than RESOLVE saw.
  */
 const struct grant *decide(struct arena *arena, const struct ask *ask, struct outcome *outcome);
 

@@ -43,8 +43,9 @@ struct rules {
 	size_t tenant_count;
 	struct client *clients; /* sorted by id */
 	size_t client_count;
-	struct rule *rules;	/* sorted by reader */
+	struct rule *rules;	/* sorted by reader, then tenant */
 	size_t rule_count;
+	uint32_t *tenants_by_id; /* places in tenants; rules_sort makes it */
 	struct arena *arena;	/* owns all of it */
 	int references;		/* atomic */
 };
@@ -52,10 +53,12 @@ struct rules {
 struct rules *rules_hold(struct rules *rules);
 /* The last reader frees the arena. */
 void rules_drop(struct rules **rules);
-/* Sorts the arrays; call once after filling. */
+/* Sorts the arrays and makes the index, on the arena; call once after filling. */
 void rules_sort(struct rules *rules);
 const struct tenant *rules_tenant_by_orgnr(const struct rules *rules, uint32_t orgnr);
 const struct tenant *rules_tenant(const struct rules *rules, uint32_t id);
+/* The rules by which `reader` reads from `tenant`: *count of them in a row. */
+const struct rule *rules_between(const struct rules *rules, uint32_t reader, uint32_t tenant, size_t *count);
 const struct client *rules_client(const struct rules *rules, struct str id);
 
 #endif

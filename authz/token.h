@@ -16,10 +16,11 @@ struct keyset {
 		struct jose_key *key;
 	} *keys;
 	size_t count;
-	int references; /* atomic */
+	struct arena *arena; /* owns it, but for the keys */
+	int references;	     /* atomic */
 };
 
-/* From a JWK Set text (at most 256 kB, 64 keys); keys that are not for signatures or that we do not take are left out; none left is an error. The caller holds one reference. */
+/* From a JWK Set text (at most 256 kB, 64 keys); keys that are not for signatures or that we do not take are left out; none left is an error, and so are two of one kid. The caller holds one reference. */
 struct keyset *keyset_parse(struct str text, struct outcome *outcome);
 struct keyset *keyset_hold(struct keyset *keyset);
 void keyset_drop(struct keyset **keyset);
@@ -47,11 +48,12 @@ bool token_peek(struct arena *arena, struct str token, struct token_peek *out, s
 /*
  * Verifies an access token (norway.md 1.2: signature by the key of kid whose alg the header must equal, typ at+jwt or JWT, iss exact, exactly one aud, exp, nbf,
  * scope as array or text) and reads its claims into *out, the attest included (object, array of one, or JSON text; care_relation and care_relationship; OIDs with and without
- * urn:oid:). UNAUTHENTICATED for the token; SUPPRESSED (403) for an attest that is expired ("attestation_has_expired"), of another legal entity or person.
+ * urn:oid:). UNAUTHENTICATED for the token; SUPPRESSED (403) for an attest that is malformed, expired (text "attestation_has_expired"), of another legal entity, place or person.
+ * out->expires: when the token, or the attest in it, must be read anew; a cache keeps the principal no longer.
  */
 bool token_read(struct arena *arena, struct str token, const struct issuer_policy *policy, instant now, struct principal *out, struct outcome *outcome);
 
-/* The claims alone, for the development door: `claims` is the payload a token would have had. Same judgement but for signature, exp and nbf. */
+/* The claims alone, for the development door: `claims` is the payload a token would have had. Same judgement but for signature, times and cnf's presence. */
 bool token_claims(struct arena *arena, const struct json *claims, const struct issuer_policy *policy, instant now, struct principal *out, struct outcome *outcome);
 
 #endif

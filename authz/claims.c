@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "authz/claims.h"
+
+#define KID_MAX     128
+#define SECONDS_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+
+static bool is_kid_letter(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '.';
+}
+
+bool kid_is_valid(struct str kid)
+{
+	for (size_t i = 0; i < kid.length; i++)
+		if (!is_kid_letter(kid.at[i]))
+			return false;
+	return kid.length > 0 && kid.length <= KID_MAX;
+}
+
+/* The well-formed UTF-8 sequence at `at`: a control character (C0, DEL, C1) or one that breaks or turns lines? */
+static bool is_hidden(const unsigned char *at, size_t left)
+{
+	if (at[0] < 0x20 || at[0] == 0x7f)
+		return true;
+	if (at[0] == 0xc2 && left >= 2)
+		return at[1] < 0xa0; /* U+0080 to U+009F */
+	if (at[0] != 0xe2 || left < 3)
+		return false;
+	/* U+2028 to U+202E; U+2066 to U+2069. */
+	return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
+}
+
+bool claim_is_shown(struct str text)
+{
+	const unsigned char *bytes = (const unsigned char *)text.at;
+	if (text.length > CLAIM_TEXT_MAX)
+		return false;
+	for (size_t i = 0; i < text.length; i++)
+		if (is_hidden(bytes + i, text.length - i))
+			return false;
+	return true;
+}
+
+bool claim_text(const struct json *object, const char *name, struct str *out)
+{
+	const struct json *member = json_get(object, name);
+	if (member == NULL) {
+		*out = (struct str){ 0 };
+		return true;
+	}
+	if (member->type != JSON_STRING || !claim_is_shown(member->text))
+		return false;
+	*out = member->text;
+	return true;
+}
+
+bool claim_needed(const struct json *object, const char *name, struct str *out)
+{
+	return claim_text(object, name, out) && out->length > 0;
+}
+
+bool claim_time(const struct json *member, instant *out)
+{
+	uint64_t seconds;
+	if (member == NULL || member->type != JSON_NUMBER || !str_to_u64(member->text, &seconds) ||
+		seconds > SECONDS_MAX)
+		return false;
+	*out = (instant)seconds * INSTANT_SECOND;
+	return true;
+}
+
+bool orgnr_read(struct str text, enum national_policy policy, uint32_t *out)
+{
+	uint64_t number;
+	if (text.length != 9 || !str_to_u64(text, &number) || number == 0)
+		return false;
+	if (policy == NATIONAL_REAL && !orgnr_is_valid(text))
+		return false;
+	*out = (uint32_t)number;
+	return true;
+}
