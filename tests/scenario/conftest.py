@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+import pytest
+
+from hub import Hub
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "attack: an attack at full size (long lane)")
+    config.addinivalue_line("markers", "soak: a long run (long lane)")
+    config.addinivalue_line("markers", "slow: too slow for the sanitised build; runs in the plain one")
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """One hub for all scenarios that do not break it. Each scenario takes patients of its own: hub.person()."""
+    one = Hub().start()
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def own_hub():
+    """A hub of the scenario's own, to break."""
+    made = []
+
+    def make(**settings):
+        made.append(Hub(**settings).start())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def vendor(hub):
+    return hub.as_("solvik-dho")
+
+
+@pytest.fixture
+def fjelldal(hub):
+    return hub.as_("fjelldal-dho")
+
+
+@pytest.fixture
+def doctor(hub):
+    """At the hospital that Solvik has a rule for."""
+    return hub.as_("sykehus-epj")

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A real hub on a real PostgreSQL with the test issuer, and callers who talk to it as the field does: TLS, HTTP/2, DPoP.
+
+The proofs are made by jwcrypto, not by the hub's own code, so that one can judge the other.
+"""
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+import httpx
+import psycopg2
+from jwcrypto import jwk, jws
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import people  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("MAALEHUB_BUILD", ROOT / "build"))
+FNR = people.FNR_SYSTEM
+FHIR_JSON = {"Content-Type": "application/fhir+json"}
+ER7 = {"Content-Type": "x-application/hl7-v2+er7"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+SOLVIK, FJELLDAL, SYKEHUS, VENDOR = 310000019, 310000027, 310000035, 310000043
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def b64url(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+class Key:
+    """A client's DPoP key."""
+
+    def __init__(self, kind="ES256"):
+        self.alg = kind
+        self.key = jwk.JWK.generate(kty="EC", crv="P-256") if kind.startswith("ES") else jwk.JWK.generate(kty="RSA", size=2048)
+        self.public = self.key.export_public(as_dict=True)
+        self.public.pop("kid", None)
+
+    def proof(self, method, url, token=None, header=None, **claims):
+        body = {"htm": method, "htu": url.split("?")[0].split("#")[0], "iat": int(time.time()), "jti": str(uuid.uuid4())}
+        if token:
+            body["ath"] = b64url(hashlib.sha256(token.encode()).digest())
+        body.update(claims)
+        body = {name: value for name, value in body.items() if value is not None}
+        head = {"typ": "dpop+jwt", "alg": self.alg, "jwk": self.public, **(header or {})}
+        signed = jws.JWS(json.dumps(body))
+        signed.add_signature(self.key, None, json.dumps(head))
+        return signed.serialize(compact=True)
+
+
+class Caller:
+    """One principal through the TLS door. A fresh proof for each request; the token is kept until it is old."""
+
+    def __init__(self, hub, name, **token):
+        self.hub, self.name, self.key, self.options = hub, name, Key(), token
+        self.issuer = f"{hub.issuer}/{'citizen' if name.startswith('innbygger') else 'staff'}"
+        self._token, self._made = None, 0
+        self.http = httpx.Client(http2=True, verify=str(hub.ca), base_url=hub.url, timeout=30)
+
+    def token(self, fresh=False, **extra):
+        if fresh or extra or self._token is None or time.time() - self._made > 240:
+            form = {"persona": self.name, **self.options, **extra}
+            if isinstance(form.get("set"), dict):
+                form["set"] = json.dumps(form["set"])
+            headers = {} if form.pop("bearer", False) else {"DPoP": self.key.proof("POST", f"{self.issuer}/connect/token")}
+            answer = httpx.post(f"{self.issuer}/connect/token", data=form, headers=headers)
+            answer.raise_for_status()
+            token = answer.json()["access_token"]
+            if extra:
+                return token
+            self._token, self._made = token, time.time()
+        return self._token
+
+    def headers(self, method, path, **proof):
+        token = proof.pop("token", None) or self.token()
+        url = self.hub.url + path
+        return {"Authorization": f"DPoP {token}", "DPoP": self.key.proof(method, url, token, **proof)}
+
+    def request(self, method, path, headers=None, **rest):
+        own = self.headers(method, path)
+        return self.http.request(method, path, headers={**own, **(headers or {})}, **rest)
+
+    def get(self, path, **rest):
+        return self.request("GET", path, **rest)
+
+    def post(self, path, **rest):
+        return self.request("POST", path, **rest)
+
+    # ---- what callers do
+    def upload(self, resource):
+        path = "/fhir" if resource["resourceType"] == "Bundle" else f"/fhir/{resource['resourceType']}"
+        return self.post(path, headers=FHIR_JSON, content=json.dumps(resource))
+
+    def pcd01(self, text):
+        return self.post("/pcd01", headers=ER7, content=text.encode() if isinstance(text, str) else text)
+
+    def search(self, person=None, **parameters):
+        form = [] if person is None else [("patient.identifier", f"{FNR}|{person}")]
+        for name, value in parameters.items():
+            form += [(name, one) for one in (value if isinstance(value, list) else [value])]
+        return self.post("/fhir/Observation/_search", headers=FORM, content=httpx.QueryParams(form).__str__())
+
+    def locate(self, person, **rest):
+        return self.post("/pil/v1/search", json={"patient": {"system": FNR, "value": person}, **rest})
+
+    def log(self, **parameters):
+        return self.get("/innsyn/v1/log" + ("?" + str(httpx.QueryParams(parameters)) if parameters else ""))
+
+
+class Hub:
+    """A hub with all it needs in one temporary folder."""
+
+    def __init__(self, extra="", threads=2, environment=None, build=None):
+        self.build = pathlib.Path(build or BUILD)
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mh-", dir=os.environ.get("MAALEHUB_TMP")))
+        self.dir.chmod(0o755)
+        self.port, self.dev_port, self.issuer_port = free_port(), free_port(), free_port()
+        self.url, self.dev_url = f"https://localhost:{self.port}", f"http://127.0.0.1:{self.dev_port}"
+        self.issuer = f"http://127.0.0.1:{self.issuer_port}"
+        self.ca = self.dir / "keys" / "ca.pem"
+        self.extra, self.threads, self.environment = extra, threads, environment or {}
+        self.processes = {}
+        self.pg = {}
+
+    # ---- life
+    def start(self):
+        try:
+            self._shell("hub_database && hub_keys && hub_env")
+            self.pg = dict(line.split("=", 1) for line in (self.dir / "env").read_text().splitlines() if line.startswith("PG"))
+            self.configure()
+            self.maalehub("migrate", "--as", "postgres")
+            self.register()
+            self.start_issuer()
+            self.start_hub()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _shell(self, what):
+        variables = dict(root=ROOT, state=self.dir, build=self.build, port=self.port, dev_port=self.dev_port, issuer_port=self.issuer_port)
+        text = "".join(f"{name}={value}\n" for name, value in variables.items()) + f". {ROOT}/tools/shell/hub.sh\nset -e\n{what}\n"
+        done = subprocess.run(["bash", "-c", text], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def configure(self, extra=None):
+        text = (ROOT / "tools/sample/hub.conf").read_text()
+        values = {"STATE": self.dir, "PORT": self.port, "DEV_PORT": self.dev_port, "ISSUER": self.issuer,
+                  "DATABASE": f"host={self.pg['PGHOST']} port={self.pg['PGPORT']} dbname={self.pg['PGDATABASE']}"}
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", str(value))
+        (self.dir / "hub.conf").write_text(text + f"threads = {self.threads}\n" + (self.extra if extra is None else extra) + "\n")
+
+    def register(self):
+        for orgnr, name in ((SOLVIK, "Solvik kommune"), (FJELLDAL, "Fjelldal kommune"), (SYKEHUS, "Nordre sykehus HF")):
+            self.maalehub("tenant", "add", str(orgnr), name)
+        for client, orgnr, scopes in (("solvik-dho", SOLVIK, "write"), ("solvik-epj", SOLVIK, "read,write,locator"), ("fjelldal-dho", FJELLDAL, "write"),
+                                      ("sykehus-epj", SYKEHUS, "read,locator"), ("helsenorge", SYKEHUS, "log")):
+            self.maalehub("client", "add", client, str(orgnr), client, "--scopes", scopes, "--zone", "Europe/Oslo")
+        self.rule = int(self.maalehub("rule", "add", "--from", str(SOLVIK), "--to", str(SYKEHUS), "--class", "health", "--purpose", "TREAT").split()[-1])
+
+    def _spawn(self, name, *arguments):
+        log = open(self.dir / f"{name}.log", "ab")
+        self.processes[name] = subprocess.Popen([str(a) for a in arguments], stderr=log, stdout=log, env={**os.environ, **self.environment})
+
+    def _wait(self, url, name, seconds=30):
+        end = time.time() + seconds
+        while time.time() < end:
+            assert self.processes[name].poll() is None, f"{name} ended: " + self.text(f"{name}.log")[-2000:]
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(url, timeout=2).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"{name} did not come up: " + self.text(f"{name}.log")[-2000:])
+
+    def start_issuer(self):
+        self._spawn("issuer", self.build / "tools/maalehub-issuer", "--listen", f"127.0.0.1:{self.issuer_port}", "--personas", self.dir / "hub.conf")
+        self._wait(f"{self.issuer}/staff/.well-known/openid-configuration", "issuer")
+
+    def start_hub(self):
+        self._spawn("hub", self.build / "server/maalehubd", "--config", self.dir / "hub.conf")
+        self._wait(f"{self.dev_url}/readyz", "hub", 60)
+
+    def kill_hub(self, how=signal.SIGKILL):
+        process = self.processes.pop("hub")
+        process.send_signal(how)
+        return process.wait(60)
+
+    def stop(self):
+        for name in list(self.processes):
+            process = self.processes.pop(name)
+            if process.poll() is None:
+                process.terminate()
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        subprocess.run([ROOT / "tools/shell/cluster.sh", "drop", self.dir], check=False, capture_output=True)
+        if os.environ.get("MAALEHUB_KEEP") != "yes":
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ---- talk
+    def as_(self, name, **token):
+        return Caller(self, name, **token)
+
+    def dev(self, principal=None, **rest):
+        headers = {"X-Dev-Principal": principal} if principal else {}
+        return httpx.Client(base_url=self.dev_url, headers=headers, timeout=30, **rest)
+
+    def maalehub(self, *arguments, stdin=None, check=True):
+        done = subprocess.run([str(self.build / "tools/maalehub"), "--config", str(self.dir / "hub.conf"), *arguments], input=stdin, capture_output=True, text=True)
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout if check else done
+
+    def sql(self, text, *values, user="postgres"):
+        with contextlib.closing(psycopg2.connect(host=self.pg["PGHOST"], port=self.pg["PGPORT"], dbname=self.pg["PGDATABASE"], user=user)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(text, values or None)
+                return cursor.fetchall() if cursor.description else None
+
+    def text(self, name):
+        with contextlib.suppress(FileNotFoundError):
+            return (self.dir / name).read_text(errors="replace")
+        return ""
+
+
+_people = iter(range(1000, 10 ** 6))
+
+
+def person():
+    """A synthetic fødselsnummer nobody in this run has had."""
+    return people.fnr(next(_people))
+
+
+def dnr():
+    return people.dnr(next(_people))
+
+
+def observation(who, code="8867-4", value="72", unit="/min", at="2026-11-20T08:00:11+01:00", device="D-1", system="http://loinc.org", **rest):
+    """A PMD-shaped Observation; value is the decimal's text and stays it."""
+    resource = {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "vital-signs"}]}],
+        "code": {"coding": [{"system": system, "code": code}]},
+        "subject": {"identifier": {"system": FNR, "value": who}},
+        "effectiveDateTime": at,
+        "valueQuantity": {"value": float(value), "unit": unit, "system": "http://unitsofmeasure.org", "code": unit},
+    }
+    if device:
+        resource["device"] = {"identifier": {"system": "http://vendor.example/serial", "value": device}}
+    resource.update(rest)
+    return {name: value for name, value in resource.items() if value is not None}
+
+
+def bundle(*resources, type="batch"):
+    entries = []
+    for resource in resources:
+        entry = {"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": resource}
+        if type != "collection":
+            entry["request"] = {"method": "POST", "url": resource["resourceType"]}
+        entries.append(entry)
+    return {"resourceType": "Bundle", "type": type, "entry": entries}
+
+
+def found(answer):
+    """The Observations of a searchset."""
+    assert answer.status_code == 200, answer.text
+    return [entry["resource"] for entry in answer.json().get("entry", []) if entry["resource"]["resourceType"] == "Observation"]
+
+
+def issues(answer):
+    return " / ".join(issue.get("details", {}).get("text", "") for issue in answer.json()["issue"])
