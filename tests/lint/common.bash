@@ -4,9 +4,16 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
 export LC_ALL=C
 
-# The files of the checkout (with those not yet added) that match the git patterns.
+# The files of the checkout (with those not yet added) that match the patterns, where * matches / too. Outside of git,
+# as in a release's archive, all files but those of a build.
 files() {
-	git ls-files --cached --others --exclude-standard -- "$@" | sort -u | while IFS= read -r file; do
+	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+		git ls-files --cached --others --exclude-standard -- "$@"
+	else
+		local paths=() pattern
+		for pattern in "${@:-*}"; do paths+=(-o -path "./$pattern"); done
+		find . -type f -not -path './.git/*' -not -path './build*' \( "${paths[@]:1}" \) | sed 's|^\./||'
+	fi | sort -u | while IFS= read -r file; do
 		if [ -f "$file" ]; then printf '%s\n' "$file"; fi
 	done
 }
