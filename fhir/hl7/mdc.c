@@ -2,7 +2,7 @@
 #include "fhir/hl7/mdc.h"
 
 static const struct mdc rows[] = {
-#define MDC(code, refid, loinc, ucum, category, class, text)                                       \
+#define MDC(code, refid, loinc, ucum, category, class, text) \
 	{ code, refid, loinc, ucum, category, class, text },
 #include "fhir/hl7/mdc.tbl"
 #undef MDC
@@ -70,6 +70,16 @@ uint32_t mdc_panel_of(uint32_t code)
 	return 0;
 }
 
+_Static_assert(COUNT(panels) <= 32, "mdc_panel_bit has 32 bits");
+
+uint32_t mdc_panel_bit(uint32_t code)
+{
+	for (size_t i = 0; i < COUNT(panels); i++)
+		if (panels[i].member == code)
+			return UINT32_C(1) << i;
+	return 0;
+}
+
 bool mdc_is_panel(uint32_t code)
 {
 	for (size_t i = 0; i < COUNT(panels); i++)
@@ -99,7 +109,7 @@ static bool same_kind(struct str a, struct str b)
 	struct str canon_a, canon_b;
 	double factor, offset;
 	return ucum_canonical(a, &canon_a, &factor, &offset) &&
-		ucum_canonical(b, &canon_b, &factor, &offset) && str_equal(canon_a, canon_b);
+	       ucum_canonical(b, &canon_b, &factor, &offset) && str_equal(canon_a, canon_b);
 }
 
 /* Position of the unit among the row's units: the same code first, else one of the same kind. */

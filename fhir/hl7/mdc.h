@@ -28,6 +28,8 @@ bool mdc_is(const struct mdc *row, const char *category);
 
 /* The code of the panel that a code is a member of, or 0. */
 uint32_t mdc_panel_of(uint32_t code);
+/* One bit for each member of any panel; 0 for a code that is none. */
+uint32_t mdc_panel_bit(uint32_t code);
 /* Do others make components of this code? */
 bool mdc_is_panel(uint32_t code);
 

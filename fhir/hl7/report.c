@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "fhir/hl7/rows.h"
+
+#include "fhir/base/arena.h"
+#include "fhir/base/json.h"
+
+#include <stdlib.h>
+
+#define REPORT_BYTES_MAX (4 * (size_t)ER7_BYTES_MAX)
+
+/* One Observation in the making. */
+struct report {
+	struct reading *reading;
+	struct row *carrier;
+	struct finding own; /* of the carrier's row */
+	struct buf components;
+	double seconds; /* of a duration facet */
+	bool test;
+	bool withdrawn_part, cancelled_part;
+	unsigned usable_parts, withdrawn_parts, cancelled_parts;
+	unsigned by_status[STATUS_UNKNOWN + 1];
+	bool correction;
+};
+
+static bool is_usable(const struct finding *finding)
+{
+	return finding->value.length > 0 || finding->bits.length > 0 || finding->absent != NULL;
+}
+
+static void write_range(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	const struct str text = clean_component(reading, row_field(row, OBX_RANGE), 0);
+	if (text.length == 0)
+		return;
+	buf_add_text(buf, ",\"referenceRange\":[{\"text\":");
+	json_write_string(buf, text);
+	buf_add_text(buf, "}]");
+}
+
+/* What an Observation and a component have in common: value or reason, interpretation. */
+static void write_finding(const struct finding *finding, struct buf *buf)
+{
+	if (finding->value.length > 0) {
+		buf_add_byte(buf, ',');
+		buf_add(buf, finding->value);
+	} else if (finding->absent != NULL) {
+		buf_add_format(buf,
+			",\"dataAbsentReason\":{\"coding\":[{\"system\":"
+			"\"http://terminology.hl7.org/CodeSystem/data-absent-reason\","
+			"\"code\":\"%s\"}]}",
+			finding->absent);
+	}
+	if (finding->flags.length > 0) {
+		buf_add_text(buf, ",\"interpretation\":[");
+		buf_add(buf, finding->flags);
+		buf_add_byte(buf, ']');
+	}
+}
+
+static void write_component(
+	struct report *report, const struct row *row, const struct finding *finding)
+{
+	struct buf *const buf = &report->components;
+	if (finding->value.length > 0 || finding->absent != NULL) {
+		json_write_comma(buf);
+		buf_add_byte(buf, '{');
+		coded_write_row(report->reading, row, finding->unit, buf);
+		write_finding(finding, buf);
+		write_range(report->reading, row, buf);
+		buf_add_byte(buf, '}');
+	}
+	if (finding->bits.length > 0) {
+		json_write_comma(buf);
+		buf_add(buf, finding->bits);
+	}
+}
+
+/* How long the measurement took is told by the time, as in the HL7 PHD IG, where there is something it took that long to measure. */
+static bool take_duration(
+	struct report *report, const struct row *part, const struct finding *finding)
+{
+	const bool has_value = report->own.value.length > 0 || report->own.bits.length > 0;
+	if (!mdc_is(part->fact, "duration") || !finding->has_seconds || !has_value)
+		return false;
+	report->seconds = finding->seconds;
+	return true;
+}
+
+/* A member of a panel has a status of its own; what the sender takes back is left out of the whole. */
+static void add_member(struct report *report, const struct row *part, const struct finding *finding,
+	bool all_withdrawn)
+{
+	report->by_status[finding->status]++;
+	report->correction = report->correction || finding->correction;
+	if (finding->status == STATUS_ENTERED_IN_ERROR && !all_withdrawn) {
+		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+			"The sender takes this part of the panel back; it is left out");
+		report->withdrawn_parts++;
+		return;
+	}
+	if (finding->status == STATUS_CANCELLED)
+		report->cancelled_parts++;
+	write_component(report, part, finding);
+	report->usable_parts++;
+}
+
+static bool is_member(const struct report *report, const struct row *part)
+{
+	return report->carrier->panel != 0 && mdc_panel_of(part->code) == report->carrier->panel;
+}
+
+/* Are all members of a panel taken back? Then the whole Observation is. */
+static bool all_withdrawn(const struct report *report)
+{
+	const struct reading *const reading = report->reading;
+	for (size_t i = report->carrier->first_part; i != ROW_NONE;
+		i = reading->rows[i].next_part) {
+		const struct str status = row_field(&reading->rows[i], OBX_STATUS);
+		if (is_member(report, &reading->rows[i]) && !str_is(status, "D") &&
+			!str_is(status, "W"))
+			return false;
+	}
+	return true;
+}
+
+static void add_parts(struct report *report)
+{
+	struct reading *const reading = report->reading;
+	const bool gone = report->carrier->panel != 0 && all_withdrawn(report);
+	for (size_t i = report->carrier->first_part; i != ROW_NONE;
+		i = reading->rows[i].next_part) {
+		const struct row *const part = &reading->rows[i];
+		const struct finding finding = values_read(reading, part);
+		if (!is_usable(&finding)) {
+			if (!values_present(part))
+				row_warn(reading, part, OBX_VALUE, OUTCOME_REQUIRED,
+					"OBX-5 is missing; the row is left out");
+			continue;
+		}
+		report->test = report->test || finding.test;
+		if (take_duration(report, part, &finding))
+			continue;
+		if (is_member(report, part)) {
+			add_member(report, part, &finding, gone);
+			continue;
+		}
+		write_component(report, part, &finding);
+		report->usable_parts += report->carrier->panel == 0;
+	}
+}
+
+/* The panel's status from its members': the least certain word of any decides. */
+static enum observation_status panel_status(const struct report *report)
+{
+	const bool has_row = report->carrier->code == report->carrier->panel;
+	const enum observation_status own = report->own.status;
+	if (has_row && own != STATUS_FINAL && own != STATUS_CANCELLED && own != STATUS_UNKNOWN)
+		return own;
+	if (report->by_status[STATUS_ENTERED_IN_ERROR] > 0 && report->withdrawn_parts == 0)
+		return STATUS_ENTERED_IN_ERROR;
+	if (report->cancelled_parts == report->usable_parts)
+		return STATUS_CANCELLED;
+	static const enum observation_status order[] = { STATUS_PRELIMINARY, STATUS_UNKNOWN,
+		STATUS_CANCELLED, STATUS_CORRECTED, STATUS_AMENDED };
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (report->by_status[order[i]] > 0)
+			return order[i] == STATUS_CANCELLED ? STATUS_UNKNOWN : order[i];
+	return report->withdrawn_parts > 0 ? STATUS_CORRECTED : STATUS_FINAL;
+}
+
+/* The row whose OBX-14 dates a panel: its own, else the first part that has one. */
+static struct row *dated_row(struct reading *reading, struct row *carrier)
+{
+	if (carrier->panel == 0 || row_field(carrier, OBX_TIME).length > 0)
+		return carrier;
+	for (size_t i = carrier->first_part; i != ROW_NONE; i = reading->rows[i].next_part)
+		if (row_field(&reading->rows[i], OBX_TIME).length > 0)
+			return &reading->rows[i];
+	return carrier;
+}
+
+static bool find_time(struct reading *reading, struct row *carrier)
+{
+	if (carrier->start.length > 0)
+		return true;
+	struct row *const dated = dated_row(reading, carrier);
+	if (!times_find(reading, dated))
+		return false;
+	carrier->start = dated->start;
+	carrier->low = dated->low;
+	carrier->inherits_interval = dated->inherits_interval;
+	return true;
+}
+
+/* One Observation has one time; a part that says another one is told of. */
+static void check_part_times(struct reading *reading, const struct row *carrier)
+{
+	for (size_t i = carrier->first_part; i != ROW_NONE; i = reading->rows[i].next_part) {
+		const struct row *const part = &reading->rows[i];
+		const struct str own = row_field(part, OBX_TIME);
+		struct span span;
+		if (own.length > 0 && !str_equal(own, carrier->start) &&
+			(!span_parse_dtm(own, reading->policy->zone, &span) ||
+				span.low != carrier->low))
+			row_warn(reading, part, OBX_TIME, OUTCOME_BUSINESS_RULE,
+				"The row's time is not that of the row it belongs to, which is "
+				"taken");
+	}
+}
+
+static int compare_controls(const void *left, const void *right)
+{
+	const struct control *const a = left, *const b = right;
+	if (a->group != b->group)
+		return a->group < b->group ? -1 : 1;
+	return (a->low > b->low) - (a->low < b->low);
+}
+
+static bool is_control(struct reading *reading, const struct row *carrier)
+{
+	const struct control key = { carrier->group, carrier->low };
+	if (!mdc_is(carrier->fact, "laboratory") || reading->control_count == 0 ||
+		bsearch(&key, reading->controls, reading->control_count, sizeof(key),
+			compare_controls) == NULL)
+		return false;
+	row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+		"The sample was a control solution; the row is left out");
+	return true;
+}
+
+static void write_head(const struct report *report, enum observation_status status, struct buf *buf)
+{
+	static const char *const sent[] = { "vital-signs", "laboratory", "activity", "procedure" };
+	const struct row *const carrier = report->carrier;
+	const struct mdc *const fact =
+		carrier->panel != 0 ? mdc_find(carrier->panel) : carrier->fact;
+	buf_add_text(buf, "{\"resourceType\":\"Observation\"");
+	if (report->test)
+		buf_add_text(buf, ",\"meta\":{\"security\":[{\"system\":"
+				  "\"http://terminology.hl7.org/CodeSystem/v3-ActReason\","
+				  "\"code\":\"HTEST\"}]}");
+	if (report->reading->gateway.length > 0) {
+		buf_add_text(buf,
+			",\"extension\":[{\"url\":"
+			"\"http://hl7.org/fhir/StructureDefinition/observation-gatewayDevice\","
+			"\"valueReference\":{\"identifier\":");
+		buf_add(buf, report->reading->gateway);
+		buf_add_text(buf, "}}]");
+	}
+	buf_add_format(buf, ",\"status\":\"%s\",\"category\":[", observation_status_code(status));
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+		if (mdc_is(fact, sent[i]))
+			buf_add_format(buf,
+				"{\"coding\":[{\"system\":\"" SYSTEM_CATEGORY
+				"\",\"code\":\"%s\"}]},",
+				sent[i]);
+	buf_add_text(buf, "{\"coding\":[{\"system\":"
+			  "\"http://hl7.org/fhir/uv/phd/CodeSystem/PhdObservationCategories\","
+			  "\"code\":\"phd\"}]}],");
+}
+
+static void write_subject(const struct national_id *patient, struct buf *buf)
+{
+	buf_add_format(buf,
+		",\"subject\":{\"type\":\"Patient\",\"identifier\":"
+		"{\"system\":\"%s\",\"value\":\"%s\"}},",
+		national_system(patient->kind), patient->digits);
+}
+
+/* OBX-17: codes where the system is known, else the words, in the sender's order. */
+static void write_method(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	bool more;
+	const struct str first =
+		er7_repetition(reading->message, row_field(row, OBX_METHOD), 0, &more);
+	struct buf concept = buf_new(reading->arena, 128, 64 * 1024);
+	if (!coded_write(reading, first, &concept) || concept.full)
+		return;
+	buf_add_text(buf, ",\"method\":");
+	buf_add(buf, buf_str(&concept));
+}
+
+static void write_site(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	bool more;
+	const struct str first =
+		er7_repetition(reading->message, row_field(row, OBX_SITE), 0, &more);
+	struct buf concept = buf_new(reading->arena, 128, 64 * 1024);
+	if (!coded_write(reading, first, &concept) || concept.full)
+		return;
+	buf_add_text(buf, ",\"bodySite\":");
+	buf_add(buf, buf_str(&concept));
+}
+
+static void write_device(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	struct buf identifier = buf_new(reading->arena, 128, 64 * 1024);
+	if (!coded_write_device(reading, device_find(reading, row), &identifier) || identifier.full)
+		return;
+	buf_add_text(buf, ",\"device\":{\"identifier\":");
+	buf_add(buf, buf_str(&identifier));
+	buf_add_byte(buf, '}');
+}
+
+/* OBX-17 and OBX-20 of a panel stand on the members' rows as often as on the panel's. */
+static const struct row *row_with(const struct report *report, unsigned field)
+{
+	const struct row *const carrier = report->carrier;
+	if (carrier->panel == 0 || row_field(carrier, field).length > 0)
+		return carrier;
+	const struct reading *const reading = report->reading;
+	for (size_t i = carrier->first_part; i != ROW_NONE; i = reading->rows[i].next_part)
+		if (row_field(&reading->rows[i], field).length > 0)
+			return &reading->rows[i];
+	return carrier;
+}
+
+static struct str write_report(struct report *report, enum observation_status status)
+{
+	struct reading *const reading = report->reading;
+	const struct row *const carrier = report->carrier;
+	const bool has_own = carrier->panel == 0;
+	struct buf buf = buf_new(reading->arena, 1024, REPORT_BYTES_MAX);
+	write_head(report, status, &buf);
+	if (carrier->panel != 0 && carrier->panel != carrier->code)
+		coded_write_panel(carrier->panel, &buf);
+	else
+		coded_write_row(reading, carrier, report->own.unit, &buf);
+	write_subject(reading->patient, &buf);
+	times_write(reading, carrier, report->seconds, &buf);
+	if (has_own)
+		write_finding(&report->own, &buf);
+	write_site(reading, row_with(report, OBX_SITE), &buf);
+	write_method(reading, row_with(report, OBX_METHOD), &buf);
+	write_device(reading, carrier, &buf);
+	if (has_own)
+		write_range(reading, carrier, &buf);
+	if (report->components.length > 0) {
+		buf_add_text(&buf, ",\"component\":[");
+		buf_add(&buf, buf_str(&report->components));
+		buf_add_byte(&buf, ']');
+	}
+	buf_add_byte(&buf, '}');
+	return buf.full || report->components.full ? (struct str){ 0 } : buf_str(&buf);
+}
+
+/* A row without value, parts or reason: part of the tree, or a metric that says nothing. */
+static void note_empty(const struct report *report)
+{
+	const struct row *const carrier = report->carrier;
+	if (carrier->depth >= 4 && carrier->panel == 0 && !values_present(carrier) &&
+		carrier->first_part == ROW_NONE)
+		row_warn(report->reading, carrier, OBX_VALUE, OUTCOME_REQUIRED,
+			"OBX-5 is missing; the row is left out");
+}
+
+struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out)
+{
+	const struct str nothing = { 0 };
+	struct report report = { .reading = reading,
+		.carrier = carrier,
+		.components = buf_new(reading->arena, 256, REPORT_BYTES_MAX) };
+	const bool implied = carrier->panel != 0 && carrier->panel != carrier->code;
+	if (!implied && (values_present(carrier) || carrier->first_part != ROW_NONE ||
+				row_field(carrier, OBX_FLAGS).length > 0))
+		report.own = values_read(reading, carrier);
+	report.test = report.own.test;
+	report.correction = report.own.correction;
+	add_parts(&report);
+	if (!is_usable(&report.own) && report.usable_parts == 0) {
+		note_empty(&report);
+		return nothing;
+	}
+	if (!find_time(reading, carrier) || is_control(reading, carrier))
+		return nothing;
+	check_part_times(reading, carrier);
+	if (report.own.bits.length > 0) {
+		json_write_comma(&report.components);
+		buf_add(&report.components, report.own.bits);
+	}
+	const enum observation_status status =
+		carrier->panel != 0 ? panel_status(&report) : report.own.status;
+	if (status == STATUS_CANCELLED)
+		row_warn(reading, carrier, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+			"OBX-11 is X beside a value; it is stored as cancelled");
+	*correction_out = report.correction;
+	return write_report(&report, status);
+}

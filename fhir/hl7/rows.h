@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_HL7_ROWS_H
+#define FHIR_HL7_ROWS_H
+
+#include "fhir/base/buf.h"
+#include "fhir/hl7/mdc.h"
+#include "fhir/hl7/pcd01.h"
+#include "fhir/observation.h"
+
+/* The inside of pcd01: OBX rows, how they hang together, and what each says. Only the files of hl7/ that turn a message into Observations include it. */
+
+#define LEVELS_MAX 6
+#define ROW_NONE   SIZE_MAX
+
+/* Fields of OBX, HL7 v2.6 7.4.2. */
+enum obx_field {
+	OBX_TYPE = 2,
+	OBX_CODE = 3,
+	OBX_PATH = 4,
+	OBX_VALUE = 5,
+	OBX_UNIT = 6,
+	OBX_RANGE = 7,
+	OBX_FLAGS = 8,
+	OBX_STATUS = 11,
+	OBX_TIME = 14,
+	OBX_METHOD = 17,
+	OBX_DEVICE = 18,
+	OBX_SITE = 20
+};
+
+/* What becomes of a row. */
+enum row_fate {
+	ROW_SILENT, /* tells of the device, its clock or the tree: no Observation, and nothing to say about it */
+	ROW_LEFT,    /* cannot be used; a warning says why */
+	ROW_CARRIER, /* an Observation of its own */
+	ROW_PART     /* a component of its root's Observation */
+};
+
+struct row {
+	const struct er7_segment *segment;
+	unsigned group; /* index into reading.groups */
+
+	unsigned path[LEVELS_MAX]; /* OBX-4 */
+	unsigned
+		depth; /* without trailing zeros: 1 MDS, 2 VMD, 3 channel, 4 metric, 5.. facet; 0: none or unreadable */
+	size_t parent; /* the row with the longest prefix of the path, or ROW_NONE */
+
+	uint32_t code;          /* MDC number; 0 where OBX-3 has none */
+	struct coding other;    /* the code where it is not MDC, else empty */
+	struct str refid;       /* its text as sent */
+	const struct mdc *fact; /* NULL: not in mdc.tbl */
+	bool doubtful;          /* the REFID belongs to another number of mdc.tbl: no translation */
+
+	enum row_fate fate;
+	size_t root;    /* the carrier whose part it is; itself for a carrier */
+	uint32_t panel; /* carrier of a panel: the panel's code */
+	size_t first_part, last_part, next_part; /* of a carrier, in message order; of a part */
+
+	struct str start; /* DTM as written, own or inherited; empty: none */
+	instant low;
+	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
+};
+
+/* An OBR and what its rows inherit. The first group has no OBR: rows before any. */
+struct group {
+	const struct er7_segment *segment;
+	struct str start, end;
+};
+
+/* The time of a glucose or INR reading whose sample was a control solution. */
+struct control {
+	unsigned group;
+	instant low;
+};
+
+struct reading {
+	struct arena *arena;
+	const struct er7 *message;
+	const struct pcd01_policy *policy;
+	struct outcome *outcome;
+	const struct national_id *patient;
+	struct str gateway; /* identifier object of MSH-3 where that is an EUI-64, else empty */
+	struct row *rows;
+	size_t count;
+	struct group *groups;
+	size_t group_count;
+	struct control *controls;
+	size_t control_count;
+};
+
+/* What a row's OBX-5, 6, 8 and 11 come to. */
+struct finding {
+	struct str value;   /* `"valueQuantity":{..}` or another choice; empty: none */
+	struct str bits;    /* components of a bit string, `{..},{..}`; empty: none */
+	struct str unit;    /* UCUM code of the value, or empty */
+	const char *absent; /* code of data-absent-reason, or NULL */
+	struct str flags;   /* CodeableConcepts of interpretation, `{..},{..}` */
+	bool early, test;   /* OBX-8 EARLY; TEST or DEMO */
+	enum observation_status status;
+	bool correction;
+	bool has_seconds; /* the value is a time in seconds, as for a duration */
+	double seconds;
+};
+
+/* rows.c: collects OBR and OBX, reads codes and paths, finds parents. O(n log n). */
+void rows_collect(struct reading *reading);
+struct hl7_place row_place(const struct row *row, unsigned field);
+void row_warn(struct reading *reading, const struct row *row, unsigned field,
+	enum outcome_kind kind, const char *text);
+/* Field `number` of the row, trimmed; the HL7 null is empty. */
+struct str row_field(const struct row *row, unsigned number);
+/* Component `number` of a field, unescaped, trimmed, without control characters. */
+struct str clean_component(struct reading *reading, struct str field, unsigned number);
+
+/* times.c: the row's start from OBX-14, its ancestors or OBR-7, checked. False after an error or a warning; then the row has none. */
+bool times_find(struct reading *reading, struct row *row);
+/* Writes effectiveDateTime, or effectivePeriod where the OBR gives an interval or `seconds` > 0 a duration. */
+void times_write(struct reading *reading, const struct row *row, double seconds, struct buf *buf);
+/* OBX-18 of the row or its nearest ancestor; empty where none has one. */
+struct str device_find(const struct reading *reading, const struct row *row);
+
+/* groups.c: gives each row its fate: carriers, panels, facets. O(n log n). */
+void groups_form(struct reading *reading);
+
+/* values.c */
+struct finding values_read(struct reading *reading, const struct row *row);
+/* Has the row an OBX-5? */
+bool values_present(const struct row *row);
+/* The MDC number in a coded value, or 0. */
+uint32_t values_code(struct reading *reading, const struct row *row);
+
+/* flags.c: OBX-8 and OBX-11. */
+void flags_read(struct reading *reading, const struct row *row, struct finding *out);
+
+/* coded.c: a CWE as a CodeableConcept; nothing and false when it is empty. */
+bool coded_write(struct reading *reading, struct str cwe, struct buf *buf);
+/* FHIR system of a coding system name of HL7 table 0396, or empty. */
+struct str coded_system(struct reading *reading, struct str name);
+/* `"code":{..}` of a row, for a value in `unit`. */
+void coded_write_row(
+	struct reading *reading, const struct row *row, struct str unit, struct buf *buf);
+/* `"code":{..}` of a panel that has no row of its own. */
+void coded_write_panel(uint32_t panel, struct buf *buf);
+/* An identifier object of an EI, dashed EUI-64 or by its universal id; false when it is empty. */
+bool coded_write_device(struct reading *reading, struct str ei, struct buf *buf);
+
+/* Is the identifier object that of an EUI-64? */
+bool coded_is_eui64(struct str identifier);
+
+/* report.c: the Observation of a carrier and its parts; an empty slice when nothing usable is left (said by warnings). */
+struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out);
+
+#endif
