@@ -144,6 +144,22 @@ static void escapes_are_taken_out_and_kept_in_the_raw(void **state)
 	assert_str(json_at(json_get(json, "z"), 2)->text, "B");
 }
 
+static void a_long_string_with_escapes_is_whole(void **state)
+{
+	(void)state;
+	struct buf text = buf_new(arena, 0, 1 << 20), said = buf_new(arena, 0, 1 << 20);
+	buf_add_byte(&text, '"');
+	for (int i = 0; i < 20000; i++) {
+		buf_add_text(&text, "a\\n\\u00e6");
+		buf_add_text(&said, "a\n\xc3\xa6");
+	}
+	buf_add_byte(&text, '"');
+	const struct json *json = parsed(buf_str(&text));
+	assert_non_null(json);
+	assert_true(str_equal(json->text, buf_str(&said)));
+	assert_true(str_equal(json->raw, buf_str(&text)));
+}
+
 static void what_yajl_lets_pass_is_refused(void **state)
 {
 	(void)state;
@@ -168,6 +184,10 @@ static void what_yajl_lets_pass_is_refused(void **state)
 	refused(STR("1e400"), OUTCOME_STRUCTURE);
 	refused(STR("[1e201]"), OUTCOME_STRUCTURE);
 	refused(STR("[-1E-99999999999999999999]"), OUTCOME_STRUCTURE);
+	char digits[101];
+	memset(digits, '7', sizeof(digits));
+	refused((struct str){ digits, sizeof(digits) }, OUTCOME_STRUCTURE);
+	assert_non_null(parsed((struct str){ digits, sizeof(digits) - 1 }));
 	good("{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1},\"A\":1}");
 	good("[1e200,1E-200,12345678901234567890.123456789]");
 }
@@ -212,6 +232,9 @@ static void values_are_counted(void **state)
 	assert_null(json_parse(arena, STR("[1,{\"a\":[]}]"), 3, &outcome));
 	assert_int_equal(outcome.last->kind, OUTCOME_TOO_LARGE);
 	assert_null(json_parse(arena, STR("1"), 0, &outcome));
+	assert_null(json_parse(arena, STR("[true]"), 1, &outcome));
+	assert_null(json_parse(arena, STR("[\"\"]"), 1, &outcome));
+	assert_int_equal(outcome.errors, 4);
 }
 
 static void a_full_arena_ends_the_parse(void **state)
@@ -338,6 +361,7 @@ int main(void)
 			a_reader_finds_nothing_where_nothing_is, begin, end),
 		cmocka_unit_test_setup_teardown(
 			escapes_are_taken_out_and_kept_in_the_raw, begin, end),
+		cmocka_unit_test_setup_teardown(a_long_string_with_escapes_is_whole, begin, end),
 		cmocka_unit_test_setup_teardown(what_yajl_lets_pass_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_no_json_is_refused, begin, end),
 		cmocka_unit_test_setup_teardown(depth_is_bounded, begin, end),
