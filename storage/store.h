@@ -110,7 +110,7 @@ struct store_write {
 	struct write_item *items;
 	size_t count;
 	uint64_t corr;			/* correlation id (store_corr) */
-	enum door { DOOR_FHIR = 1, DOOR_PCD01 = 2 } door;
+	enum write_door { DOOR_FHIR = 1, DOOR_PCD01 = 2 } door;
 	struct str client;
 	struct str raw;			/* the message as it came, or empty */
 	struct log_row *log;		/* committed with it */
