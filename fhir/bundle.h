@@ -16,7 +16,8 @@ struct bundle_entry {
 	struct str full_url;
 	struct str method, url, if_none_exist;
 	const struct json *resource; /* NULL where the entry has none */
-	struct str type;	     /* resource.resourceType */
+	struct str type;             /* resource.resourceType */
+	const struct json *json;     /* the whole entry */
 };
 
 struct bundle {
@@ -26,23 +27,34 @@ struct bundle {
 };
 
 /* Checks a Bundle: type batch, transaction or collection, at most BUNDLE_ENTRIES_MAX entries (TOO_LARGE names the limit). Faults of single entries are left to their entry. */
-bool bundle_read(struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
+bool bundle_read(
+	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
+
+/* The faults of one entry, at Bundle.entry[index]: unknown elements, in a batch or transaction no request.method or url, no resource where the method needs one. The resource itself is left to its reader. */
+bool bundle_entry_check(
+	struct arena *arena, const struct bundle *bundle, size_t index, struct outcome *outcome);
 
 /* One entry of an answer to a batch, transaction or collection (batch-response; transaction-response for a transaction). */
 struct bundle_result {
 	struct str full_url; /* echoed as the request had it (PMD profile); left out when empty */
-	int status;	     /* HTTP status; rendered as "201 Created" */
+	int status;          /* HTTP status; rendered as "201 Created" */
 	struct str location; /* "Observation/<id>/_history/<v>", or empty */
 	struct str etag;     /* W/"1", or empty */
 	instant modified;    /* 0: left out */
 	const struct outcome *outcome; /* rendered as response.outcome when it holds issues */
 };
 
-void bundle_render_results(struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count);
+void bundle_render_results(
+	struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count);
 
-/* A searchset: `self` and `next` are absolute URLs, `next` empty on the last page; `issues`, when not empty, becomes an OperationOutcome entry of mode outcome. */
-void bundle_render_search(struct buf *buf, struct str base, struct str self, struct str next, const struct resource *resources,
-	size_t count, const struct outcome *issues);
+/* A page of a searchset: `self` and `next` are absolute URLs, `next` empty on the last page; `issues`, when not empty (it may be NULL), becomes an OperationOutcome entry of mode outcome. */
+struct bundle_page {
+	struct str base, self, next;
+	const struct resource *resources;
+	size_t count;
+	const struct outcome *issues;
+};
+void bundle_render_search(struct buf *buf, const struct bundle_page *page);
 
 /* OperationOutcome of an outcome; an empty one says "All OK" (information). */
 void outcome_render(struct buf *buf, const struct outcome *outcome);

@@ -4,11 +4,11 @@
 
 #include "fhir/base/str.h"
 
-#define SYSTEM_LOINC	"http://loinc.org"
-#define SYSTEM_SNOMED	"http://snomed.info/sct"
-#define SYSTEM_MDC	"urn:iso:std:iso:11073:10101"
-#define SYSTEM_NPU	"urn:oid:2.16.578.1.12.4.1.1.7280"
-#define SYSTEM_UCUM	"http://unitsofmeasure.org"
+#define SYSTEM_LOINC    "http://loinc.org"
+#define SYSTEM_SNOMED   "http://snomed.info/sct"
+#define SYSTEM_MDC      "urn:iso:std:iso:11073:10101"
+#define SYSTEM_NPU      "urn:oid:2.16.578.1.12.4.1.1.7280"
+#define SYSTEM_UCUM     "http://unitsofmeasure.org"
 #define SYSTEM_CATEGORY "http://terminology.hl7.org/CodeSystem/observation-category"
 
 /* What a rule opens; a rule for one class never opens another (architecture.md section 5). Numbers are stored. */
@@ -20,9 +20,10 @@ struct coding {
 
 /* What the tables know of a coding. */
 struct code_facts {
-	struct coding canon;	   /* the leading code of the same thing: LOINC before SNOMED CT, NPU and MDC */
+	struct coding
+		canon; /* the leading code of the same thing: LOINC before SNOMED CT, NPU and MDC */
 	enum reading_class class;
-	const char *text_no;	   /* Norwegian words for the citizen's log: "Blodtrykk" */
+	const char *text_no; /* Norwegian words for the citizen's log: "Blodtrykk" */
 };
 
 /* Looks a coding up in code.tbl and hl7/mdc.tbl. False where neither knows it (out untouched). */
@@ -36,5 +37,8 @@ struct coding code_canon(const struct coding *codings, size_t count, enum readin
 
 /* UCUM units of one dimension: *factor and *offset bring a value to the canonical unit (value * factor + offset). False for an unknown unit. */
 bool ucum_canonical(struct str unit, struct str *canonical, double *factor, double *offset);
+
+/* The unit without annotations ({beats}/min is /min, {score} is 1) and in one spelling (1/min is /min): for identity, never for sending. */
+struct str ucum_plain(struct arena *arena, struct str unit);
 
 #endif

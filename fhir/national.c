@@ -95,7 +95,7 @@ bool national_is_system(struct str system)
 {
 	const struct str oid = bare(system), stem = STR("2.16.578.1.12.4.1.4.");
 	return oid.length == stem.length + 1 && str_starts(oid, stem) &&
-		oid.at[oid.length - 1] >= '1' && oid.at[oid.length - 1] <= '3';
+	       oid.at[oid.length - 1] >= '1' && oid.at[oid.length - 1] <= '3';
 }
 
 const char *national_system(enum national_kind kind)

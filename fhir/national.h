@@ -6,10 +6,10 @@
 #include "fhir/base/str.h"
 
 /* Norwegian identifier systems (HL7 Norway no-basis; Volven 8116). */
-#define OID_FNR	  "urn:oid:2.16.578.1.12.4.1.4.1"
-#define OID_DNR	  "urn:oid:2.16.578.1.12.4.1.4.2"
-#define OID_FHN	  "urn:oid:2.16.578.1.12.4.1.4.3"
-#define OID_HPR	  "urn:oid:2.16.578.1.12.4.1.4.4"
+#define OID_FNR   "urn:oid:2.16.578.1.12.4.1.4.1"
+#define OID_DNR   "urn:oid:2.16.578.1.12.4.1.4.2"
+#define OID_FHN   "urn:oid:2.16.578.1.12.4.1.4.3"
+#define OID_HPR   "urn:oid:2.16.578.1.12.4.1.4.4"
 #define OID_ORGNR "urn:oid:2.16.578.1.12.4.1.4.101"
 #define OID_RESH  "urn:oid:2.16.578.1.12.4.1.4.102"
 
@@ -29,8 +29,8 @@ struct national_id {
  * today or the one for numbers issued from 2032 (Skatteetaten), a possible date (D-number: day + 40), and allowed by `policy`. A value of
  * another series than `system` says is taken for what its digits are. False adds UNKNOWN_PATIENT_ID at `expression`, never with the value in it.
  */
-bool national_id_parse(struct str system, struct str value, enum national_policy policy, struct str expression,
-	struct national_id *out, struct outcome *outcome);
+bool national_id_parse(struct str system, struct str value, enum national_policy policy,
+	struct str expression, struct national_id *out, struct outcome *outcome);
 
 /* The identifier system (with urn:oid:) of a kind. */
 const char *national_system(enum national_kind kind);

@@ -9,8 +9,14 @@
 
 /* http://hl7.org/fhir/observation-status; numbers are stored. */
 enum observation_status {
-	STATUS_REGISTERED = 1, STATUS_PRELIMINARY, STATUS_FINAL, STATUS_AMENDED, STATUS_CORRECTED,
-	STATUS_CANCELLED, STATUS_ENTERED_IN_ERROR, STATUS_UNKNOWN
+	STATUS_REGISTERED = 1,
+	STATUS_PRELIMINARY,
+	STATUS_FINAL,
+	STATUS_AMENDED,
+	STATUS_CORRECTED,
+	STATUS_CANCELLED,
+	STATUS_ENTERED_IN_ERROR,
+	STATUS_UNKNOWN
 };
 
 /*
@@ -43,14 +49,15 @@ struct observation {
 	enum observation_status status;
 	enum reading_class class;
 	struct concept code, category;
-	struct coding canon;	       /* leading coding of `code` */
-	struct span time;	       /* low = high = INSTANT_MIN where the reading has no time */
+	struct coding canon; /* leading coding of `code` */
+	struct span time;    /* low = high = INSTANT_MIN where the reading has no time */
 	bool time_is_period;
-	bool minute_clock;	       /* the start's seconds are absent or written 00 without fraction: a clock of minutes */
+	bool minute_clock; /* the start's seconds are absent or written 00 without fraction: a clock of minutes */
 	struct observation_value value;
 	struct observation_term *terms;
 	size_t term_count;
-	struct str *organisations;     /* orgnr of each performer of system ...4.101 (logical references) */
+	struct str *
+		organisations; /* orgnr of each performer of system ...4.101 (logical references) */
 	size_t organisation_count;
 
 	/*
@@ -78,8 +85,8 @@ struct observation {
 /* What an installation asks of an Observation. */
 struct observation_policy {
 	enum national_policy national;
-	struct zone zone;      /* for times without zone */
-	instant now;	       /* the start may be at most 24 h after it, and not before 1900 */
+	struct zone zone; /* for times without zone */
+	instant now;      /* the start may be at most 24 h after it, and not before 1900 */
 };
 
 /*
@@ -87,8 +94,8 @@ struct observation_policy {
  * what the hub needs (subject.identifier national, code, a supported value), collecting every issue under `expression` (for instance "Observation" or
  * "Bundle.entry[3].resource"), and fills *out. False when an error was added. Warnings alone: true.
  */
-bool observation_read(struct arena *arena, const struct json *json, struct str expression, const struct observation_policy *policy,
-	struct observation *out, struct outcome *outcome);
+bool observation_read(struct arena *arena, const struct json *json, struct str expression,
+	const struct observation_policy *policy, struct observation *out, struct outcome *outcome);
 
 /* `http://hl7.org/fhir/observation-status` code of a status. */
 const char *observation_status_code(enum observation_status status);

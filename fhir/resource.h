@@ -6,7 +6,15 @@
 #include "fhir/base/instant.h"
 
 /* One envelope for every resource type; numbers are stored, in FHIR ids and in the log. */
-enum resource_type { TYPE_NONE = 0, TYPE_OBSERVATION = 1, TYPE_PATIENT = 2, TYPE_DEVICE = 3, TYPE_BUNDLE = 4, TYPE_AUDIT_EVENT = 5, TYPE_LOCATOR = 6 };
+enum resource_type {
+	TYPE_NONE = 0,
+	TYPE_OBSERVATION = 1,
+	TYPE_PATIENT = 2,
+	TYPE_DEVICE = 3,
+	TYPE_BUNDLE = 4,
+	TYPE_AUDIT_EVENT = 5,
+	TYPE_LOCATOR = 6
+};
 
 const char *resource_type_name(enum resource_type type);
 
@@ -23,5 +31,10 @@ struct resource {
  * The bytes of the resource: id, meta.versionId and meta.lastUpdated put into the stored body. Nothing else is touched, so decimals and dates are as sent.
  */
 void resource_render(struct buf *buf, const struct resource *resource);
+
+struct json;
+
+/* The bytes to store of a checked resource, on the arena (see struct observation.body). */
+struct str resource_body(struct arena *arena, const struct json *json);
 
 #endif

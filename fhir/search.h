@@ -9,19 +9,36 @@
 
 #define SEARCH_COUNT_DEFAULT 20
 #define SEARCH_COUNT_MAX     200
-#define SEARCH_VALUES_MAX    50 /* values of one parameter, OR-ed; and repetitions of one parameter, AND-ed */
+#define SEARCH_VALUES_MAX \
+	50 /* values of one parameter, OR-ed; and repetitions of one parameter, AND-ed */
 
 enum search_kind {
-	SEARCH_KIND_COUNT, SEARCH_KIND_ID, SEARCH_KIND_SORT, SEARCH_KIND_CATEGORY, SEARCH_KIND_CODE, SEARCH_KIND_DATE,
-	SEARCH_KIND_PATIENT, SEARCH_KIND_IDENTIFIER
+	SEARCH_KIND_COUNT,
+	SEARCH_KIND_ID,
+	SEARCH_KIND_SORT,
+	SEARCH_KIND_CATEGORY,
+	SEARCH_KIND_CODE,
+	SEARCH_KIND_DATE,
+	SEARCH_KIND_PATIENT,
+	SEARCH_KIND_IDENTIFIER
 };
 
-enum search_prefix { PREFIX_EQ, PREFIX_NE, PREFIX_GT, PREFIX_LT, PREFIX_GE, PREFIX_LE, PREFIX_SA, PREFIX_EB, PREFIX_AP };
+enum search_prefix {
+	PREFIX_EQ,
+	PREFIX_NE,
+	PREFIX_GT,
+	PREFIX_LT,
+	PREFIX_GE,
+	PREFIX_LE,
+	PREFIX_SA,
+	PREFIX_EB,
+	PREFIX_AP
+};
 
 /* A token value: `code`, `system|code`, `|code` (no system), `system|`. */
 struct search_token {
 	bool any_system; /* `code` alone */
-	bool any_code;	 /* `system|` */
+	bool any_code;   /* `system|` */
 	struct str system, code;
 };
 
@@ -56,8 +73,9 @@ struct search {
 	size_t id_count;
 	unsigned count; /* page size, 1..SEARCH_COUNT_MAX */
 	bool ascending;
-	struct str page;      /* value of _page, or empty; then nothing else is given */
-	struct str canonical; /* the filters again as application/x-www-form-urlencoded text in a fixed order, without patient, identifier, _page: what a page token carries and self says */
+	struct str page; /* value of _page, or empty; then nothing else is given */
+	struct str
+		canonical; /* the filters again as application/x-www-form-urlencoded text in a fixed order, without patient, identifier, _page: what a page token carries and self says */
 };
 
 struct search_policy {
@@ -73,7 +91,8 @@ struct search_policy {
  * error each that names it and the known ones (never a value of patient.identifier). Nothing is ever dropped in silence.
  * Exactly one way to name the patient (identifier, patient), or _id, or _page: else an error that says to name a patient. Also _format (json) and _pretty=false are taken and ignored.
  */
-bool search_parse(struct arena *arena, struct str query, const struct search_policy *policy, struct search *out, struct outcome *outcome);
+bool search_parse(struct arena *arena, struct str query, const struct search_policy *policy,
+	struct search *out, struct outcome *outcome);
 
 /* The rows of search.tbl, for the CapabilityStatement. */
 struct search_parameter {

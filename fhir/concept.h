@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_CONCEPT_H
+#define FHIR_CONCEPT_H
+
+#include "fhir/base/json.h"
+#include "fhir/observation.h"
+
+/* The concept of a CodeableConcept, or of all in an array together; empty where `json` is NULL or holds no coding with a code. */
+struct concept concept_read(struct arena *arena, const struct json *json);
+
+#endif

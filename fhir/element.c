@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The structure check. A table of elements, and one walk over the tree: each member's name is looked up in the rows
+ * of its object's type, beginning behind the row that was found last, because senders write elements in FHIR's order.
+ * Nothing is written down on the way but where we are, as links on the stack; only an issue makes a path of them.
+ */
+#include "fhir/element.h"
+
+#include "fhir/base/arena.h"
+#include "fhir/base/buf.h"
+#include "fhir/primitive.h"
+
+#define PATH_MAX_BYTES 1024
+
+enum { ONE = 0, MANY = 1 };
+
+/* A row's datatype: a primitive, a type of the table, any object, or any resource. */
+enum datatype {
+#define TYPE(type) DATATYPE_##type = PRIMITIVES + KIND_##type,
+#define ELEMENT(type, name, min, max, datatype, values)
+#define CHOICE(type, name, choice, datatype)
+#define END
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+	DATATYPE_OPAQUE = PRIMITIVES + ELEMENT_KINDS,
+	DATATYPE_RESOURCE,
+};
+
+#define DATATYPE_boolean      PRIMITIVE_boolean
+#define DATATYPE_integer      PRIMITIVE_integer
+#define DATATYPE_unsignedInt  PRIMITIVE_unsignedInt
+#define DATATYPE_positiveInt  PRIMITIVE_positiveInt
+#define DATATYPE_decimal      PRIMITIVE_decimal
+#define DATATYPE_string       PRIMITIVE_string
+#define DATATYPE_markdown     PRIMITIVE_markdown
+#define DATATYPE_uri          PRIMITIVE_uri
+#define DATATYPE_canonical    PRIMITIVE_canonical
+#define DATATYPE_code         PRIMITIVE_code
+#define DATATYPE_id           PRIMITIVE_id
+#define DATATYPE_oid          PRIMITIVE_oid
+#define DATATYPE_uuid         PRIMITIVE_uuid
+#define DATATYPE_date         PRIMITIVE_date
+#define DATATYPE_dateTime     PRIMITIVE_dateTime
+#define DATATYPE_instant      PRIMITIVE_instant
+#define DATATYPE_time         PRIMITIVE_time
+#define DATATYPE_base64Binary PRIMITIVE_base64Binary
+#define DATATYPE_xhtml        PRIMITIVE_xhtml
+
+/* One bit each in struct seen. */
+enum choice { CHOICE_none = 0, CHOICE_value = 1, CHOICE_effective = 2, CHOICE_author = 4 };
+
+struct row {
+	const char *name;
+	const char *values; /* required binding, or "" */
+	unsigned char length;
+	unsigned char datatype;
+	bool many;
+	unsigned char choice;
+};
+
+static const struct row rows[ELEMENTS] = {
+#define TYPE(type)
+#define ELEMENT(type, name, min, max, datatype, values) \
+	[type##_##name] = { #name, values, sizeof(#name) - 1, DATATYPE_##datatype, max, 0 },
+#define CHOICE(type, name, choice, datatype)                                        \
+	[type##_##name] = { #name, "", sizeof(#name) - 1, DATATYPE_##datatype, ONE, \
+		CHOICE_##choice },
+#define END
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+};
+
+static const struct {
+	unsigned first;
+	uint64_t required; /* bits of the rows with min 1 */
+} types[ELEMENT_KINDS + 1] = {
+#define TYPE(type) [KIND_##type] = { FIRST_##type, 0
+#define ELEMENT(type, name, min, max, datatype, values) \
+	| (uint64_t)(min) << (type##_##name - FIRST_##type)
+#define CHOICE(type, name, choice, datatype)
+#define END \
+	}   \
+	,
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+	[ELEMENT_KINDS] = { ELEMENTS, 0 },
+};
+
+/* Where we are: a link to where we came from. */
+struct place {
+	const struct place *up;
+	struct str name;
+	int index; /* -1 where the element is not repeated */
+};
+
+/* What one object was seen to have. */
+struct seen {
+	uint64_t rows;
+	unsigned choices;
+};
+
+/* ---- issues */
+
+static void write_path(struct buf *buf, const struct place *place)
+{
+	if (place->up != NULL) {
+		write_path(buf, place->up);
+		buf_add_byte(buf, '.');
+	}
+	buf_add(buf, place->name);
+	if (place->index >= 0)
+		buf_add_format(buf, "[%d]", place->index);
+}
+
+static struct str path(const struct place *place, struct outcome *outcome)
+{
+	struct buf buf = buf_new(outcome->arena, 64, PATH_MAX_BYTES);
+	write_path(&buf, place);
+	return buf_str(&buf);
+}
+
+static void fail(const struct place *place, enum outcome_kind kind, const char *text,
+	struct outcome *outcome)
+{
+	outcome_fail(outcome, kind, path(place, outcome), "%.*s %s", STR_ARG(place->name), text);
+}
+
+static void fail_unknown(const struct place *place, struct str name, struct outcome *outcome)
+{
+	const struct str where = path(place, outcome);
+	if (name_is_plain(name))
+		outcome_fail(
+			outcome, OUTCOME_STRUCTURE, where, "unknown element '%.*s'", STR_ARG(name));
+	else
+		outcome_fail(outcome, OUTCOME_STRUCTURE, where,
+			"unknown element whose name is not repeated here");
+}
+
+/* ---- values */
+
+static bool is_among(struct str text, const char *values)
+{
+	struct str rest = str_of(values);
+	while (rest.at != NULL)
+		if (str_equal(str_cut(rest, '|', &rest), text))
+			return true;
+	return false;
+}
+
+static void check_primitive(const struct row *row, const struct json *json,
+	const struct place *place, struct outcome *outcome)
+{
+	const enum primitive primitive = (enum primitive)row->datatype;
+	if (json->type != primitive_json_type(primitive) ||
+		!primitive_is_valid(primitive, json->text))
+		outcome_fail(outcome, OUTCOME_VALUE, path(place, outcome), "%s is not %s",
+			row->name, primitive_form(primitive));
+	else if (row->values[0] != '\0' && !is_among(json->text, row->values))
+		outcome_fail(outcome, OUTCOME_CODE_INVALID, path(place, outcome),
+			"%s is none of %s", row->name, row->values);
+	else if (primitive == PRIMITIVE_dateTime && primitive_is_loose_time(json->text))
+		outcome_warn(outcome, OUTCOME_VALUE, path(place, outcome),
+			"%s lacks its seconds or its zone; without zone it is read in the hub's",
+			row->name);
+}
+
+static void check_object(enum element_type type, const struct json *json, const struct place *place,
+	struct fields *fields, struct outcome *outcome);
+
+static void check_value(const struct row *row, const struct json *json, const struct place *place,
+	struct outcome *outcome)
+{
+	if (row->datatype < PRIMITIVES)
+		check_primitive(row, json, place, outcome);
+	else if (row->datatype < DATATYPE_OPAQUE)
+		check_object((enum element_type)(row->datatype - PRIMITIVES), json, place, NULL,
+			outcome);
+	else if (json->type != JSON_OBJECT || json->count == 0)
+		fail(place, OUTCOME_STRUCTURE, "is not an object with members", outcome);
+	else if (row->datatype == DATATYPE_RESOURCE && json_text(json, "resourceType").length == 0)
+		fail(place, OUTCOME_STRUCTURE, "has no resourceType", outcome);
+}
+
+static const struct row extension_row = { "extension", "", 9, DATATYPE_SIBLING, ONE, 0 };
+
+/* Elements of an array. A null stands for a primitive that only has extensions, in the member beside it, or for one that has none. */
+static void check_array(const struct row *row, const struct json *json, const struct place *up,
+	bool null_allowed, struct outcome *outcome)
+{
+	struct place place = { up->up, up->name, 0 };
+	if (json->type != JSON_ARRAY || json->count == 0) {
+		fail(up, OUTCOME_STRUCTURE, "is not an array with elements", outcome);
+		return;
+	}
+	json_each(item, json)
+	{
+		if (item->type != JSON_NULL || !null_allowed)
+			check_value(row, item, &place, outcome);
+		place.index++;
+	}
+}
+
+/* `_name`: id and extensions of the primitive `name`, or an array of them. */
+static void check_sibling(const struct row *row, const struct json *json, const struct place *place,
+	struct outcome *outcome)
+{
+	if (row->datatype >= PRIMITIVES)
+		fail(place, OUTCOME_STRUCTURE, "is not a primitive and has no '_' beside it",
+			outcome);
+	else if (row->many)
+		check_array(&extension_row, json, place, true, outcome);
+	else
+		check_value(&extension_row, json, place, outcome);
+}
+
+/* ---- objects */
+
+/* The row of `name` among those of a type, looking from *next on; *next is moved behind it. */
+static const struct row *row_find(enum element_type type, struct str name, unsigned *next)
+{
+	const unsigned first = types[type].first, end = types[type + 1].first;
+	unsigned at = *next;
+	for (unsigned left = end - first; left > 0; left--) {
+		if (at == end)
+			at = first;
+		const struct row *row = &rows[at++];
+		if (row->length == name.length && memcmp(row->name, name.at, name.length) == 0) {
+			*next = at;
+			return row;
+		}
+	}
+	return NULL;
+}
+
+/* Marks a row as seen. A choice that has one already is an error. */
+static void mark(const struct row *row, unsigned bit, struct seen *seen, const struct place *place,
+	struct outcome *outcome)
+{
+	const bool again = (seen->rows & UINT64_C(1) << bit) != 0; /* by `name` and `_name` */
+	if (row->choice != CHOICE_none && !again && (seen->choices & row->choice) != 0)
+		fail(place, OUTCOME_STRUCTURE, "is a second one where at most one may be", outcome);
+	seen->choices |= row->choice;
+	seen->rows |= UINT64_C(1) << bit;
+}
+
+/* Rules of a single type that cardinalities do not say. */
+static void check_rules(enum element_type type, const struct seen *seen, const struct place *place,
+	struct outcome *outcome)
+{
+	const uint64_t one = 1;
+	const bool nested = (seen->rows & one << (EXTENSION_extension - FIRST_EXTENSION)) != 0;
+	if (type == KIND_EXTENSION && nested == ((seen->choices & CHOICE_value) != 0))
+		fail(place, OUTCOME_INVALID,
+			"must have a value or extensions, and not both (ext-1)", outcome);
+	const uint64_t range = one << (REFERENCE_RANGE_low - FIRST_REFERENCE_RANGE) |
+			       one << (REFERENCE_RANGE_high - FIRST_REFERENCE_RANGE) |
+			       one << (REFERENCE_RANGE_text - FIRST_REFERENCE_RANGE);
+	if (type == KIND_REFERENCE_RANGE && (seen->rows & range) == 0)
+		fail(place, OUTCOME_INVALID, "must have low, high or text (obs-3)", outcome);
+}
+
+static void check_required(enum element_type type, const struct seen *seen,
+	const struct place *place, struct outcome *outcome)
+{
+	uint64_t missing = types[type].required & ~seen->rows;
+	for (unsigned bit = 0; missing != 0; bit++, missing >>= 1) {
+		if ((missing & 1) == 0)
+			continue;
+		const char *name = rows[types[type].first + bit].name;
+		const struct place at = { place, str_of(name), -1 };
+		fail(&at, OUTCOME_REQUIRED, "is required", outcome);
+	}
+}
+
+/* Only of a repeated primitive: nulls may stand in it. */
+static bool has_sibling(const struct row *row, const struct json *parent)
+{
+	if (row->datatype >= PRIMITIVES)
+		return false;
+	json_each(item, parent)
+	{
+		if (item->key.length == row->length + 1u && item->key.at[0] == '_' &&
+			memcmp(item->key.at + 1, row->name, row->length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_member(const struct row *row, const struct json *parent, const struct json *item,
+	const struct place *place, struct outcome *outcome)
+{
+	const bool sibling = item->key.at[0] == '_';
+	if (item->type == JSON_NULL)
+		fail(place, OUTCOME_STRUCTURE, "is null; an element without value is left out",
+			outcome);
+	else if (sibling)
+		check_sibling(row, item, place, outcome);
+	else if (!row->many && item->type == JSON_ARRAY)
+		fail(place, OUTCOME_STRUCTURE, "is an array, but stands only once", outcome);
+	else if (!row->many)
+		check_value(row, item, place, outcome);
+	else
+		check_array(row, item, place, has_sibling(row, parent), outcome);
+}
+
+static void check_object(enum element_type type, const struct json *json, const struct place *place,
+	struct fields *fields, struct outcome *outcome)
+{
+	if (json->type != JSON_OBJECT || json->count == 0) {
+		fail(place, OUTCOME_STRUCTURE, "is not an object with members", outcome);
+		return;
+	}
+	struct seen seen = { 0 };
+	unsigned next = types[type].first;
+	json_each(item, json)
+	{
+		const bool sibling = item->key.length > 0 && item->key.at[0] == '_';
+		const struct str name = str_part(item->key, sibling ? 1 : 0, item->key.length);
+		const struct row *row = row_find(type, name, &next);
+		if (row == NULL) {
+			fail_unknown(place, item->key, outcome);
+			continue;
+		}
+		const struct place here = { place, name, -1 };
+		const unsigned bit = (unsigned)(row - rows) - types[type].first;
+		mark(row, bit, &seen, &here, outcome);
+		if (fields != NULL && !sibling)
+			fields->at[bit] = item;
+		check_member(row, json, item, &here, outcome);
+	}
+	if ((types[type].required & ~seen.rows) != 0)
+		check_required(type, &seen, place, outcome);
+	if (type == KIND_EXTENSION || type == KIND_REFERENCE_RANGE)
+		check_rules(type, &seen, place, outcome);
+}
+
+bool element_check(enum element_type type, const struct json *json, struct str expression,
+	struct fields *fields, struct outcome *outcome)
+{
+	const unsigned errors = outcome->errors;
+	const struct place root = { NULL, expression, -1 };
+	check_object(type, json, &root, fields, outcome);
+	return outcome->errors == errors;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * What makes two readings the same one. Texts of parts joined by U+001F, components by U+001E; control characters
+ * and backslashes inside a part are escaped, so that no two readings share a text. Display texts never count.
+ */
+#include "fhir/identity.h"
+
+#include <stdlib.h>
+
+#include "fhir/base/arena.h"
+#include "fhir/base/buf.h"
+#include "fhir/base/decimal.h"
+#include "fhir/concept.h"
+
+#define PART      '\x1f'
+#define COMPONENT '\x1e'
+#define WORDS     '\x02' /* no system has this name */
+#define TEXT_MAX  ((size_t)16 * 1024 * 1024)
+
+/* IEEE EUI-64 as FHIR and HL7 name it: the urn of the HL7 PHD guide, and the arc it stands in. */
+#define SYSTEM_EUI64 "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
+#define ARC_IEEE     "urn:oid:1.2.840.10004."
+#define EUI64        "EUI-64"
+
+/* MDC_ATTR_SUPPLEMENTAL_TYPES: the component that says how it was measured (HL7 PHD guide). */
+#define MDC_SUPPLEMENTAL "68193"
+
+static bool is_clean(struct str part)
+{
+	for (size_t i = 0; i < part.length; i++)
+		if ((unsigned char)part.at[i] < 0x20 || part.at[i] == '\\')
+			return false;
+	return true;
+}
+
+static void add_escaped(struct buf *buf, struct str part)
+{
+	if (is_clean(part)) {
+		buf_add(buf, part);
+		return;
+	}
+	for (size_t i = 0; i < part.length; i++) {
+		const unsigned char byte = (unsigned char)part.at[i];
+		if (byte < 0x20 || byte == '\\')
+			buf_add_format(buf, "\\%02x", byte);
+		else
+			buf_add_byte(buf, part.at[i]);
+	}
+}
+
+static void add_part(struct buf *buf, struct str part)
+{
+	buf_add_byte(buf, PART);
+	add_escaped(buf, part);
+}
+
+static void add_coding(struct buf *buf, struct coding coding)
+{
+	add_part(buf, coding.system);
+	add_part(buf, coding.code);
+}
+
+static void add_moment(struct buf *buf, instant at)
+{
+	buf_add_byte(buf, PART);
+	if (at != INSTANT_MIN)
+		buf_add_i64(buf, at);
+}
+
+/* The leading coding of a CodeableConcept; its text only where it has none, since then nothing else tells it from another. */
+static void add_concept(struct arena *arena, struct buf *buf, const struct json *json)
+{
+	const struct concept concept = concept_read(arena, json);
+	enum reading_class class;
+	if (concept.count > 0) {
+		add_coding(buf, code_canon(concept.codings, concept.count, &class));
+	} else {
+		buf_add_byte(buf, PART);
+		buf_add_byte(buf, WORDS);
+		add_part(buf, json_text(json, "text"));
+	}
+}
+
+/* ---- values */
+
+static void add_quantity(struct arena *arena, struct buf *buf, const struct json *json)
+{
+	struct str number = STR("");
+	const struct json *value = json_get(json, "value");
+	if (value != NULL)
+		decimal_canonical(arena, value->text, &number);
+	add_part(buf, json_text(json, "comparator"));
+	add_part(buf, number);
+	const struct str system = json_text(json, "system");
+	struct str unit = json_text(json, "code");
+	if (system.length > 0 && unit.length > 0 && !str_is(system, SYSTEM_UCUM)) {
+		add_coding(buf, (struct coding){ system, unit });
+		return;
+	}
+	if (unit.length == 0)
+		unit = json_text(json, "unit");
+	add_part(buf, ucum_plain(arena, unit));
+}
+
+static void add_integer(struct arena *arena, struct buf *buf, const struct json *json)
+{
+	struct str number = STR("");
+	decimal_canonical(arena, json->text, &number);
+	buf_add_byte(buf, PART);
+	add_part(buf, number);
+	buf_add_byte(buf, PART);
+}
+
+/* A whole structure, without its white space. */
+static void add_structure(struct buf *buf, const struct json *json)
+{
+	buf_add_byte(buf, PART);
+	if (json != NULL)
+		json_write(buf, json);
+}
+
+/* The value of a reading or a component: its type as FHIR names it, and what it says. An integer is a quantity without unit. */
+static void add_value(struct arena *arena, struct buf *buf, const struct json *value)
+{
+	buf_add_byte(buf, PART);
+	if (value == NULL)
+		return;
+	const struct str stem = STR("value");
+	const struct str type = str_part(value->key, stem.length, value->key.length);
+	if (str_is(type, "Quantity") || str_is(type, "Integer")) {
+		buf_add(buf, STR("Quantity"));
+		if (value->type == JSON_OBJECT)
+			add_quantity(arena, buf, value);
+		else
+			add_integer(arena, buf, value);
+		return;
+	}
+	buf_add(buf, type);
+	if (str_is(type, "CodeableConcept"))
+		add_concept(arena, buf, value);
+	else if (value->type == JSON_STRING)
+		add_part(buf, value->text);
+	else
+		add_structure(buf, value);
+}
+
+static const struct json *value_of(const struct json *component)
+{
+	json_each(item, component)
+	{
+		if (str_starts(item->key, STR("value")))
+			return item;
+	}
+	return NULL;
+}
+
+static const struct json *value_of_fields(const struct fields *fields)
+{
+	for (int at = OBSERVATION_valueQuantity; at <= OBSERVATION_valuePeriod; at++)
+		if (fields->at[at - FIRST_OBSERVATION] != NULL)
+			return fields->at[at - FIRST_OBSERVATION];
+	return NULL;
+}
+
+/* ---- content */
+
+static int compare(const void *a, const void *b)
+{
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Components in the order of their texts, which begin with the code: senders give them in any order. */
+static void add_components(struct arena *arena, struct buf *buf, const struct json *list)
+{
+	if (list == NULL)
+		return;
+	struct str *texts = arena_array(arena, list->count, sizeof(*texts));
+	size_t count = 0;
+	json_each(component, list)
+	{
+		struct buf text = buf_new(arena, 128, TEXT_MAX);
+		add_concept(arena, &text, json_get(component, "code"));
+		add_value(arena, &text, value_of(component));
+		const struct json *absent = json_get(component, "dataAbsentReason");
+		if (absent != NULL)
+			add_concept(arena, &text, absent);
+		texts[count++] = buf_str(&text);
+	}
+	qsort(texts, count, sizeof(*texts), compare);
+	for (size_t i = 0; i < count; i++) {
+		buf_add_byte(buf, COMPONENT);
+		buf_add(buf, texts[i]);
+	}
+}
+
+static struct str content(struct arena *arena, const struct fields *fields, struct moment moment,
+	const struct observation *observation)
+{
+	struct buf buf = buf_new(arena, 256, TEXT_MAX);
+	buf_add_byte(&buf, 'C'); /* of the key; not of the content */
+	add_concept(arena, &buf, FIELD(fields, OBSERVATION, code));
+	add_moment(&buf, moment.start);
+	add_moment(&buf, moment.end);
+	add_part(&buf, str_of(observation_status_code(observation->status)));
+	add_value(arena, &buf, value_of_fields(fields));
+	add_structure(&buf, FIELD(fields, OBSERVATION, modifierExtension));
+	buf_add_byte(&buf, PART);
+	if (FIELD(fields, OBSERVATION, dataAbsentReason) != NULL)
+		add_concept(arena, &buf, FIELD(fields, OBSERVATION, dataAbsentReason));
+	add_components(arena, &buf, FIELD(fields, OBSERVATION, component));
+	return buf_str(&buf);
+}
+
+/* ---- the device */
+
+/* 16 hexadecimal digits in upper case at `out`, from any of the ways an EUI-64 is written. */
+static bool eui64(struct str value, char out[16])
+{
+	size_t length = 0;
+	if (str_starts(value, STR("0x")) || str_starts(value, STR("0X")))
+		value = str_part(value, 2, value.length);
+	for (size_t i = 0; i < value.length; i++) {
+		char c = value.at[i];
+		if (c == '-' || c == ':')
+			continue;
+		if (c >= 'a' && c <= 'f')
+			c = (char)(c - 'a' + 'A');
+		if (length == 16 || !((c >= '0' && c <= '9') || (c >= 'A' && c <= 'F')))
+			return false;
+		out[length++] = c;
+	}
+	return length == 16;
+}
+
+static bool is_eui64_system(struct str system)
+{
+	return system.length == 0 || str_is(system, SYSTEM_EUI64) ||
+	       str_starts(system, STR(ARC_IEEE));
+}
+
+/* The identity of a device by one Identifier. A value without system names no device, unless it is an EUI-64: those are given out once. */
+static bool device_text(struct arena *arena, const struct json *identifier, struct str *out)
+{
+	const struct str system = json_text(identifier, "system");
+	const struct str value = json_text(identifier, "value");
+	char digits[16];
+	const bool unique = is_eui64_system(system) && eui64(value, digits);
+	if (!unique && (system.length == 0 || value.length == 0))
+		return false;
+	struct buf buf = buf_new(arena, system.length + value.length + 32, TEXT_MAX);
+	add_part(&buf, unique ? STR(EUI64) : system);
+	add_part(&buf, unique ? (struct str){ digits, sizeof(digits) } : value);
+	*out = buf_str(&buf);
+	return true;
+}
+
+static bool is_unique(struct str device)
+{
+	return str_starts(device, STR("\x1f" EUI64 "\x1f"));
+}
+
+static const struct json *contained_device(const struct fields *fields, struct str reference)
+{
+	if (reference.length < 2 || reference.at[0] != '#')
+		return NULL;
+	const struct str id = str_part(reference, 1, reference.length);
+	json_each(item, FIELD(fields, OBSERVATION, contained))
+	{
+		if (str_is(json_text(item, "resourceType"), "Device") &&
+			str_equal(json_text(item, "id"), id))
+			return item;
+	}
+	return NULL;
+}
+
+/* By the reference's own identifier, else by those of the contained Device it names; an EUI-64 before others. */
+static bool device_find(struct arena *arena, const struct fields *fields, struct str *out)
+{
+	const struct json *device = FIELD(fields, OBSERVATION, device);
+	if (device == NULL)
+		return false;
+	if (device_text(arena, json_get(device, "identifier"), out))
+		return true;
+	const struct json *contained = contained_device(fields, json_text(device, "reference"));
+	bool found = false;
+	json_each(item, json_get(contained, "identifier"))
+	{
+		struct str text;
+		if (!device_text(arena, item, &text))
+			continue;
+		if (!found || is_unique(text))
+			*out = text;
+		found = true;
+	}
+	return found;
+}
+
+/* ---- keys */
+
+static bool is_supplemental(struct arena *arena, const struct json *component)
+{
+	const struct concept concept = concept_read(arena, json_get(component, "code"));
+	for (size_t i = 0; i < concept.count; i++)
+		if (str_is(concept.codings[i].code, MDC_SUPPLEMENTAL) &&
+			str_is(concept.codings[i].system, SYSTEM_MDC))
+			return true;
+	return false;
+}
+
+static struct str device_key(
+	struct arena *arena, const struct fields *fields, struct str device, struct moment moment)
+{
+	struct buf buf = buf_new(arena, 160, TEXT_MAX);
+	buf_add_byte(&buf, 'D');
+	buf_add(&buf, device);
+	add_concept(arena, &buf, FIELD(fields, OBSERVATION, code));
+	add_moment(&buf, moment.start);
+	buf_add_byte(&buf, PART);
+	if (moment.end != INSTANT_MIN)
+		buf_add_i64(&buf, moment.end - moment.start);
+	json_each(component, FIELD(fields, OBSERVATION, component))
+	{
+		if (is_supplemental(arena, component))
+			add_value(arena, &buf, value_of(component));
+	}
+	return buf_str(&buf);
+}
+
+/* An identifier without system is unique to nobody knows whom, and could join two readings: it is no key. */
+static bool identifier_key(struct arena *arena, const struct json *identifier, struct str *out)
+{
+	const struct str system = json_text(identifier, "system");
+	const struct str value = json_text(identifier, "value");
+	if (system.length == 0 || value.length == 0)
+		return false;
+	struct buf buf = buf_new(arena, system.length + value.length + 8, TEXT_MAX);
+	buf_add_byte(&buf, 'I');
+	add_part(&buf, system);
+	add_part(&buf, value);
+	*out = buf_str(&buf);
+	return true;
+}
+
+void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
+	struct observation *out)
+{
+	const struct json *identifiers = FIELD(fields, OBSERVATION, identifier);
+	const size_t most = identifiers == NULL ? 1 : identifiers->count + 1;
+	out->keys = arena_array(arena, most, sizeof(*out->keys));
+	const struct str key = content(arena, fields, moment, out);
+	out->content = str_part(key, 2, key.length);
+	json_each(item, identifiers)
+	{
+		if (identifier_key(arena, item, &out->keys[out->key_count]))
+			out->key_count++;
+	}
+	struct str device;
+	out->has_device_key = moment.start != INSTANT_MIN && device_find(arena, fields, &device);
+	out->keys[out->key_count++] =
+		out->has_device_key ? device_key(arena, fields, device, moment) : key;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef FHIR_IDENTITY_H
+#define FHIR_IDENTITY_H
+
+#include "fhir/element.h"
+#include "fhir/observation.h"
+
+/* When the reading was: INSTANT_MIN where absent; `end` only of a Period. */
+struct moment {
+	instant start, end;
+};
+
+/* Fills content, keys, key_count and has_device_key. All else of *out, and the structure of the fields, is settled before. */
+void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
+	struct observation *out);
+
+#endif

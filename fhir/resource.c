@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "fhir/resource.h"
+
+#include <assert.h>
+
+#include "fhir/base/json.h"
+
+static const char *const names[] = {
+	[TYPE_NONE] = "",
+	[TYPE_OBSERVATION] = "Observation",
+	[TYPE_PATIENT] = "Patient",
+	[TYPE_DEVICE] = "Device",
+	[TYPE_BUNDLE] = "Bundle",
+	[TYPE_AUDIT_EVENT] = "AuditEvent",
+	[TYPE_LOCATOR] = "Locator",
+};
+
+const char *resource_type_name(enum resource_type type)
+{
+	return names[type];
+}
+
+/* The member of this name, or what stands beside it as `_name`. */
+static bool is_named(struct str key, struct str name)
+{
+	if (key.length > 0 && key.at[0] == '_')
+		key = str_part(key, 1, key.length);
+	return str_equal(key, name);
+}
+
+/* Names need no escapes: they were found in the element table. */
+static void add_member(struct buf *buf, const struct json *item)
+{
+	buf_add_byte(buf, '"');
+	buf_add(buf, item->key);
+	buf_add(buf, STR("\":"));
+	buf_add(buf, item->raw);
+}
+
+static void add_meta(struct buf *buf, const struct json *meta)
+{
+	bool first = true;
+	json_each(item, meta)
+	{
+		if (is_named(item->key, STR("versionId")) ||
+			is_named(item->key, STR("lastUpdated")))
+			continue;
+		if (!first)
+			buf_add_byte(buf, ',');
+		first = false;
+		add_member(buf, item);
+	}
+}
+
+struct str resource_body(struct arena *arena, const struct json *json)
+{
+	const size_t most = json->raw.length + sizeof("{\"resourceType\":\"\",\"meta\":{}}");
+	struct buf buf = buf_new(arena, most, most);
+	buf_add(&buf, STR("{\"resourceType\":\""));
+	buf_add(&buf, json_text(json, "resourceType"));
+	buf_add(&buf, STR("\",\"meta\":{"));
+	add_meta(&buf, json_get(json, "meta"));
+	buf_add_byte(&buf, '}');
+	json_each(item, json)
+	{
+		const bool ours = is_named(item->key, STR("resourceType")) ||
+				  is_named(item->key, STR("id")) ||
+				  is_named(item->key, STR("meta"));
+		if (ours)
+			continue;
+		buf_add_byte(&buf, ',');
+		add_member(&buf, item);
+	}
+	buf_add_byte(&buf, '}');
+	return buf_str(&buf);
+}
+
+void resource_render(struct buf *buf, const struct resource *resource)
+{
+	const struct str open = STR("{\"resourceType\":\""), meta = STR("\",\"meta\":{");
+	const struct str name = str_of(names[resource->type]), body = resource->body;
+	const size_t rest = open.length + name.length + meta.length;
+	assert(body.length > rest && str_starts(body, open) &&
+		str_starts(str_part(body, open.length, body.length), name) &&
+		str_starts(str_part(body, open.length + name.length, body.length), meta));
+	buf_add(buf, open);
+	buf_add(buf, name);
+	buf_add(buf, STR("\",\"id\":\""));
+	buf_add(buf, resource->id);
+	buf_add(buf, meta);
+	buf_add(buf, STR("\"versionId\":\""));
+	buf_add_i64(buf, resource->version);
+	buf_add(buf, STR("\",\"lastUpdated\":\""));
+	instant_write(buf, resource->updated);
+	buf_add_byte(buf, '"');
+	if (body.at[rest] != '}')
+		buf_add_byte(buf, ',');
+	buf_add(buf, str_part(body, rest, body.length));
+}
