@@ -106,13 +106,14 @@ static void token_endpoint(
 		.typ = form_field(arena, form, "typ"),
 		.kid = form_field(arena, form, "kid"),
 		.lifetime = form_field(arena, form, "lifetime"),
+		.now = clock_now(),
 	};
 	if (at >= 0)
 		ask.proof = (struct str){ request->headers.entries[at].value.base,
 			request->headers.entries[at].value.len };
 	struct outcome outcome = { .arena = arena };
 	struct str token;
-	if (!issuer_token(&site, issuer, arena, &ask, clock_now(), &token, &outcome)) {
+	if (!issuer_token(&site, issuer, arena, &ask, &token, &outcome)) {
 		outcome_render(out, &outcome);
 		answer(request, 400, "Bad Request", buf_str(out));
 		return;

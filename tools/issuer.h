@@ -43,15 +43,15 @@ void issuer_jwks(const struct issuer *issuer, struct arena *arena, struct buf *o
 /* What a client may ask of /connect/token, by form fields. */
 struct token_ask {
 	struct str persona; /* a principal's NAME */
-	struct str
-		set; /* JSON object whose members replace claims; null removes one (to make bad tokens) */
+	struct str set; /* JSON object: its members replace claims, null removes one (bad tokens) */
 	struct str alg, typ, kid;
 	struct str lifetime; /* seconds, may be negative */
 	struct str proof;    /* DPoP header, or empty: a bearer token */
+	instant now;
 };
 
 /* The token in compact form, by libjwt where it can (typ JWT, RS*, ES*), by our own signer where it cannot (at+jwt, PS*). False adds why not. */
 bool issuer_token(const struct issuer_site *site, const struct issuer *issuer, struct arena *arena,
-	const struct token_ask *ask, instant now, struct str *out, struct outcome *outcome);
+	const struct token_ask *ask, struct str *out, struct outcome *outcome);
 
 #endif

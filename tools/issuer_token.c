@@ -164,7 +164,7 @@ static bool sign(struct arena *arena, const struct issuer_key *key, const struct
 }
 
 bool issuer_token(const struct issuer_site *site, const struct issuer *issuer, struct arena *arena,
-	const struct token_ask *ask, instant now, struct str *out, struct outcome *outcome)
+	const struct token_ask *ask, struct str *out, struct outcome *outcome)
 {
 	const struct json *claims = persona_claims(arena, site->personas, ask->persona, outcome);
 	const struct json *set = NULL;
@@ -184,12 +184,12 @@ bool issuer_token(const struct issuer_site *site, const struct issuer *issuer, s
 	if (ask->proof.length > 0 && !proof_thumbprint(arena, ask->proof, &jkt, outcome))
 		return false;
 
-	const int64_t seconds = now / INSTANT_SECOND;
+	const int64_t seconds = ask->now / INSTANT_SECOND;
 	uint8_t random[16];
 	seal_random(random, sizeof(random));
 	struct buf payload = buf_new(arena, 2048, 1 << 16);
 	buf_add_byte(&payload, '{');
-	write_claims(&payload, claims, set, now);
+	write_claims(&payload, claims, set, ask->now);
 	write_standard(&payload, claims, set, "iss",
 		str_format(arena, "\"%s/%s\"", site->base, issuer->name));
 	write_standard(&payload, claims, set, "aud", str_format(arena, "\"%s\"", site->audience));

@@ -10,11 +10,11 @@ files '*.c' '*.h' | tr '\n' '\0' | xargs -0 grep -nE '^[[:space:]]*#[[:space:]]*
 		@doorways = (
 			[qr{^yajl/}, qr{^fhir/base/json}],
 			[qr{^libxml/}, qr{^fhir/base/xml}],
-			[qr{^openssl/}, qr{^(authz/(jose|seal)|server/tls)}],
+			[qr{^openssl/}, qr{^(authz/(jose|seal)|server/tls|tools/load)}],
 			[qr{^(libpq-fe\.h|libpq/|postgres)}, qr{^storage/db}],
 			[qr{^lz4}, qr{^storage/pack}],
 			[qr{^curl/}, qr{^server/fetch}],
-			[qr{^h2o(\.h$|/)}, qr{^(server/(accept|guard|http|loop)|tools/issuer)}],
+			[qr{^h2o(\.h$|/)}, qr{^(server/(accept|guard|http|loop|wire)|tools/issuer)}],
 			[qr{^jwt\.h$}, qr{^tools/issuer}],
 			[qr{^nghttp2/}, qr{^tools/load}],
 			[qr{^cmocka}, qr{^tests/}],

@@ -61,6 +61,7 @@ def main():
         out.write("extern const struct sql_statement sql_statements[SQL_COUNT + 1];\n\n#endif\n")
     with open(source, "w", encoding="utf-8") as out:
         out.write('/* Made by tools/build/sql2c.py from storage/sql. */\n#include "storage/statements.h"\n\n#include <stddef.h>\n\n')
+        out.write('#pragma GCC diagnostic ignored "-Woverlength-strings"\n')
         out.write("const struct sql_statement sql_statements[SQL_COUNT + 1] = {\n")
         for name, text, count, roles in statements:
             out.write(f'\t{{ "{name}",\n{literal(text)},\n\t\t{count}, {roles}u }},\n')
