@@ -259,7 +259,7 @@ static bool take_result(struct db_flight *flight, PGresult *result)
 	if (result == NULL) {
 		if (!sync && expected->answered)
 			drop_first(flight);
-		return sync || expected->answered;
+		return true;
 	}
 	if ((PQresultStatus(result) == PGRES_PIPELINE_SYNC) != sync)
 		return false;

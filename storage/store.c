@@ -12,6 +12,9 @@
 /* One row a kind of work. */
 static void (*const dispatchers[])(struct store *store, instant now) = {
 	lease_dispatch,
+	codes_dispatch,
+	write_dispatch,
+	probe_dispatch,
 };
 
 void call_done(struct store_call *call)
@@ -28,11 +31,11 @@ void call_fail(struct store_call *call, enum outcome_kind kind, const char *text
 void call_end(struct store *store, struct store_call *call, const struct db_end *end)
 {
 	if (end->status == DB_LOST) {
-		call_fail(call, OUTCOME_BUSY, "the database is away");
+		call_fail(call, OUTCOME_BUSY, "The database is away");
 		return;
 	}
 	store_note(store, end);
-	call_fail(call, OUTCOME_FAULT, "the database refused the statement");
+	call_fail(call, OUTCOME_FAULT, "The database refused the statement");
 }
 
 void store_note(const struct store *store, const struct db_end *end)
@@ -64,16 +67,24 @@ static struct store_call *take(struct call_queue *queue)
 	return call;
 }
 
-void queue_call(struct store *store, enum store_kind kind, struct store_call *call)
+void queue_answer(struct store *store, struct store_call *call)
 {
-	call->since = store->now;
-	const bool full = store->queues[kind].count >= store->settings.queue_max;
-	append(full ? &store->refused : &store->queues[kind], call);
+	append(&store->answered, call);
 }
 
 void queue_refuse(struct store *store, struct store_call *call)
 {
-	append(&store->refused, call);
+	outcome_fail(call->outcome, OUTCOME_BUSY, (struct str){ 0 }, "The hub is busy");
+	queue_answer(store, call);
+}
+
+void queue_call(struct store *store, enum store_kind kind, struct store_call *call)
+{
+	call->since = store->now;
+	if (store->queues[kind].count >= store->settings.queue_max)
+		queue_refuse(store, call);
+	else
+		append(&store->queues[kind], call);
 }
 
 struct store_call *queue_take(struct store *store, enum store_kind kind)
@@ -149,17 +160,21 @@ void lease_dispatch(struct store *store, instant now)
 
 /* ---- the frame */
 
-static void refuse_old(struct store *store)
+static void refuse_old(struct store *store, instant age)
 {
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		struct call_queue *queue = &store->queues[kind];
-		while (queue->first != NULL && store->now - queue->first->since > QUEUE_AGE)
-			append(&store->refused, take(queue));
+		while (queue->first != NULL && store->now - queue->first->since >= age)
+			queue_refuse(store, take(queue));
 	}
-	struct call_queue refused = store->refused;
-	store->refused = (struct call_queue){ 0 };
-	for (struct store_call *call = take(&refused); call != NULL; call = take(&refused))
-		call_fail(call, OUTCOME_BUSY, "the hub is busy");
+}
+
+static void tell_answered(struct store *store)
+{
+	struct call_queue answered = store->answered;
+	store->answered = (struct call_queue){ 0 };
+	for (struct store_call *call = take(&answered); call != NULL; call = take(&answered))
+		call_done(call);
 }
 
 static void dispatch(void *context, instant now)
@@ -168,7 +183,8 @@ static void dispatch(void *context, instant now)
 	store->now = now;
 	for (size_t i = 0; i < sizeof(dispatchers) / sizeof(dispatchers[0]); i++)
 		dispatchers[i](store, now);
-	refuse_old(store);
+	refuse_old(store, QUEUE_AGE);
+	tell_answered(store);
 }
 
 struct store *store_open(
@@ -180,6 +196,8 @@ struct store *store_open(
 	store->db = db;
 	store->seal = seal;
 	store->settings = *settings;
+	store->codes = codes_new(store);
+	store->writer = writer_new(store);
 	db_on_flush(db, dispatch, store);
 	return store;
 }
@@ -188,12 +206,10 @@ void store_close(struct store **store)
 {
 	if (*store == NULL)
 		return;
-	for (unsigned kind = 0; kind < KINDS; kind++) {
-		for (struct store_call *call = queue_take(*store, (enum store_kind)kind);
-			call != NULL; call = queue_take(*store, (enum store_kind)kind))
-			append(&(*store)->refused, call);
-	}
-	refuse_old(*store);
+	writer_close((*store)->writer);
+	refuse_old(*store, 0);
+	tell_answered(*store);
+	codes_close((*store)->codes);
 	struct arena *arena = (*store)->arena;
 	*store = NULL;
 	arena_free(&arena);

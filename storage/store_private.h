@@ -35,7 +35,7 @@ struct store {
 	struct arena *arena; /* the store's own lifetime */
 	instant now;         /* of the last db_flush */
 	struct call_queue queues[KINDS];
-	struct call_queue refused; /* told BUSY at the next db_flush */
+	struct call_queue answered; /* told at the next db_flush */
 	struct lease {
 		uint64_t next, end; /* ids in hand */
 		uint64_t spare;     /* first of a whole block behind them, or 0 */
@@ -66,7 +66,8 @@ void call_end(struct store *store, struct store_call *call, const struct db_end 
 
 /* One line of the hub's log about a statement that the database refused. */
 void store_note(const struct store *store, const struct db_end *end);
-/* Answers a call BUSY at the next db_flush. */
+/* Answers a call at the next db_flush: as its outcome is, or BUSY. */
+void queue_answer(struct store *store, struct store_call *call);
 void queue_refuse(struct store *store, struct store_call *call);
 
 /* `count` (at most LEASE_IDS) consecutive new ids; 0 when the lease is out: more are on the way, try again at the next dispatch. */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Tables in which a new entry takes the place of the one that stood there: bounded without any care, and what they forget is only written once more.
+ */
+#include "storage/write_private.h"
+
+#define CONTEXTS  4096u
+#define LOCATORS  131072u
+#define RESENDERS 1024u
+/* How long a client that re-sent is expected to do it again. */
+#define RESEND_FOR (60 * INSTANT_SECOND)
+
+struct caches {
+	struct mac128 contexts[CONTEXTS];
+	struct locator_key locators[LOCATORS];
+	struct resender {
+		uint64_t hash;
+		instant at;
+	} resenders[RESENDERS];
+};
+
+struct caches *caches_new(struct arena *arena)
+{
+	return arena_alloc(arena, sizeof(struct caches));
+}
+
+/* splitmix64's finish: spreads what is already distinct. */
+static uint64_t mixed(uint64_t value)
+{
+	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
+	value = (value ^ value >> 27) * 0x94d049bb133111ebu;
+	return value ^ value >> 31;
+}
+
+/* A context is an HMAC: any of its bytes are as good as a hash. */
+static size_t context_slot(const struct mac128 *context)
+{
+	uint32_t slot;
+	memcpy(&slot, context->bytes, sizeof(slot));
+	return slot % CONTEXTS;
+}
+
+bool cache_has_context(const struct caches *caches, const struct mac128 *context)
+{
+	return memcmp(&caches->contexts[context_slot(context)], context, sizeof(*context)) == 0;
+}
+
+void cache_add_context(struct caches *caches, const struct mac128 *context)
+{
+	caches->contexts[context_slot(context)] = *context;
+}
+
+static size_t locator_slot(const struct locator_key *key)
+{
+	return (mixed(key->person) ^ mixed((uint64_t)key->tenant << 32 | (uint32_t)key->category) ^
+		       mixed((uint64_t)(uint32_t)key->month << 16 | (uint16_t)key->class)) %
+	       LOCATORS;
+}
+
+/* Months since 1970-01 (proleptic Gregorian, days_from_civil turned round). */
+static int32_t month_of(instant at)
+{
+	const int64_t day = 86400 * INSTANT_SECOND;
+	const int64_t days = (at - (at % day + day) % day) / day + 719468;
+	const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+	const int64_t of_era = days - era * 146097;
+	const int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	const int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	const int64_t shifted = (5 * of_year + 2) / 153; /* 0 is March */
+	return (int32_t)((year + era * 400 - 1970) * 12 + shifted + 2);
+}
+
+struct locator_key locator_key(const struct reading *reading, instant at)
+{
+	const struct observation *observation = reading->item->observation;
+	const instant time = observation->time.low == INSTANT_MIN ? at : observation->time.low;
+	return (struct locator_key){
+		.person = reading->item->part->person,
+		.tenant = reading->item->part->tenant,
+		.category = reading->category,
+		.month = month_of(time),
+		.bucket = reading->item->part->bucket,
+		.class = (int16_t)observation->class,
+	};
+}
+
+bool cache_has_locator(const struct caches *caches, const struct locator_key *key)
+{
+	const struct locator_key *have = &caches->locators[locator_slot(key)];
+	return have->person == key->person && have->tenant == key->tenant &&
+	       have->category == key->category && have->month == key->month &&
+	       have->class == key->class;
+}
+
+void cache_add_locator(struct caches *caches, const struct locator_key *key)
+{
+	caches->locators[locator_slot(key)] = *key;
+}
+
+static uint64_t client_hash(struct str client)
+{
+	uint64_t hash = client.length + 1;
+	for (size_t i = 0; i < client.length; i++)
+		hash = mixed(hash ^ (unsigned char)client.at[i]);
+	return hash;
+}
+
+bool cache_is_resending(const struct caches *caches, struct str client, instant now)
+{
+	const uint64_t hash = client_hash(client);
+	const struct resender *have = &caches->resenders[hash % RESENDERS];
+	return have->hash == hash && now - have->at < RESEND_FOR;
+}
+
+void cache_add_resending(struct caches *caches, struct str client, instant now)
+{
+	const uint64_t hash = client_hash(client);
+	caches->resenders[hash % RESENDERS] = (struct resender){ hash, now };
+}

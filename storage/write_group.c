@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * One group's way to its COMMIT.
+ *
+ * Plain: fresh readings go by INSERTs and the key constraint decides; BEGIN .. Sync COMMIT Sync in one flight. On 23505 the whole group runs again as a probe:
+ * phase 0 inserts what is unknown and reports what is there; later phases bring new versions and second readings, until nothing is left; then COMMIT. 40P01 is
+ * tried again as it was. After any other error each exchange runs alone, so that only the culprit is refused. Nothing is answered before COMMIT's tag is in.
+ */
+#include "storage/write_private.h"
+
+#include <stdlib.h>
+
+#define GROUP_ARENA ((size_t)1 << 30)
+/* Exchanges that wait because a key of theirs is in the group already: looked past so many. */
+#define SKIP_MAX 32u
+/* Readings of one request with one key, one after the other. */
+#define ROUNDS_MAX  60u
+#define PHASES_MAX  80u
+#define CLASHES_MAX 5u
+
+/* ---- which exchanges go together */
+
+struct key_slot {
+	struct mac128 key;
+	const struct job *job; /* NULL: empty */
+	unsigned round;
+};
+
+struct key_set {
+	struct key_slot *slots;
+	size_t mask;
+};
+
+static struct key_slot *slot_of(const struct key_set *set, const struct mac128 *key)
+{
+	size_t at;
+	memcpy(&at, key->bytes, sizeof(at)); /* a key is an HMAC */
+	at &= set->mask;
+	while (set->slots[at].job != NULL && memcmp(&set->slots[at].key, key, sizeof(*key)) != 0)
+		at = (at + 1) & set->mask;
+	return &set->slots[at];
+}
+
+static size_t keys_of(const struct job *job)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < job->reading_count; i++)
+		count += job->readings[i].key_count;
+	return count;
+}
+
+static struct key_set key_set_new(struct arena *arena, size_t keys)
+{
+	size_t size = 64;
+	while (size < keys * 2)
+		size *= 2;
+	return (struct key_set){ arena_array(arena, size, sizeof(struct key_slot)), size - 1 };
+}
+
+/* Two exchanges with one key do not go together: the later one waits for the next group. */
+static bool is_clashing(const struct key_set *set, const struct job *job)
+{
+	for (size_t i = 0; i < job->reading_count; i++) {
+		for (size_t k = 0; k < job->readings[i].key_count; k++) {
+			if (slot_of(set, &job->readings[i].keys[k])->job != NULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Readings of one exchange with one key go one after the other. False when there are too many. */
+static bool enter_keys(struct key_set *set, struct job *job)
+{
+	for (size_t i = 0; i < job->reading_count; i++) {
+		struct reading *reading = &job->readings[i];
+		reading->round = 0;
+		for (size_t k = 0; k < reading->key_count; k++) {
+			const struct key_slot *slot = slot_of(set, &reading->keys[k]);
+			if (slot->job == job && slot->round + 1 > reading->round)
+				reading->round = slot->round + 1;
+		}
+		for (size_t k = 0; k < reading->key_count; k++)
+			*slot_of(set, &reading->keys[k]) =
+				(struct key_slot){ reading->keys[k], job, reading->round };
+		if (reading->round > ROUNDS_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* Takes what fits into one group off the lane's queue. */
+static void gather(struct group *group)
+{
+	struct job_queue *queue = &group->lane->queue;
+	const unsigned limit = group->store->settings.group_max;
+	size_t keys = 0, rows = 0;
+	for (const struct job *job = queue->first; job != NULL && rows < limit; job = job->next) {
+		keys += keys_of(job);
+		rows += job->reading_count + job->log_count;
+	}
+	/* Those looked past are not in the sum; their keys come into the set instead of others', never beside them. */
+	struct key_set set = key_set_new(group->arena, keys * 2);
+	struct job_queue taken = { 0 };
+	unsigned skipped = 0;
+	rows = keys = 0;
+	for (struct job *job = queue->first, *before = NULL, *next;
+		job != NULL && skipped < SKIP_MAX; job = next) {
+		next = job->next;
+		const size_t more = job->reading_count + job->log_count;
+		if (taken.first != NULL &&
+			(rows + more > limit || keys + keys_of(job) > set.mask / 2))
+			break;
+		if (is_clashing(&set, job)) {
+			before = job;
+			skipped++;
+			continue;
+		}
+		job_remove(queue, before, job);
+		if (!enter_keys(&set, job)) {
+			outcome_fail(job->call->outcome, OUTCOME_BUSINESS_RULE, (struct str){ 0 },
+				"More than %u readings of one measurement in one request",
+				ROUNDS_MAX);
+			queue_answer(group->store, job->call);
+			continue;
+		}
+		rows += more;
+		keys += keys_of(job);
+		job_append(&taken, job);
+	}
+	group->jobs = taken.first;
+}
+
+/* ---- one attempt */
+
+static int by_tenant_bucket_key(const void *a, const void *b)
+{
+	const struct reading *one = *(struct reading *const *)a, *two = *(struct reading *const *)b;
+	const struct grant_part *first = one->item->part, *second = two->item->part;
+	if (first->tenant != second->tenant)
+		return first->tenant < second->tenant ? -1 : 1;
+	if (first->bucket != second->bucket)
+		return first->bucket < second->bucket ? -1 : 1;
+	return memcmp(&one->least, &two->least, sizeof(one->least));
+}
+
+/* Readings in the order of the locks they take, and numbers for them and the log rows. False while there are no numbers. */
+static bool arrange(struct group *group)
+{
+	size_t count = 0;
+	for (const struct job *job = group->jobs; job != NULL; job = job->next)
+		count += job->reading_count;
+	group->readings = arena_array(group->arena, count, sizeof(struct reading *));
+	group->count = 0;
+	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
+		for (size_t i = 0; i < job->reading_count; i++)
+			group->readings[group->count++] = &job->readings[i];
+	}
+	qsort(group->readings, group->count, sizeof(struct reading *), by_tenant_bucket_key);
+	log_collect(group);
+	if (group->count + group->line_count == 0)
+		return true;
+	group->first_id = store_ids(group->store, (unsigned)(group->count + group->line_count));
+	for (size_t i = 0; i < group->count; i++)
+		group->readings[i]->id = group->first_id + i;
+	for (size_t i = 0; i < group->line_count; i++)
+		group->lines[i].id = group->first_id + group->count + i;
+	return group->first_id != 0;
+}
+
+static uint32_t tenant_of(const struct reading *reading)
+{
+	return reading->item->part->tenant;
+}
+
+/* The readings of one tenant that are in a state, and whose turn it is, on a list of their own. */
+static size_t pick(
+	const struct group *group, uint32_t tenant, enum reading_state state, struct reading **out)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < group->count; i++) {
+		struct reading *reading = group->readings[i];
+		if (tenant_of(reading) == tenant && reading->state == state &&
+			reading->round <= group->phases)
+			out[count++] = reading;
+	}
+	return count;
+}
+
+static size_t readings_end(const struct group *group, size_t from, uint32_t tenant)
+{
+	while (from < group->count && tenant_of(group->readings[from]) == tenant)
+		from++;
+	return from;
+}
+
+static size_t lines_end(const struct group *group, size_t from, uint32_t tenant)
+{
+	while (from < group->line_count && group->lines[from].row->tenant == tenant)
+		from++;
+	return from;
+}
+
+/* The rows of one tenant that every attempt begins with. */
+static void send_tenant(
+	struct group *group, uint32_t tenant, struct reading **readings, size_t count)
+{
+	if (count == 0)
+		return;
+	struct reading **now = arena_array(group->arena, count, sizeof(struct reading *));
+	size_t ready = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (readings[i]->round == 0)
+			now[ready++] = readings[i];
+	}
+	if (group->mode == GROUP_PLAIN)
+		rows_new(group, now, ready);
+	else
+		rows_probe(group, now, ready);
+	rows_locator(group, readings, count);
+	rows_uploads(group, tenant);
+}
+
+static void committed(void *context, const struct db_end *end);
+static void probed(void *context, const struct db_end *end);
+
+static void send_attempt(struct group *group)
+{
+	group->phases = 0;
+	group->committing = false;
+	group->at = group->store->now;
+	for (size_t i = 0; i < group->count; i++) {
+		group->readings[i]->state = READING_NEW;
+		group->readings[i]->hit = (struct hit){ 0 };
+		if (group->readings[i]->round > 0)
+			group->mode = GROUP_PROBE;
+	}
+	db_begin(group->flight);
+	log_contexts(group);
+	size_t reading = 0, line = 0;
+	while (reading < group->count || line < group->line_count) {
+		uint32_t tenant =
+			reading < group->count ? tenant_of(group->readings[reading]) : UINT32_MAX;
+		if (line < group->line_count && group->lines[line].row->tenant < tenant)
+			tenant = group->lines[line].row->tenant;
+		const size_t readings = readings_end(group, reading, tenant);
+		const size_t lines = lines_end(group, line, tenant);
+		db_set_local(group->flight, DB_TENANT, tenant);
+		send_tenant(group, tenant, &group->readings[reading], readings - reading);
+		if (lines > line)
+			log_lines(group, &group->lines[line], lines - line);
+		reading = readings;
+		line = lines;
+	}
+	if (group->mode == GROUP_PLAIN) {
+		group->committing = true;
+		db_commit_sync(group->flight, committed, group);
+	} else {
+		db_sync(group->flight, probed, group);
+	}
+}
+
+/* ---- how it ends */
+
+static void finish(struct group *group)
+{
+	group->flight = NULL;
+	group->readings = NULL;
+	group->lines = NULL;
+	group->count = group->line_count = 0;
+	arena_free(&group->arena);
+}
+
+static void attempt(struct group *group)
+{
+	if (arrange(group)) {
+		send_attempt(group);
+		return;
+	}
+	/* No ids yet: they are on the way. */
+	struct job *jobs = group->jobs, *rest = group->rest;
+	group->jobs = group->rest = NULL;
+	lane_return(group->lane, rest);
+	lane_return(group->lane, jobs);
+	struct db_flight *flight = group->flight;
+	finish(group);
+	db_land(flight);
+}
+
+/* The next of those that are tried alone, or the end. */
+static void next(struct group *group)
+{
+	if (group->rest == NULL) {
+		struct db_flight *flight = group->flight;
+		finish(group);
+		db_land(flight);
+		return;
+	}
+	group->jobs = group->rest;
+	group->rest = group->rest->next;
+	group->jobs->next = NULL;
+	group->alone = true;
+	group->deadlocks = group->clashes = 0;
+	attempt(group);
+}
+
+static void fail_jobs(struct group *group, enum outcome_kind kind, const char *text)
+{
+	struct job *job = group->jobs;
+	group->jobs = NULL;
+	while (job != NULL) {
+		struct job *after = job->next; /* the answer may free the job */
+		job_fail(job, kind, text);
+		job = after;
+	}
+}
+
+static void lost(struct group *group)
+{
+	struct job *rest = group->rest, *jobs = group->committing ? NULL : group->jobs;
+	group->rest = NULL;
+	lane_return(group->lane, rest);
+	lane_return(group->lane, jobs);
+	if (group->committing)
+		fail_jobs(group, OUTCOME_TIMEOUT,
+			"The database was lost during the commit: whether this was stored is "
+			"unknown, send it again");
+	group->jobs = NULL;
+	finish(group);
+}
+
+/* The server's trouble, not the rows': trying each alone would make it worse. */
+static bool is_transient(const char *state)
+{
+	return strncmp(state, "53", 2) == 0 || strncmp(state, "57", 2) == 0 ||
+	       strcmp(state, "55P03") == 0;
+}
+
+/* The transaction was rolled back. */
+static void failed(struct group *group)
+{
+	const char *state = group->sqlstate;
+	if (strcmp(state, "23505") == 0 &&
+		(group->mode == GROUP_PLAIN || group->clashes++ < CLASHES_MAX)) {
+		group->mode = GROUP_PROBE;
+		attempt(group);
+	} else if (strcmp(state, "40P01") == 0 && group->deadlocks++ < (group->alone ? 3u : 1u)) {
+		attempt(group);
+	} else if (is_transient(state)) {
+		fail_jobs(group, OUTCOME_BUSY, "The database is busy; nothing was stored");
+		next(group);
+	} else if (group->jobs->next != NULL) {
+		group->rest = group->jobs;
+		next(group);
+	} else {
+		fail_jobs(
+			group, OUTCOME_FAULT, "The database refused the rows; nothing was stored");
+		next(group);
+	}
+}
+
+static void keep_error(struct group *group, const struct db_end *end)
+{
+	const char *state = end->sqlstate[0] == '\0' ? "25P02" : end->sqlstate;
+	memcpy(group->sqlstate, state, sizeof(group->sqlstate));
+	if (strcmp(state, "23505") != 0 && strcmp(state, "40P01") != 0)
+		store_note(group->store, end);
+}
+
+static void rolled_back(void *context, const struct db_end *end)
+{
+	struct group *group = context;
+	if (end->status == DB_LOST)
+		lost(group);
+	else
+		failed(group);
+}
+
+static void answer_reading(const struct group *group, const struct reading *reading)
+{
+	struct write_item *item = reading->item;
+	const bool there = reading->state == READING_KNOWN || reading->state == READING_CHANGED;
+	item->key = (struct resource_key){
+		.type = TYPE_OBSERVATION,
+		.bucket = item->part->bucket,
+		.tenant = item->part->tenant,
+		.subject = item->part->subject,
+		.id = there ? reading->hit.id : reading->id,
+	};
+	item->version = there ? reading->hit.version : 1;
+	item->updated = reading->state == READING_KNOWN ? reading->hit.recv : group->at;
+	item->fate = reading->beside ? WRITE_BESIDE : WRITE_CREATED;
+	if (reading->state == READING_KNOWN)
+		item->fate = WRITE_KNOWN;
+	if (reading->state == READING_CHANGED) {
+		item->fate = WRITE_VERSIONED;
+		item->version++;
+	}
+}
+
+static void remember(struct group *group)
+{
+	struct caches *caches = group->store->writer->caches;
+	for (size_t i = 0; i < group->line_count; i++)
+		cache_add_context(caches, &group->lines[i].context);
+	for (size_t i = 0; i < group->count; i++) {
+		const struct reading *reading = group->readings[i];
+		const struct locator_key key = locator_key(reading, group->at);
+		cache_add_locator(caches, &key);
+		if (reading->state == READING_KNOWN)
+			cache_add_resending(caches, reading->job->write->client, group->at);
+	}
+}
+
+static void committed(void *context, const struct db_end *end)
+{
+	struct group *group = context;
+	if (end->status == DB_LOST) {
+		lost(group);
+		return;
+	}
+	if (end->status != DB_OK || !end->committed) {
+		keep_error(group, end);
+		failed(group);
+		return;
+	}
+	remember(group);
+	for (size_t i = 0; i < group->count; i++)
+		answer_reading(group, group->readings[i]);
+	struct job *job = group->jobs;
+	group->jobs = NULL;
+	while (job != NULL) {
+		struct job *after = job->next;
+		call_done(job->call);
+		job = after;
+	}
+	next(group);
+}
+
+/* ---- the probe's phases */
+
+/* Another reading of this phase brings a new version of the same row. */
+static bool is_being_changed(const struct group *group, const struct reading *reading)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->readings[i]->state == READING_CHANGING &&
+			group->readings[i]->hit.id == reading->hit.id)
+			return true;
+	}
+	return false;
+}
+
+/* What becomes of a reading whose identity is there (architecture.md section 5, identity of a measurement). */
+static void judge(struct group *group, struct reading *reading)
+{
+	const struct write_item *item = reading->item;
+	const bool replaces =
+		item->correction || !item->observation->minute_clock || reading->beside;
+	if (reading->hit.id == 0)
+		reading->state = READING_ADDED;
+	else if (reading->hit.equal || (reading->hit.same && !item->correction))
+		reading->state = READING_KNOWN;
+	else if (!replaces)
+		reading_set_beside(group->store, reading);
+	else if (!is_being_changed(group, reading))
+		reading->state = READING_CHANGING;
+}
+
+/* Is anything left for another phase? */
+static bool settle(struct group *group)
+{
+	bool left = false;
+	for (size_t i = 0; i < group->count; i++) {
+		struct reading *reading = group->readings[i];
+		if (reading->state == READING_CHANGING)
+			reading->state = READING_NEW; /* somebody was first: ask again */
+		else if (reading->state == READING_NEW && reading->round <= group->phases)
+			judge(group, reading);
+	}
+	for (size_t i = 0; i < group->count; i++)
+		left = left || group->readings[i]->state == READING_NEW ||
+		       group->readings[i]->state == READING_CHANGING;
+	return left;
+}
+
+/* Statements of a phase for one tenant, if there are any. */
+static void send_phase(struct group *group, uint32_t tenant, bool last)
+{
+	struct reading **changed =
+		arena_array(group->arena, group->count, sizeof(struct reading *));
+	struct reading **some = arena_array(group->arena, group->count, sizeof(struct reading *));
+	const size_t changed_count = pick(group, tenant, READING_CHANGED, changed);
+	size_t count = pick(group, tenant, last ? READING_KNOWN : READING_CHANGING, some);
+	struct reading **fresh = some + count;
+	const size_t fresh_count = last ? 0 : pick(group, tenant, READING_NEW, fresh);
+	if (changed_count + count + fresh_count == 0)
+		return;
+	db_set_local(group->flight, DB_TENANT, tenant);
+	for (size_t i = 0; i < changed_count; i++) {
+		if (changed[i]->terms_due)
+			rows_version_terms(group, changed[i]);
+	}
+	for (size_t i = 0; i < count && !last; i++)
+		rows_version(group, some[i]);
+	if (fresh_count > 0)
+		rows_probe(group, fresh, fresh_count);
+	if (!last)
+		return;
+	memcpy(some + count, changed, changed_count * sizeof(*some));
+	count += changed_count;
+	rows_known(group, some, count);
+}
+
+static void send_phases(struct group *group, bool last)
+{
+	group->phases++;
+	for (size_t i = 0; i < group->count;) {
+		const uint32_t tenant = tenant_of(group->readings[i]);
+		send_phase(group, tenant, last);
+		i = readings_end(group, i, tenant);
+	}
+}
+
+static void probed(void *context, const struct db_end *end)
+{
+	struct group *group = context;
+	if (end->status == DB_LOST) {
+		lost(group);
+		return;
+	}
+	if (end->status == DB_FAILED || group->phases > PHASES_MAX) {
+		keep_error(group, end);
+		db_rollback(group->flight);
+		db_sync(group->flight, rolled_back, group);
+		return;
+	}
+	const bool left = settle(group);
+	send_phases(group, !left);
+	if (left) {
+		db_sync(group->flight, probed, group);
+		return;
+	}
+	group->committing = true;
+	db_commit_sync(group->flight, committed, group);
+}
+
+void group_start(struct group *group)
+{
+	struct store *store = group->store;
+	if (group->flight != NULL || group->lane->queue.first == NULL ||
+		(store->lease.spare == 0 && store->lease.next == store->lease.end))
+		return;
+	struct db_flight *flight = db_flight(store->db, DB_WRITE, group->number);
+	if (flight == NULL)
+		return;
+	group->flight = flight;
+	group->arena = arena_new(GROUP_ARENA);
+	group->alone = false;
+	group->deadlocks = group->clashes = 0;
+	group->mode = GROUP_PLAIN;
+	gather(group);
+	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
+		if (job->write != NULL &&
+			cache_is_resending(store->writer->caches, job->write->client, store->now))
+			group->mode = GROUP_PROBE;
+	}
+	if (group->jobs != NULL) {
+		attempt(group);
+		return;
+	}
+	finish(group);
+	db_land(flight);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Makes a write ready before it joins a group: everything that can be computed without the database is, once, on the exchange's arena.
+ */
+#include "storage/codes.h"
+#include "storage/pack.h"
+#include "storage/write_private.h"
+
+/* Only "C" keys (content alone, no device, no identifier) are bound to the client. */
+static struct str key_client(const struct write_item *item, struct str text)
+{
+	return text.length > 0 && text.at[0] == 'C' ? item->client : (struct str){ 0 };
+}
+
+static struct mac128 key_of(const struct store *store, const struct write_item *item,
+	struct str client, struct str text)
+{
+	return seal_reading_key(store->seal, item->part->tenant, item->part->person, client, text);
+}
+
+static void add_key(struct reading *reading, struct mac128 key)
+{
+	for (size_t i = 0; i < reading->key_count; i++) {
+		if (memcmp(&reading->keys[i], &key, sizeof(key)) == 0)
+			return;
+	}
+	if (reading->key_count == 0 || memcmp(&key, &reading->least, sizeof(key)) < 0)
+		reading->least = key;
+	reading->keys[reading->key_count++] = key;
+}
+
+static void reading_ready(
+	struct store *store, struct job *job, struct reading *reading, struct write_item *item)
+{
+	const struct observation *observation = item->observation;
+	struct arena *arena = job->call->arena;
+	reading->item = item;
+	reading->job = job;
+	reading->digest = seal_content(store->seal, observation->content);
+	reading->pack = (int16_t)pack_bytes(arena, observation->body, &reading->body);
+	/* One more than it has: the key of a second reading beside another. */
+	reading->keys = arena_array(arena, observation->key_count + 1, sizeof(*reading->keys));
+	reading->key_hit =
+		arena_array(arena, observation->key_count + 1, sizeof(*reading->key_hit));
+	for (size_t i = 0; i < observation->key_count; i++)
+		add_key(reading, key_of(store, item, key_client(item, observation->keys[i]),
+					 observation->keys[i]));
+	reading->term_codes =
+		arena_array(arena, observation->term_count, sizeof(*reading->term_codes));
+	reading->term_units =
+		arena_array(arena, observation->term_count, sizeof(*reading->term_units));
+}
+
+/*
+ * Same identity, another value, and a clock of minutes: a device may well measure twice within one. The second reading keeps the keys that nobody has, and
+ * instead of the others gets one made of the device's identity (or the first key that is taken) and of its own content; so its re-send finds it again.
+ */
+void reading_set_beside(struct store *store, struct reading *reading)
+{
+	const struct write_item *item = reading->item;
+	const struct observation *observation = item->observation;
+	struct str text = { 0 };
+	size_t kept = 0;
+	for (size_t i = 0; i < observation->key_count; i++) {
+		const struct str one = observation->keys[i];
+		const struct mac128 key = key_of(store, item, key_client(item, one), one);
+		size_t at = 0;
+		while (at < reading->key_count &&
+			memcmp(&reading->keys[at], &key, sizeof(key)) != 0)
+			at++;
+		const bool taken = at < reading->key_count && reading->key_hit[at];
+		if (taken && (text.length == 0 || one.at[0] == 'D'))
+			text = one;
+	}
+	for (size_t i = 0; i < reading->key_count; i++) {
+		if (!reading->key_hit[i])
+			reading->keys[kept++] = reading->keys[i];
+	}
+	reading->key_count = 0;
+	for (size_t i = 0; i < kept; i++)
+		add_key(reading, reading->keys[i]);
+	const struct str digest = str_hex(
+		reading->job->call->arena, reading->digest.bytes, sizeof(reading->digest.bytes));
+	const struct str both = str_format(
+		reading->job->call->arena, "B%.*s\x1f%.*s", STR_ARG(text), STR_ARG(digest));
+	add_key(reading, key_of(store, item, key_client(item, text), both));
+	memset(reading->key_hit, 0, reading->key_count * sizeof(*reading->key_hit));
+	reading->beside = true;
+}
+
+/* Numbers of a reading's concepts; the worst of their states. */
+static enum code_state reading_codes(struct store *store, struct reading *reading)
+{
+	const struct observation *observation = reading->item->observation;
+	const enum reading_class class = observation->class;
+	enum code_state states[3] = {
+		codes_id(store, &(struct code_want){ observation->code, observation->canon, class },
+			&reading->code),
+		codes_id(store,
+			&(struct code_want){
+				.concept = observation->category, .class = CLASS_HEALTH },
+			&reading->category),
+		codes_id(store,
+			&(struct code_want){
+				.concept = observation->value.unit, .class = CLASS_HEALTH },
+			&reading->unit),
+	};
+	enum code_state worst = CODE_READY;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		worst = states[i] > worst ? states[i] : worst;
+	for (size_t i = 0; i < observation->term_count; i++) {
+		const struct observation_term *term = &observation->terms[i];
+		struct code_want want = { .concept = term->code, .class = CLASS_HEALTH };
+		if (term->code.count > 0)
+			want.canon = code_canon(term->code.codings, term->code.count, &want.class);
+		const enum code_state code = codes_id(store, &want, &reading->term_codes[i]);
+		const enum code_state unit = codes_id(store,
+			&(struct code_want){ .concept = term->value.unit, .class = CLASS_HEALTH },
+			&reading->term_units[i]);
+		worst = code > worst ? code : worst;
+		worst = unit > worst ? unit : worst;
+	}
+	return worst;
+}
+
+bool job_codes(struct store *store, struct job *job)
+{
+	job->codes_missing = false;
+	for (size_t i = 0; i < job->reading_count; i++) {
+		const enum code_state state = reading_codes(store, &job->readings[i]);
+		if (state == CODE_REFUSED)
+			return outcome_fail(job->call->outcome, OUTCOME_BUSINESS_RULE,
+				(struct str){ 0 },
+				"Reading %zu has a list of codings that cannot be stored", i + 1);
+		if (state == CODE_PENDING)
+			job->codes_missing = true;
+	}
+	return true;
+}
+
+/* What the caller must never get wrong: only a write grant opens a write, and only for its own controller. */
+static bool is_granted(const struct store_write *write)
+{
+	if (write->grant == NULL || write->grant->action != ASK_WRITE)
+		return false;
+	for (size_t i = 0; i < write->count; i++) {
+		if (write->items[i].part == NULL ||
+			write->items[i].part->tenant != write->grant->own_tenant)
+			return false;
+	}
+	return true;
+}
+
+bool job_ready(struct store *store, struct job *job)
+{
+	struct arena *arena = job->call->arena;
+	job->contexts = arena_array(arena, job->log_count, sizeof(*job->contexts));
+	for (size_t i = 0; i < job->log_count; i++)
+		job->contexts[i] = seal_context(store->seal, job->log[i].context);
+	job->tenant = job->log_count > 0 ? job->log[0].tenant : 0;
+	if (job->write == NULL)
+		return true;
+	if (!is_granted(job->write))
+		return outcome_fail(job->call->outcome, OUTCOME_FORBIDDEN, (struct str){ 0 },
+			"Nothing allows this write");
+	job->tenant = job->write->grant->own_tenant;
+	job->reading_count = job->write->count;
+	job->readings = arena_array(arena, job->reading_count, sizeof(*job->readings));
+	for (size_t i = 0; i < job->reading_count; i++)
+		reading_ready(store, job, &job->readings[i], &job->write->items[i]);
+	return job_codes(store, job);
+}
