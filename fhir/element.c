@@ -165,8 +165,8 @@ static void check_primitive(const struct row *row, const struct json *json,
 		outcome_fail(outcome, OUTCOME_VALUE, path(place, outcome), "%s is not %s",
 			row->name, primitive_form(primitive));
 	else if (row->values[0] != '\0' && !is_among(json->text, row->values))
-		outcome_fail(outcome, OUTCOME_CODE_INVALID, path(place, outcome),
-			"%s is none of %s", row->name, row->values);
+		outcome_fail(outcome, OUTCOME_CODE_INVALID, path(place, outcome), "%s is not %s",
+			row->name, row->values);
 	else if (primitive == PRIMITIVE_dateTime && primitive_is_loose_time(json->text))
 		outcome_warn(outcome, OUTCOME_VALUE, path(place, outcome),
 			"%s lacks its seconds or its zone; without zone it is read in the hub's",
@@ -247,7 +247,8 @@ static void mark(const struct row *row, unsigned bit, struct seen *seen, const s
 {
 	const bool again = (seen->rows & UINT64_C(1) << bit) != 0; /* by `name` and `_name` */
 	if (row->choice != CHOICE_none && !again && (seen->choices & row->choice) != 0)
-		fail(place, OUTCOME_STRUCTURE, "is a second one where at most one may be", outcome);
+		fail(place, OUTCOME_STRUCTURE,
+			"stands beside another of its choice of types; one may be there", outcome);
 	seen->choices |= row->choice;
 	seen->rows |= UINT64_C(1) << bit;
 }

@@ -71,6 +71,8 @@ static void read_subject(struct reading *reading)
 {
 	const struct json *subject = FIELD(&reading->fields, OBSERVATION, subject);
 	const struct json *identifier = json_get(subject, "identifier");
+	if (subject != NULL && subject->type != JSON_OBJECT)
+		return; /* the structure check has said so */
 	if (identifier == NULL) {
 		const char *text =
 			json_get(subject, "reference") == NULL
@@ -294,10 +296,12 @@ static void read_codes(struct reading *reading)
 	out->category =
 		concept_read(reading->arena, FIELD(&reading->fields, OBSERVATION, category));
 	out->canon = code_canon(out->code.codings, out->code.count, &out->class);
-	if (code != NULL && out->code.count == 0 && json_text(code, "text").length == 0)
+	if (code == NULL || code->type != JSON_OBJECT || code->count == 0 || out->code.count > 0)
+		return;
+	if (json_text(code, "text").length == 0)
 		outcome_fail(reading->outcome, OUTCOME_REQUIRED, at(reading, STR(".code.coding")),
 			"code has neither a coding with a code nor a text");
-	else if (code != NULL && out->code.count == 0)
+	else
 		outcome_warn(reading->outcome, OUTCOME_VALUE, at(reading, STR(".code.coding")),
 			"no coding: a search by code does not find it");
 }

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fhir/base/arena.h"
+#include "fhir/search.h"
+
+/* 2026-11-21T12:00:00Z */
+#define NOW (INT64_C(1795262400) * INSTANT_SECOND)
+#define DAY (86400 * INSTANT_SECOND)
+
+static struct arena *arena;
+static struct outcome outcome;
+static struct search_policy policy;
+
+static int begin(void **state)
+{
+	(void)state;
+	arena = arena_new(1 << 24);
+	outcome = (struct outcome){ .arena = arena };
+	policy = (struct search_policy){
+		.national = NATIONAL_SYNTHETIC, .zone = { .oslo = true }, .now = NOW
+	};
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	return 0;
+}
+
+static struct search parsed(const char *query)
+{
+	struct search search;
+	if (!search_parse(arena, str_of(query), &policy, &search, &outcome))
+		fail_msg("%s: %.*s", query, STR_ARG(outcome.first->text));
+	return search;
+}
+
+/* The query is refused, with an issue of that kind whose text holds `part`. */
+static void refused(const char *query, enum outcome_kind kind, const char *part)
+{
+	struct search search;
+	outcome = (struct outcome){ .arena = arena };
+	if (search_parse(arena, str_of(query), &policy, &search, &outcome))
+		fail_msg("taken: %s", query);
+	const struct str text = outcome.first->text;
+	if (memmem(text.at, text.length, part, strlen(part)) == NULL)
+		fail_msg("%s: %.*s", query, STR_ARG(text));
+	assert_int_equal(outcome_first(&outcome), kind);
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	const struct search search = parsed("patient=abc");
+	assert_true(str_is(search.patient, "abc"));
+	assert_int_equal(search.count, SEARCH_COUNT_DEFAULT);
+	assert_false(search.ascending || search.has_identifier);
+	assert_int_equal(search.code_count + search.category_count + search.date_count +
+				 search.id_count + search.page.length + search.canonical.length,
+		0);
+}
+
+static void everything(void **state)
+{
+	(void)state;
+	const struct search search = parsed(
+		"_sort=date&code=http%3A%2F%2Floinc.org%7C8867-4,2708-6&date=ge2026-01&date=lt2026-"
+		"12&_count=50&category=vital-signs&_id=a.b,c&patient=Patient/p-1&code=x&_format="
+		"json&_pretty=false");
+	assert_true(search.ascending);
+	assert_int_equal(search.count, 50);
+	assert_true(str_is(search.patient, "p-1"));
+	assert_int_equal(search.code_count, 2);
+	assert_int_equal(search.codes[0].count, 2);
+	assert_true(str_is(search.codes[0].values[0].system, "http://loinc.org"));
+	assert_true(str_is(search.codes[0].values[0].code, "8867-4"));
+	assert_false(search.codes[0].values[0].any_system || search.codes[0].values[0].any_code);
+	assert_true(search.codes[0].values[1].any_system);
+	assert_int_equal(search.date_count, 2);
+	assert_int_equal(search.dates[0].values[0].prefix, PREFIX_GE);
+	assert_int_equal(search.dates[1].values[0].prefix, PREFIX_LT);
+	assert_int_equal(search.category_count, 1);
+	assert_int_equal(search.id_count, 2);
+	assert_true(str_is(search.ids[1], "c"));
+	assert_true(str_is(search.canonical, "_count=50&_id=a.b,c&_sort=date&category=vital-signs&"
+					     "code=http:%2F%2Floinc.org|8867-"
+					     "4,2708-6&code=x&date=ge2026-01&date=lt2026-12"));
+	/* The canonical text says the same again. */
+	const struct str again = str_format(arena, "%.*s&patient=p-1", STR_ARG(search.canonical));
+	assert_true(str_equal(parsed(again.at).canonical, search.canonical));
+}
+
+static void tokens(void **state)
+{
+	(void)state;
+	const struct search search = parsed("patient=a&code=s%7C,%7Cc,a%5C,b,a%5C%7Cb%5C%5C%5C$");
+	const struct search_token *values = search.codes[0].values;
+	assert_int_equal(search.codes[0].count, 4);
+	assert_true(values[0].any_code && str_is(values[0].system, "s"));
+	assert_true(!values[1].any_system && values[1].system.length == 0 &&
+		    str_is(values[1].code, "c"));
+	assert_true(values[2].any_system && str_is(values[2].code, "a,b"));
+	assert_true(values[3].any_system && str_is(values[3].code, "a|b\\$"));
+	static const char *const bad[] = { "code=", "code=a,,b", "code=,a", "code=a,", "code=%7C",
+		"code=a%7Cb%7Cc", "code=a%5C", "code=a%5Cn", "category=" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused(str_format(arena, "patient=a&%s", bad[i]).at, OUTCOME_INVALID, "not");
+}
+
+static void dates(void **state)
+{
+	(void)state;
+	static const char *const prefixes[] = { "", "ne", "gt", "lt", "ge", "le", "sa", "eb" };
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+		const struct search search =
+			parsed(str_format(arena, "patient=a&date=%s2026-11-20", prefixes[i]).at);
+		const struct search_date *date = &search.dates[0].values[0];
+		assert_int_equal(date->prefix, PREFIX_EQ + i);
+		assert_int_equal(date->span.low, INT64_C(1795129200) * INSTANT_SECOND);
+		assert_int_equal(date->span.high - date->span.low, DAY);
+	}
+	const struct search both = parsed("patient=a&date=eq2026,2025-01-01T10:00Z");
+	assert_int_equal(both.dates[0].count, 2);
+	assert_int_equal(both.dates[0].values[1].span.high - both.dates[0].values[1].span.low,
+		60 * INSTANT_SECOND);
+	static const char *const bad[] = { "date=xx2026", "date=EQ2026", "date=2026-13", "date=ge",
+		"date=2026-1-1", "date=e2026", "date=2026-01-01T10" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused(str_format(arena, "patient=a&%s", bad[i]).at, OUTCOME_INVALID, "date");
+	refused("patient=a&date=2026-01-01T10:00:00+01:00", OUTCOME_INVALID, "%2B");
+}
+
+/* FHIR R4: a tenth of the way from now, to both sides; and never less than the value itself. */
+static void approximately(void **state)
+{
+	(void)state;
+	const struct search past = parsed("patient=a&date=ap2026-11-01T12:00:00Z");
+	const struct span *span = &past.dates[0].values[0].span;
+	const instant at = NOW - 20 * DAY;
+	assert_int_equal(span->low, at - (20 * DAY - INSTANT_SECOND) / 10);
+	assert_int_equal(span->high, at + INSTANT_SECOND + (20 * DAY - INSTANT_SECOND) / 10);
+	const struct search today = parsed("patient=a&date=ap2026-11-21");
+	assert_int_equal(
+		today.dates[0].values[0].span.high - today.dates[0].values[0].span.low, DAY);
+	const struct search ahead = parsed("patient=a&date=ap2026-12-01T12:00:00Z");
+	assert_int_equal(ahead.dates[0].values[0].span.low, NOW + 9 * DAY);
+}
+
+static void patient_by_identifier(void **state)
+{
+	(void)state;
+	struct search search =
+		parsed("patient.identifier=urn%3Aoid%3A2.16.578.1.12.4.1.4.1%7C14845000094");
+	assert_true(search.has_identifier);
+	assert_string_equal(search.identifier.digits, "14845000094");
+	assert_int_equal(search.canonical.length, 0);
+	search = parsed("patient.identifier=54845000088"); /* as PMD's clients do */
+	assert_int_equal(search.identifier.kind, NATIONAL_DNR);
+	refused("patient.identifier=14845000095", OUTCOME_UNKNOWN_PATIENT_ID, "control digits");
+	refused("patient.identifier=14845000094,54845000088", OUTCOME_INVALID, "one identifier");
+	refused("patient.identifier=urn:oid:2.16.578.1.12.4.1.4.1|", OUTCOME_INVALID,
+		"one identifier");
+	refused("patient.identifier=x|14845000094", OUTCOME_UNKNOWN_PATIENT_ID, "system");
+	policy.in_url = true;
+	refused("patient.identifier=14845000094", OUTCOME_INVALID, "POST Observation/_search");
+	policy.identifier_in_url_allowed = true;
+	assert_true(parsed("patient.identifier=14845000094").has_identifier);
+}
+
+static void who_is_meant(void **state)
+{
+	(void)state;
+	refused("", OUTCOME_REQUIRED, "no patient");
+	refused("code=8867-4", OUTCOME_REQUIRED, "no patient");
+	refused("patient=a&patient.identifier=14845000094", OUTCOME_INVALID, "once");
+	refused("patient=a&patient=b", OUTCOME_INVALID, "patient stands more than 1");
+	refused("patient=a,b", OUTCOME_INVALID, "patient");
+	refused("patient=Group/a", OUTCOME_INVALID, "patient");
+	refused("patient=https://hub.example/fhir/Patient/a", OUTCOME_INVALID, "patient");
+	assert_int_equal(parsed("_id=x").id_count, 1);
+	assert_int_equal(parsed("_id=x&patient=a").id_count, 1);
+	refused("_id=x y", OUTCOME_INVALID, "well-formed");
+	refused("_id=x%20y", OUTCOME_INVALID, "_id");
+	assert_true(str_is(parsed("_page=abc").page, "abc"));
+	refused("_page=abc&code=x", OUTCOME_INVALID, "_page");
+	refused("_page=abc&patient=x", OUTCOME_INVALID, "_page");
+	refused("_page=", OUTCOME_INVALID, "_page");
+	refused("_page=a&_page=b", OUTCOME_INVALID, "_page");
+}
+
+static void unknown(void **state)
+{
+	(void)state;
+	refused("patient=a&status=final", OUTCOME_NOT_SUPPORTED,
+		"'status'; known are _count, _id, _sort, category, code, date, patient, "
+		"patient.identifier");
+	refused("patient=a&code:in=x", OUTCOME_NOT_SUPPORTED, "':in'");
+	refused("patient:identifier=x", OUTCOME_NOT_SUPPORTED, "patient.identifier");
+	refused("patient=a&Code=x", OUTCOME_NOT_SUPPORTED, "'Code'");
+	refused("patient=a&_security=x", OUTCOME_NOT_SUPPORTED, "'_security'");
+	refused("patient=a&=x", OUTCOME_NOT_SUPPORTED, "unknown");
+	refused("patient=a&_format=xml", OUTCOME_NOT_ACCEPTABLE, "_format");
+	refused("patient=a&_pretty=true", OUTCOME_NOT_SUPPORTED, "_pretty");
+	refused("patient=a&_sort=code", OUTCOME_INVALID, "_sort");
+	refused("patient=a&_sort=date,-date", OUTCOME_INVALID, "_sort");
+	/* A number where a name belongs may be somebody's, and is not said again. */
+	refused("patient=a&14845000094=x", OUTCOME_NOT_SUPPORTED, "not repeated");
+	assert_null(memmem(outcome.first->text.at, outcome.first->text.length, "14845000094", 11));
+}
+
+static void no_value_is_told(void **state)
+{
+	(void)state;
+	static const char *const queries[] = { "patient=14845000094,x",
+		"patient.identifier=14845000095", "patient=a&date=14845000094",
+		"patient=a&_count=14845000094x", "patient=a&code=14845000094%7Cx%7Cy",
+		"patient=a&_sort=14845000094", "_id=14845000094%20" };
+	for (size_t i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+		refused(queries[i], i == 1 ? OUTCOME_UNKNOWN_PATIENT_ID : OUTCOME_INVALID, "");
+		for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next)
+			assert_null(memmem(issue->text.at, issue->text.length, "1484500009", 10));
+	}
+}
+
+static void counts(void **state)
+{
+	(void)state;
+	assert_int_equal(parsed("patient=a&_count=0").count, 1);
+	assert_int_equal(parsed("patient=a&_count=200").count, 200);
+	const struct search search = parsed("patient=a&_count=100000");
+	assert_int_equal(search.count, SEARCH_COUNT_MAX);
+	assert_true(str_is(search.canonical, "_count=200"));
+	refused("patient=a&_count=-1", OUTCOME_INVALID, "_count");
+	refused("patient=a&_count=x", OUTCOME_INVALID, "_count");
+	refused("patient=a&_count=5&_count=6", OUTCOME_INVALID, "_count");
+	refused("patient=a&_count=99999999999999999999999", OUTCOME_INVALID, "_count");
+}
+
+static void encoding(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "patient=%", "patient=%4", "patient=%zz", "patient=a b",
+		"patient=%00", "patient=%ff", "patient=%C3", "patient=%ED%A0%80", "pati%ent=a",
+		"patient=a\tb", "code=\xff" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused(bad[i], OUTCOME_INVALID, "well-formed");
+	const struct search search = parsed("p%61tient=%41&&code=%C3%B8+%2B&");
+	assert_true(str_is(search.patient, "A"));
+	assert_true(str_is(search.codes[0].values[0].code, "ø +"));
+	assert_true(str_is(search.canonical, "code=%C3%B8%20%2B"));
+}
+
+static void limits(void **state)
+{
+	(void)state;
+	char query[8192] = "patient=a&code=x";
+	for (int i = 1; i < SEARCH_VALUES_MAX; i++)
+		strncat(query, ",x", sizeof(query) - strlen(query) - 1);
+	assert_int_equal(parsed(query).codes[0].count, SEARCH_VALUES_MAX);
+	strncat(query, ",x", sizeof(query) - strlen(query) - 1);
+	refused(query, OUTCOME_TOO_LARGE, "code");
+	query[0] = '\0';
+	for (int i = 0; i <= SEARCH_VALUES_MAX; i++)
+		strncat(query, "&date=2026", sizeof(query) - strlen(query) - 1);
+	strncat(query, "&patient=a", sizeof(query) - strlen(query) - 1);
+	refused(query, OUTCOME_INVALID, "date stands more than 50");
+	query[0] = '\0';
+	for (int i = 0; i < 600; i++)
+		strncat(query, "&x=1", sizeof(query) - strlen(query) - 1);
+	refused(query, OUTCOME_TOO_LARGE, "too many parameters");
+}
+
+static void all_issues_at_once(void **state)
+{
+	(void)state;
+	refused("status=x&_count=a&date=b&code=", OUTCOME_NOT_SUPPORTED, "status");
+	assert_int_equal(outcome.errors, 5);
+}
+
+static void rows(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct search_parameter *list = search_parameters(&count);
+	assert_int_equal(count, 8);
+	assert_string_equal(list[7].name, "patient.identifier");
+	for (size_t i = 1; i < count; i++) /* in order: so the canonical text and the lists are */
+		assert_true(strcmp(list[i - 1].name, list[i].name) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(defaults, begin, end),
+		cmocka_unit_test_setup_teardown(everything, begin, end),
+		cmocka_unit_test_setup_teardown(tokens, begin, end),
+		cmocka_unit_test_setup_teardown(dates, begin, end),
+		cmocka_unit_test_setup_teardown(approximately, begin, end),
+		cmocka_unit_test_setup_teardown(patient_by_identifier, begin, end),
+		cmocka_unit_test_setup_teardown(who_is_meant, begin, end),
+		cmocka_unit_test_setup_teardown(unknown, begin, end),
+		cmocka_unit_test_setup_teardown(no_value_is_told, begin, end),
+		cmocka_unit_test_setup_teardown(counts, begin, end),
+		cmocka_unit_test_setup_teardown(encoding, begin, end),
+		cmocka_unit_test_setup_teardown(limits, begin, end),
+		cmocka_unit_test_setup_teardown(all_issues_at_once, begin, end),
+		cmocka_unit_test_setup_teardown(rows, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
