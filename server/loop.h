@@ -19,8 +19,8 @@ struct hub {
 	unsigned loop_count;
 	_Atomic bool open;     /* the isolation assertion has held: requests are served */
 	_Atomic bool stopping; /* SIGTERM came */
-	pthread_mutex_t
-		rules_lock;  /* a reader must not find the snapshot gone between look and hold */
+	/* A reader must not find the snapshot gone between look and hold. */
+	pthread_mutex_t rules_lock;
 	struct rules *rules; /* newest snapshot; take it with hub_rules() */
 	struct dev *dev;     /* development principals (dev.h); NULL without that door */
 };
@@ -49,7 +49,7 @@ struct loop {
 	_Atomic instant ticked;   /* when the last turn began: /livez asks its age */
 	_Atomic bool db_is_ready; /* as seen in the last turn */
 	_Atomic unsigned connections;
-	struct server *server; /* h2o's side: server/wire.h */
+	struct server *server; /* h2o's side: server/loop_wire.h */
 };
 
 /* The newest rules, held for the caller (rules_drop), or NULL while there are none. */
@@ -62,6 +62,24 @@ instant hub_now(void);
 instant hub_ticked(struct hub *hub);
 /* Nothing stands in the way of serving: asserted, rules loaded, every loop's database ready, not stopping. *why_out: a word. */
 bool hub_ready(struct hub *hub, const char **why_out);
+
+/* What a loop serves on: bound sockets (accept.h), -1 where there is no such door. */
+struct ssl_ctx_st;
+struct loop_doors {
+	int tls_fd, development_fd;
+	struct ssl_ctx_st *tls;
+	unsigned connections_max;
+};
+
+/* Made by main, one for each core; connects and listens once started. */
+struct loop *loop_new(struct hub *hub, unsigned index, const struct loop_doors *doors);
+/* Starts its thread. False: none to be had. */
+bool loop_start(struct loop *loop);
+/* Waits for its thread, which ends after hub->stopping was set and the grace was used or not needed. */
+void loop_join(struct loop *loop);
+void loop_free(struct loop **loop);
+/* Has the loop look around now instead of at its next tick. Any thread. */
+void loop_wake(struct loop *loop);
 
 /* Has `post` run by the loop, soon. Any thread. */
 void loop_post(struct loop *loop, struct loop_post *post);

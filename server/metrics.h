@@ -19,6 +19,8 @@ enum metric {
 /* Any thread. */
 void metric_add(enum metric metric, uint64_t amount);
 uint64_t metric_value(enum metric metric);
+/* Its label, for the log. */
+const char *metric_label(enum metric metric);
 
 /* One answered request: its route (NULL: none was found), status, and how long it took. Called by the doors. */
 void metric_request(const struct route *route, int status, instant took);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Deadlines the library has not: over HTTP/2 a slow body, a header block without end, a reader with a closed window and a client
+ * that only pings live for ever in 2.2.5. Times are absolute, with time added for bytes that do arrive.
+ */
+#include "server/guard.h"
+
+#include <sys/socket.h>
+
+#include "server/loop_wire.h"
+
+#define HEADERS_WITHIN (10 * INSTANT_SECOND)
+#define BODY_WITHIN    (15 * INSTANT_SECOND)
+#define BODY_AT_MOST   (600 * INSTANT_SECOND)
+#define ANSWER_WITHIN  (30 * INSTANT_SECOND)
+#define IDLE_AT_MOST   (61 * INSTANT_SECOND)
+/* Whoever is slower than this holds memory for nothing. */
+#define BYTES_PER_SECOND 4096
+
+static instant for_bytes(uint64_t bytes)
+{
+	return (instant)(bytes / BYTES_PER_SECOND) * INSTANT_SECOND;
+}
+
+/* What the request has overstayed; METRICS: nothing. */
+static enum metric judge_wire(const struct wire *wire, instant now)
+{
+	const struct connection *connection = wire->connection;
+	const instant age = now - wire->opened;
+	if (wire->answered != 0)
+		return now - wire->answered > ANSWER_WITHIN + for_bytes(wire->answer_bytes)
+			       ? METRIC_KILLED_SLOW_READER
+			       : METRICS;
+	if (wire->exchange != NULL)
+		return METRICS;
+	return age > BODY_AT_MOST ||
+			       age > BODY_WITHIN + for_bytes(connection->data - wire->data_before)
+		       ? METRIC_KILLED_SLOW_BODY
+		       : METRICS;
+}
+
+static enum metric judge(const struct connection *connection, instant now)
+{
+	/* An HTTP/1 body stands in the input until it is whole. */
+	const instant extra = connection->http2 ? 0 : for_bytes(connection->socket->input->size);
+	if (connection->partial != 0 && now - connection->partial > HEADERS_WITHIN + extra)
+		return METRIC_KILLED_SLOW_HEADERS;
+	if (connection->continuation != 0 && now - connection->continuation > HEADERS_WITHIN)
+		return METRIC_KILLED_SLOW_HEADERS;
+	if (connection->wires == NULL && connection->partial == 0)
+		return now - connection->worked > IDLE_AT_MOST ? METRIC_KILLED_IDLE : METRICS;
+	enum metric reason = METRICS;
+	for (const struct wire *wire = connection->wires; wire != NULL && reason == METRICS;
+		wire = wire->next)
+		reason = judge_wire(wire, now);
+	return reason;
+}
+
+/* HTTP/1 connections without a request would be kept open through a graceful stop. */
+static bool is_idle_http1(const struct connection *connection)
+{
+	return !connection->http2 && connection->wires == NULL && connection->partial == 0;
+}
+
+void guard_sweep(struct server *server, instant now)
+{
+	struct connection *next;
+	for (struct connection *connection = server->connections; connection != NULL;
+		connection = next) {
+		next = connection->next;
+		const enum metric reason = judge(connection, now);
+		if (reason != METRICS)
+			guard_kill(connection, reason);
+		/* Safe from anywhere on its thread: h2o finds the end of the stream and closes. */
+		if (connection->killed || (server->drain_began != 0 && is_idle_http1(connection)))
+			shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+	}
+}
