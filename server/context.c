@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "server/context.h"
 
+#include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 
 #define CONTEXT_LIMIT ((size_t)32 << 10)
@@ -87,8 +88,8 @@ static void write_basis(struct buf *buf, const struct attest *attest)
 		write_code(buf, "details", &attest->purpose_details);
 		write_code(buf, "service", &attest->service);
 		json_write_member(buf, "decisionRef", attest->decision_ref);
-		buf_add_text(buf, attest->user_selected ? ",\"userSelected\":true" :
-							  ",\"userSelected\":false");
+		buf_add_text(buf, attest->user_selected ? ",\"userSelected\":true"
+							: ",\"userSelected\":false");
 		if (attest->toa != 0) {
 			buf_add_text(buf, ",\"toa\":");
 			buf_add_i64(buf, attest->toa / INSTANT_SECOND);

@@ -34,10 +34,10 @@ void log_codes_add(struct arena *arena, struct log_codes *codes, struct str code
 struct log_detail {
 	const struct log_codes *codes;
 	unsigned count;
-	bool counted;		/* say count even when it is 0 */
-	struct str digest;	/* SHA-256 of what was released, hexadecimal */
-	struct str query;	/* canonical filters of a search */
-	const char *reason;	/* of a refusal */
+	bool counted;       /* say count even when it is 0 */
+	struct str digest;  /* SHA-256 of what was released, hexadecimal */
+	struct str query;   /* canonical filters of a search */
+	const char *reason; /* of a refusal */
 	struct str jti, request_id;
 	const uint32_t *rules;
 	size_t rule_count;

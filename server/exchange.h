@@ -22,13 +22,14 @@ enum step {
 /* What a door read off the wire; slices live as long as the exchange (the body and headers are copied or kept by the door). */
 struct request {
 	struct str method, path, query, body;
-	struct str content_type, accept, prefer, host, origin;
+	struct str content_type, accept, prefer, if_none_exist, host, origin;
 	struct str authorization, dpop; /* empty where absent */
 	unsigned authorization_count, dpop_count;
-	struct str dev_principal;	/* X-Dev-Principal, development door only */
-	struct str request_id;		/* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
-	struct str segment;		/* what {id} of the route's path stood for */
-	bool development;		/* came in by the development door */
+	struct str dev_principal; /* X-Dev-Principal, development door only */
+	struct str
+		request_id; /* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
+	struct str segment; /* what {id} of the route's path stood for */
+	bool development;   /* came in by the development door */
 	bool head;
 };
 
@@ -38,9 +39,10 @@ struct response {
 	const char *content_type;
 	struct str body;
 	struct str location, etag;
-	struct str authenticate;	/* WWW-Authenticate */
-	unsigned retry_after;		/* seconds; 0: none */
-	instant modified;		/* Last-Modified; 0: none */
+	struct str authenticate; /* WWW-Authenticate */
+	unsigned retry_after;    /* seconds; 0: none */
+	instant modified;        /* Last-Modified; 0: none */
+	struct str allow;        /* with 405, from route_find() */
 };
 
 /* How an exchange's answer reaches its client. `answer` is called once, from RESPOND, and only while `wire` is not NULL. */
@@ -56,48 +58,54 @@ struct exchange {
 	struct arena *arena;
 	struct loop *loop;
 	const struct door *door;
-	void *wire;			/* the door's; NULL when the client has left */
+	void *wire; /* the door's; NULL when the client has left */
 	const struct route *route;
 	struct request request;
 	struct response response;
 	struct outcome outcome;
 	enum step step;
 	unsigned owners, pending;
-	bool yielded;			/* a step gave way and wants to be run again */
-	bool waiting;			/* between a step that waits and its resumption */
-	unsigned phase;			/* of the step, for those that wait more than once; 0 when it begins */
+	bool yielded;   /* a step gave way and wants to be run again */
+	bool waiting;   /* between a step that waits and its resumption */
+	unsigned phase; /* of the step, for those that wait more than once; 0 when it begins */
 	instant began;
 
-	struct rules *rules;		/* the snapshot this exchange decides by; held */
-	struct session *session;	/* the caller as the loop remembers it (session.h); held */
-	struct principal principal;	/* the session's */
+	struct rules *rules;        /* the snapshot this exchange decides by; held */
+	struct session *session;    /* the caller as the loop remembers it (session.h); held */
+	struct principal principal; /* the session's */
 	bool authenticated;
-	const char *challenge;		/* error code of WWW-Authenticate on 401 and 403, or NULL */
-	const struct tenant *tenant;	/* the caller's */
+	const char *challenge;       /* error code of WWW-Authenticate on 401 and 403, or NULL */
+	const struct tenant *tenant; /* the caller's */
 	const struct client *client;
 	uint64_t corr;
-	struct store_resolve resolve;	/* filled by the interaction's `who`; empty: nobody is named */
-	const struct grant *grant;	/* of single-patient interactions */
-	void *work;			/* the interaction's own state */
-	struct log_row *log_rows;	/* rows AUDIT still has to write (a write's rows went with it) */
-	size_t log_count;
-	struct exchange *next;		/* the loop's list of those to resume, or that wait for rules */
+	struct store_resolve
+		resolve; /* filled by the interaction's `who`; empty: nobody is named */
+	size_t asked; /* items of it that `who` filled; behind them stand the attest's patients */
+	const struct grant *grant; /* of single-patient interactions */
+	void *work;                /* the interaction's own state */
+	struct log_row *log_rows;  /* rows AUDIT still has to write (a write's rows went with it) */
+	size_t log_count, log_room;
+	struct outcome audit;  /* what became of them */
+	struct exchange *next; /* the loop's list of those to resume, or that wait for rules */
 };
 
 /* What an interaction does at each step; NULL: nothing to do there. */
 struct interaction {
 	const char *name;
-	void (*parse)(struct exchange *exchange);    /* body and query -> its state */
+	void (*parse)(struct exchange *exchange); /* body and query -> its state */
 	void (*validate)(struct exchange *exchange);
-	void (*who)(struct exchange *exchange);      /* which persons RESOLVE asks for */
+	void (*who)(struct exchange *exchange); /* which persons RESOLVE asks for */
 	void (*decide)(struct exchange *exchange);
 	void (*store)(struct exchange *exchange);
-	void (*audit)(struct exchange *exchange);    /* which rows to write, for success, refusal and zero hits alike */
-	void (*respond)(struct exchange *exchange);  /* result -> response; not called when the outcome has errors (the door renders those) */
+	void (*audit)(struct exchange *
+			exchange); /* which rows to write, for success, refusal and zero hits alike */
+	void (*respond)(struct exchange *
+			exchange); /* result -> response; not called when the outcome has errors (the door renders those) */
 };
 
 /* A new exchange with one owner (the wire). Takes no part of `request`: the door fills it in, on the arena. */
-struct exchange *exchange_new(struct loop *loop, const struct door *door, void *wire, size_t arena_limit);
+struct exchange *exchange_new(
+	struct loop *loop, const struct door *door, void *wire, size_t arena_limit);
 /* Runs steps until one waits, yields or the end. Called by the door once, and by the loop for exchanges to resume. */
 void exchange_run(struct exchange *exchange);
 /* Work is out: the journey waits. */

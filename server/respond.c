@@ -85,7 +85,7 @@ static bool charset_is_utf8(struct str parameters)
 		if (value.length >= 2 && value.at[0] == '"')
 			value = str_part(value, 1, value.length - 2);
 		return str_equal_nocase(value, STR("utf-8")) ||
-			str_equal_nocase(value, STR("utf8"));
+		       str_equal_nocase(value, STR("utf8"));
 	}
 	return true;
 }
@@ -100,8 +100,8 @@ bool media_is(struct str content_type, const char *media)
 struct str base_url(struct exchange *exchange)
 {
 	if (exchange->request.development)
-		return str_format(exchange->arena, "http://%.*s/fhir",
-			STR_ARG(exchange->request.host));
+		return str_format(
+			exchange->arena, "http://%.*s/fhir", STR_ARG(exchange->request.host));
 	const struct str url = str_of(exchange->loop->hub->config->public_url);
 	const bool slash = str_ends(url, STR("/"));
 	return str_format(exchange->arena, "%.*s/fhir", (int)(url.length - slash), url.at);
@@ -165,8 +165,7 @@ static enum route_style style_of(const struct exchange *exchange)
 /* RFC 6750 3, RFC 9449 7.1. No credentials at all: no error code. */
 static void challenge(struct exchange *exchange, int status)
 {
-	static const char algs[] =
-		"RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512";
+	static const char algs[] = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512";
 	if (status != 401 && exchange->challenge == NULL)
 		return;
 	if (exchange->challenge == NULL)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "fhir/base/arena.h"
 #include "server/context.h"
 
 #define SESSION_LIMIT ((size_t)64 << 10)
@@ -48,20 +49,25 @@ static void copy_principal(struct arena *arena, struct principal *principal)
 	copy_attest(arena, &principal->attest);
 }
 
-struct session *session_new(const struct seal *seal, const struct principal *principal,
-	const uint8_t token[static 32], struct keyset *keys, instant until)
+struct session *session_new(const struct seal *seal, const struct principal *principal)
 {
 	struct arena *arena = arena_new(SESSION_LIMIT);
 	struct session *session = arena_alloc(arena, sizeof(*session));
 	session->arena = arena;
-	memcpy(session->token, token, sizeof(session->token));
 	session->principal = *principal;
 	copy_principal(arena, &session->principal);
 	session->context = context_render(arena, seal, &session->principal);
-	session->keys = keys == NULL ? NULL : keyset_hold(keys);
-	session->until = until;
 	session->references = 1;
 	return session;
+}
+
+void session_bind(struct session *session, const uint8_t token[static 32], struct str kid,
+	struct keyset *keys, instant until)
+{
+	memcpy(session->token, token, sizeof(session->token));
+	session->kid = str_copy(session->arena, kid);
+	session->keys = keyset_hold(keys);
+	session->until = until;
 }
 
 struct session *session_hold(struct session *session)
@@ -116,14 +122,14 @@ static struct session **slot_of(struct sessions *sessions, const uint8_t token[s
 	return sessions->slots[(token[0] | (unsigned)token[1] << 8) & (SLOTS - 1)];
 }
 
-struct session *sessions_find(struct sessions *sessions, const uint8_t token[static 32],
-	const struct keyset *keys, instant now)
+struct session *sessions_find(
+	struct sessions *sessions, const uint8_t token[static 32], instant now)
 {
 	struct session **slot = slot_of(sessions, token);
 	for (size_t way = 0; way < 2; way++) {
 		if (slot[way] == NULL || !seal_equal(slot[way]->token, token, 32))
 			continue;
-		if (now < slot[way]->until && slot[way]->keys == keys)
+		if (now < slot[way]->until)
 			return session_hold(slot[way]);
 		session_drop(&slot[way]);
 	}

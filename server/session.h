@@ -16,15 +16,18 @@ struct session {
 	uint8_t token[32]; /* SHA-256 */
 	struct principal principal;
 	struct str context; /* context_render() */
+	struct str kid;
 	struct keyset *keys; /* the keyset that vouched; held. NULL for a development principal */
 	instant until;
 	unsigned references; /* of one loop only, so not atomic */
 	bool lasting;        /* a development principal: shared by all loops, freed with the hub */
 };
 
-/* A session of its own arena with one reference; everything is copied. `keys` is held, may be NULL. */
-struct session *session_new(const struct seal *seal, const struct principal *principal,
-	const uint8_t token[static 32], struct keyset *keys, instant until);
+/* A session of its own arena with one reference; everything is copied. */
+struct session *session_new(const struct seal *seal, const struct principal *principal);
+/* By which token and key it was verified. `keys` is held. */
+void session_bind(struct session *session, const uint8_t token[static 32], struct str kid,
+	struct keyset *keys, instant until);
 struct session *session_hold(struct session *session);
 /* Sets the pointer to NULL; accepts a pointer to NULL. */
 void session_drop(struct session **session);
@@ -34,9 +37,9 @@ struct sessions;
 
 struct sessions *sessions_new(void);
 void sessions_free(struct sessions **sessions);
-/* The session of this token, held, if it is still good; NULL otherwise. */
-struct session *sessions_find(struct sessions *sessions, const uint8_t token[static 32],
-	const struct keyset *keys, instant now);
+/* The session of this token, held, while it lasts; whether its keyset is still the issuer's is the caller's to ask. */
+struct session *sessions_find(
+	struct sessions *sessions, const uint8_t token[static 32], instant now);
 /* Takes a reference of its own. */
 void sessions_put(struct sessions *sessions, struct session *session);
 

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* POST /fhir/Observation. */
+#include "fhir/base/json.h"
+#include "fhir/bundle.h"
+#include "server/interaction/interactions.h"
+#include "server/interaction/upload.h"
+#include "server/respond.h"
+
+#define NODES_MAX 100000
+
+static void parse(struct exchange *exchange)
+{
+	const struct json *json =
+		json_parse(exchange->arena, exchange->request.body, NODES_MAX, &exchange->outcome);
+	if (json == NULL)
+		return;
+	const struct str type = json_text(json, "resourceType");
+	if (!str_is(type, "Observation")) {
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("resourceType"),
+			"an Observation is expected here");
+		return;
+	}
+	struct upload *upload = upload_new(exchange, 1);
+	upload->whole = true;
+	upload->entries[0].resource = json;
+	upload->entries[0].expression = STR("Observation");
+	upload->entries[0].if_none_exist = exchange->request.if_none_exist;
+	exchange->work = upload;
+}
+
+static void validate(struct exchange *exchange)
+{
+	upload_validate(exchange, exchange->work);
+}
+
+static void who(struct exchange *exchange)
+{
+	upload_who(exchange, exchange->work);
+}
+
+static void decide_write(struct exchange *exchange)
+{
+	upload_decide(exchange, exchange->work);
+}
+
+static void store(struct exchange *exchange)
+{
+	upload_store(exchange, exchange->work);
+}
+
+static void audit(struct exchange *exchange)
+{
+	if (exchange->work != NULL)
+		upload_audit(exchange, exchange->work);
+}
+
+/* FHIR R4 http.html#create: Location with version, ETag, Last-Modified; the body by Prefer, the resource where nothing is preferred. */
+static void respond(struct exchange *exchange)
+{
+	const struct upload *upload = exchange->work;
+	struct upload_entry *entry = &upload->entries[0];
+	const struct write_item *written = entry->written;
+	const struct str id = upload_id(exchange, entry);
+	exchange->response.location =
+		str_format(exchange->arena, "%.*s/Observation/%.*s/_history/%d",
+			STR_ARG(base_url(exchange)), STR_ARG(id), written->version);
+	exchange->response.etag = str_format(exchange->arena, "W/\"%d\"", written->version);
+	exchange->response.modified = written->updated;
+	upload_explain(entry);
+	const int status = upload_status(entry);
+	const enum prefer_return prefer = prefer_return_of(exchange->request.prefer);
+	struct buf buf =
+		buf_new(exchange->arena, entry->observation.body.length + 256, RESPONSE_MAX);
+	if (prefer == RETURN_MINIMAL) {
+		respond_with(exchange, status, MEDIA_FHIR, (struct str){ 0 });
+		return;
+	}
+	/* What is stored of a re-send may have come by another road in other bytes: the answer then says so instead. */
+	if (prefer == RETURN_OUTCOME || written->fate == WRITE_KNOWN) {
+		outcome_render(&buf, &entry->outcome);
+	} else {
+		const struct resource resource = { TYPE_OBSERVATION, id, written->version,
+			written->updated, entry->observation.body };
+		resource_render(&buf, &resource);
+	}
+	respond_with(exchange, status, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_create = {
+	.name = "create",
+	.parse = parse,
+	.validate = validate,
+	.who = who,
+	.decide = decide_write,
+	.store = store,
+	.audit = audit,
+	.respond = respond,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_INTERACTIONS_H
+#define SERVER_INTERACTION_INTERACTIONS_H
+
+#include "server/exchange.h"
+
+/* What the rows of routes.tbl name: one file of this folder each. */
+extern const struct interaction interaction_bundle;
+extern const struct interaction interaction_create;
+extern const struct interaction interaction_insight;
+extern const struct interaction interaction_livez;
+extern const struct interaction interaction_locate;
+extern const struct interaction interaction_metadata;
+extern const struct interaction interaction_metrics;
+extern const struct interaction interaction_openapi;
+extern const struct interaction interaction_patient_find;
+extern const struct interaction interaction_pcd01;
+extern const struct interaction interaction_read;
+extern const struct interaction interaction_readyz;
+extern const struct interaction interaction_search_get;
+extern const struct interaction interaction_search_post;
+
+/* The acknowledgement of a message that was refused once it had been looked at. */
+void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int status);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* GET /fhir/metadata: what the hub does, made of the tables that decide what it does. */
+#include "fhir/base/json.h"
+#include "fhir/bundle.h"
+#include "fhir/hl7/er7.h"
+#include "fhir/search.h"
+#include "server/interaction/interactions.h"
+#include "server/loop.h"
+#include "server/respond.h"
+
+#define METADATA_MAX ((size_t)1 << 20)
+#define VERSION      "0.1.0"
+
+static bool has_route(const struct interaction *interaction)
+{
+	size_t count;
+	const struct route *routes = routes_all(&count);
+	for (size_t i = 0; i < count; i++)
+		if (routes[i].interaction == interaction)
+			return true;
+	return false;
+}
+
+static size_t body_max_of(const struct interaction *interaction)
+{
+	size_t count;
+	const struct route *routes = routes_all(&count);
+	for (size_t i = 0; i < count; i++)
+		if (routes[i].interaction == interaction)
+			return routes[i].body_max;
+	return 0;
+}
+
+/* An interaction's code, where a route has it (http://hl7.org/fhir/restful-interaction). */
+static void write_code(struct buf *buf, const struct interaction *interaction, const char *code,
+	const char *documentation)
+{
+	if (!has_route(interaction))
+		return;
+	json_write_comma(buf);
+	buf_add_byte(buf, '{');
+	json_write_member(buf, "code", str_of(code));
+	json_write_member(buf, "documentation", str_of(documentation));
+	buf_add_byte(buf, '}');
+}
+
+static void write_parameters(struct buf *buf)
+{
+	size_t count;
+	const struct search_parameter *parameters = search_parameters(&count);
+	buf_add_text(buf, ",\"searchParam\":[");
+	for (size_t i = 0; i < count; i++) {
+		if (parameters[i].name[0] == '_' && parameters[i].kind != SEARCH_KIND_ID)
+			continue; /* results, not filters: told in the documentation */
+		json_write_comma(buf);
+		buf_add_byte(buf, '{');
+		json_write_member(buf, "name", str_of(parameters[i].name));
+		json_write_member(buf, "definition", str_of(parameters[i].definition));
+		json_write_member(buf, "type", str_of(parameters[i].type));
+		json_write_member(buf, "documentation", str_of(parameters[i].text));
+		buf_add_byte(buf, '}');
+	}
+	buf_add_byte(buf, ']');
+}
+
+static void write_observation(struct buf *buf)
+{
+	buf_add_text(buf, "{\"type\":\"Observation\",\"interaction\":[");
+	write_code(buf, &interaction_create, "create",
+		"Prefer return=representation (default), minimal or OperationOutcome. A re-send is "
+		"answered 200 with the id it has.");
+	write_code(buf, &interaction_read, "read", "Absent and not for you are one answer.");
+	write_code(buf, &interaction_search_post, "search-type",
+		"POST _search with patient.identifier in the body; GET with patient=<id>. _count 1 "
+		"to 200 (20), _sort date or -date (default). Unknown parameters are refused.");
+	buf_add_text(buf, "],\"versioning\":\"versioned\",\"readHistory\":false,"
+			  "\"updateCreate\":false,\"conditionalCreate\":true,"
+			  "\"conditionalRead\":\"not-supported\",\"conditionalUpdate\":false,"
+			  "\"conditionalDelete\":\"not-supported\","
+			  "\"referencePolicy\":[\"logical\"]");
+	write_parameters(buf);
+	buf_add_byte(buf, '}');
+}
+
+static void write_patient(struct buf *buf)
+{
+	buf_add_text(buf, ",{\"type\":\"Patient\",\"interaction\":[");
+	write_code(buf, &interaction_patient_find, "search-type",
+		"POST _search with identifier=system|value: the id of any valid national id, known "
+		"here or not. There is nothing else to a Patient.");
+	buf_add_text(buf, "],\"searchParam\":[{\"name\":\"identifier\",\"definition\":"
+			  "\"http://hl7.org/fhir/SearchParameter/Patient-identifier\","
+			  "\"type\":\"token\"}]}");
+}
+
+static void write_limits(struct exchange *exchange, struct buf *buf)
+{
+	const struct str text = str_format(exchange->arena,
+		"Measurements that patients take at home. Limits: Bundle %zu bytes and %d entries; "
+		"one resource %zu bytes; HL7 message %zu bytes and %d segments; body of _search "
+		"%zu bytes. Times without zone are read in %s. Norwegian national identifiers "
+		"travel in bodies only. Every look is written in the access log before the answer "
+		"leaves.",
+		body_max_of(&interaction_bundle), BUNDLE_ENTRIES_MAX,
+		body_max_of(&interaction_create), body_max_of(&interaction_pcd01), ER7_SEGMENTS_MAX,
+		body_max_of(&interaction_search_post), exchange->loop->hub->config->zone);
+	json_write_member(buf, "documentation", text);
+}
+
+static void write_head(struct exchange *exchange, struct buf *buf)
+{
+	buf_add_text(buf, "{\"resourceType\":\"CapabilityStatement\",\"status\":\"active\","
+			  "\"date\":\"");
+	instant_write(buf, exchange->loop->hub->started);
+	buf_add_text(buf, "\",\"kind\":\"instance\",\"fhirVersion\":\"4.0.1\","
+			  "\"format\":[\"application/fhir+json\",\"json\"],"
+			  "\"software\":{\"name\":\"maalehub\",\"version\":\"" VERSION "\"},"
+			  "\"implementation\":{\"description\":\"maalehub\"");
+	json_write_member(buf, "url", base_url(exchange));
+	buf_add_text(buf, "},\"rest\":[{\"mode\":\"server\"");
+}
+
+static void respond(struct exchange *exchange)
+{
+	struct buf buf = buf_new(exchange->arena, 8192, METADATA_MAX);
+	write_head(exchange, &buf);
+	write_limits(exchange, &buf);
+	buf_add_text(&buf, ",\"security\":{\"cors\":false,\"description\":\"HelseID access tokens "
+			   "bound to a DPoP key (RFC 9449); practitioners need the attest of the "
+			   "trust framework to read\"},\"resource\":[");
+	write_observation(&buf);
+	if (has_route(&interaction_patient_find))
+		write_patient(&buf);
+	buf_add_text(&buf, "],\"interaction\":[");
+	write_code(&buf, &interaction_bundle, "batch",
+		"collection is taken as batch; Patient entries are ignored");
+	write_code(&buf, &interaction_bundle, "transaction", "stored whole or not at all");
+	buf_add_text(&buf, "]}]}");
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_metadata = {
+	.name = "metadata",
+	.respond = respond,
+};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * POST /fhir/Patient/_search with identifier=system|value: the hub's id for a patient, for GET searches. Every valid national id
+ * has one, whether the hub knows the person or not, so the answer tells nothing that the question did not hold.
+ */
+#include "fhir/base/json.h"
+#include "fhir/national.h"
+#include "server/audit.h"
+#include "server/form.h"
+#include "server/interaction/interactions.h"
+#include "server/loop.h"
+#include "server/resolve.h"
+#include "server/respond.h"
+#include "server/session.h"
+
+#define NOWHERE ((struct str){ 0 })
+
+struct find_work {
+	struct national_id patient;
+};
+
+static void take_identifier(struct exchange *exchange, struct find_work *work, struct str value)
+{
+	struct str digits;
+	const struct str system = str_cut(value, '|', &digits);
+	if (system.length == 0 || digits.length == 0) {
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("identifier"),
+			"identifier must be system|value");
+		return;
+	}
+	national_id_parse(system, digits, national_policy_of(exchange->loop->hub->config),
+		STR("identifier"), &work->patient, &exchange->outcome);
+}
+
+static void parse(struct exchange *exchange)
+{
+	struct find_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	struct outcome *outcome = &exchange->outcome;
+	struct str rest = exchange->request.body, name, value;
+	unsigned identifiers = 0;
+	enum form_part part;
+	if (exchange->request.query.length > 0)
+		outcome_fail(outcome, OUTCOME_INVALID, NOWHERE,
+			"the parameters of _search belong in its body");
+	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART) {
+		if (str_is(name, "identifier") && identifiers++ == 0)
+			take_identifier(exchange, work, value);
+		else if (!str_is(name, "_format") || !str_is(value, "json"))
+			outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+				"the only search parameter of Patient is identifier, once");
+		if (outcome->errors > 0)
+			return;
+	}
+	if (part == FORM_BAD)
+		outcome_fail(outcome, OUTCOME_INVALID, NOWHERE,
+			"the body is not application/x-www-form-urlencoded");
+	else if (identifiers == 0)
+		outcome_fail(
+			outcome, OUTCOME_REQUIRED, NOWHERE, "identifier=system|value is required");
+	if (outcome->errors == 0)
+		exchange->work = work;
+}
+
+static void who(struct exchange *exchange)
+{
+	const struct find_work *work = exchange->work;
+	struct resolve_item *item = resolve_items(exchange, 1);
+	resolve_by_digits(exchange, item, work->patient.digits, RESOLVE_CREATE);
+}
+
+static void audit(struct exchange *exchange)
+{
+	if (exchange->work == NULL || exchange->outcome.errors > 0)
+		return;
+	const struct patient *patient = &exchange->resolve.items[0].patient;
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_PATIENT);
+	row->tenant = exchange->tenant->id;
+	if (patient->person_count > 0) {
+		row->person = patient->persons[0].id;
+		row->bucket = patient->persons[0].home;
+	}
+	const struct log_detail detail = audit_detail(exchange);
+	row->body = detail_render(exchange->arena, &detail);
+}
+
+static void respond(struct exchange *exchange)
+{
+	const struct find_work *work = exchange->work;
+	char id[27];
+	const struct person_key key = seal_person(exchange->loop->hub->seal, work->patient.digits);
+	seal_patient_id(exchange->loop->hub->seal, &key, id);
+	const struct str base = base_url(exchange);
+	struct buf buf = buf_new(exchange->arena, 1024, RESPONSE_MAX);
+	buf_add_text(&buf, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":1,"
+			   "\"link\":[{\"relation\":\"self\",\"url\":\"");
+	buf_add(&buf, base);
+	buf_add_text(&buf, "/Patient/_search\"}],\"entry\":[{\"fullUrl\":\"");
+	buf_add(&buf, base);
+	buf_add_format(&buf,
+		"/Patient/%s\",\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%s\","
+		"\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]},"
+		"\"search\":{\"mode\":\"match\"}}]}",
+		id, id, national_system(work->patient.kind), work->patient.digits);
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_patient_find = {
+	.name = "patient_find",
+	.parse = parse,
+	.who = who,
+	.audit = audit,
+	.respond = respond,
+};

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * POST /pcd01: an HL7 v2 message of profile IHE PCD-01, stored whole or not at all. AA leaves after the commit. What is wrong with a message is told in its acknowledgement
+ * under HTTP 200; what is wrong with the caller or with us keeps its HTTP status, so that transports know when to try again.
+ */
+#include "fhir/hl7/pcd01.h"
+
+#include "fhir/base/json.h"
+#include "fhir/hl7/ack.h"
+#include "server/interaction/interactions.h"
+#include "server/interaction/upload.h"
+#include "server/loop.h"
+#include "server/respond.h"
+#include "server/session.h"
+
+#define NODES_MAX 100000
+#define ACK_MAX   ((size_t)1 << 20)
+
+struct pcd01_work {
+	struct pcd01 message;
+	struct upload *upload; /* NULL: the message could not be read */
+};
+
+static const char *media_of(const struct exchange *exchange)
+{
+	static const char *const media[] = { "x-application/hl7-v2+er7; charset=utf-8",
+		"application/hl7-v2; charset=utf-8" };
+	for (size_t i = 0; i < sizeof(media) / sizeof(media[0]); i++) {
+		const struct str type = str_cut(str_of(media[i]), ';', &(struct str){ 0 });
+		const struct str sent =
+			str_trim(str_cut(exchange->request.content_type, ';', &(struct str){ 0 }));
+		if (str_equal_nocase(sent, type))
+			return media[i];
+	}
+	return MEDIA_TEXT;
+}
+
+static bool read_message(struct exchange *exchange, struct pcd01_work *work)
+{
+	const struct config *config = exchange->loop->hub->config;
+	const struct client *client = exchange->client;
+	const struct pcd01_policy policy = {
+		.national = national_policy_of(config),
+		.zone = client->zone_known ? client->zone : config->zone_parsed,
+		.zone_known = client->zone_known,
+		.production = config->environment == ENVIRONMENT_PRODUCTION,
+		.now = exchange->loop->now,
+	};
+	struct er7 er7;
+	return er7_parse(exchange->arena, exchange->request.body, &er7, &exchange->outcome) &&
+	       pcd01_read(exchange->arena, &er7, &policy, &work->message, &exchange->outcome);
+}
+
+static void parse(struct exchange *exchange)
+{
+	struct pcd01_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	exchange->work = work;
+	if (!read_message(exchange, work))
+		return;
+	const struct pcd01 *message = &work->message;
+	struct upload *upload = upload_new(exchange, message->count);
+	upload->whole = true;
+	upload->door = DOOR_PCD01;
+	upload->raw = exchange->request.body;
+	if (exchange->client->zone_known)
+		upload->zone = exchange->client->zone;
+	for (size_t i = 0; i < message->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		entry->resource = json_parse(
+			exchange->arena, message->observations[i], NODES_MAX, &exchange->outcome);
+		entry->expression = STR("Observation");
+		entry->correction = message->corrections[i];
+	}
+	work->upload = upload;
+}
+
+/* What is wrong with an Observation stands in the message where its OBX stood. */
+static void validate(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	upload_validate(exchange, work->upload);
+	if (exchange->yielded)
+		return;
+	for (size_t i = 0; i < work->upload->count; i++)
+		for (struct issue *issue = work->upload->entries[i].outcome.first; issue != NULL;
+			issue = issue->next)
+			issue->place = work->message.places[i];
+}
+
+static void who(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	upload_who(exchange, work->upload);
+}
+
+static void decide_write(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	upload_decide(exchange, work->upload);
+}
+
+static void store(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	upload_store(exchange, work->upload);
+}
+
+static void audit(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	if (work != NULL && work->upload != NULL)
+		upload_audit(exchange, work->upload);
+}
+
+static struct str acknowledge(struct exchange *exchange, const struct outcome *outcome)
+{
+	const struct pcd01_work *work = exchange->work;
+	const struct hub *hub = exchange->loop->hub;
+	const struct ack ack = {
+		.request = &work->message,
+		.control_id = str_format(exchange->arena, "%llu",
+			(unsigned long long)store_corr(exchange->loop->store)),
+		.now = exchange->loop->now,
+		.production = hub->config->environment == ENVIRONMENT_PRODUCTION,
+	};
+	struct buf buf = buf_new(exchange->arena, 1024, ACK_MAX);
+	ack_render(&buf, &ack, outcome);
+	return buf_str(&buf);
+}
+
+void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int status)
+{
+	const bool told_by_http = status >= 500 || status == 401 || status == 403 ||
+				  status == 413 || status == 415 || status == 429;
+	respond_with(exchange, told_by_http ? status : 200, media_of(exchange),
+		acknowledge(exchange, outcome));
+}
+
+static void respond(struct exchange *exchange)
+{
+	struct pcd01_work *work = exchange->work;
+	struct upload *upload = work->upload;
+	for (size_t i = 0; i < upload->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (entry->written->fate == WRITE_BESIDE)
+			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_CONFLICT,
+				work->message.places[i],
+				"another value with the same device, code and time is stored; "
+				"both are kept");
+		for (struct issue *issue = entry->outcome.first; issue != NULL; issue = issue->next)
+			outcome_at(&exchange->outcome, issue->severity, issue->kind, issue->place,
+				"%.*s", STR_ARG(issue->text));
+	}
+	respond_with(exchange, 200, media_of(exchange), acknowledge(exchange, &exchange->outcome));
+}
+
+const struct interaction interaction_pcd01 = {
+	.name = "pcd01",
+	.parse = parse,
+	.validate = validate,
+	.who = who,
+	.decide = decide_write,
+	.store = store,
+	.audit = audit,
+	.respond = respond,
+};

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * A search's rows: one for each controller whose readings were open to it, with what left; where none was, or nobody there holds
+ * the patient, one under the caller's own controller. A refusal: one for each controller that holds the patient.
+ */
+#include "server/audit.h"
+#include "server/interaction/searching.h"
+#include "server/respond.h"
+
+/* What leaves of one controller's: codes, count, and the digest of its resources as they are sent. */
+static unsigned describe(struct exchange *exchange, const struct search_work *work, uint32_t tenant,
+	struct log_detail *detail)
+{
+	struct log_codes *codes = arena_alloc(exchange->arena, sizeof(*codes));
+	struct buf sent = buf_new(exchange->arena, 4096, RESPONSE_MAX);
+	unsigned classes = 0;
+	for (size_t i = 0; i < work->row_count; i++) {
+		const struct store_row *row = &work->rows[i];
+		if (row->key.tenant != tenant)
+			continue;
+		detail->count++;
+		classes |= 1u << row->class;
+		log_codes_add(exchange->arena, codes, row->code, row->time_low);
+		resource_render(&sent, &work->resources[i]);
+	}
+	if (detail->count > 0) {
+		uint8_t digest[32];
+		seal_sha256(buf_str(&sent), digest);
+		detail->digest = str_hex(exchange->arena, digest, sizeof(digest));
+	}
+	detail->codes = codes;
+	return classes;
+}
+
+static struct log_detail detail_of(struct exchange *exchange, const struct search_work *work)
+{
+	struct log_detail detail = audit_detail(exchange);
+	detail.query = work->search.canonical;
+	detail.counted = true;
+	return detail;
+}
+
+static void permitted(struct exchange *exchange, const struct search_work *work,
+	const struct grant *grant, const struct grant_part *part)
+{
+	struct log_detail detail = detail_of(exchange, work);
+	const unsigned classes = describe(exchange, work, part->tenant, &detail);
+	detail.rules = part->rule_ids;
+	detail.rule_count = part->rule_count;
+	detail.break_glass = grant->break_glass;
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_OBSERVATION);
+	row->person = part->person;
+	row->bucket = part->bucket;
+	row->tenant = part->tenant;
+	row->classes = classes;
+	row->body = detail_render(exchange->arena, &detail);
+}
+
+/* Nothing left: a row under the caller's own controller, or a refusal under another. */
+static void nothing(struct exchange *exchange, const struct search_work *work,
+	const struct patient *patient, uint32_t tenant)
+{
+	struct log_detail detail = detail_of(exchange, work);
+	detail.reason = audit_reason(&exchange->outcome);
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_OBSERVATION);
+	if (patient != NULL && patient->person_count > 0) {
+		row->person = patient->persons[0].id;
+		row->bucket = patient->persons[0].home;
+	}
+	row->tenant = tenant;
+	row->outcome = exchange->outcome.errors > 0 ? LOG_DENY : LOG_PERMIT;
+	row->body = detail_render(exchange->arena, &detail);
+}
+
+/* Persons that were joined may be several subjects of one controller: one row all the same. */
+static bool is_first_of_tenant(const struct grant *grant, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (grant->parts[i].tenant == grant->parts[index].tenant)
+			return false;
+	return true;
+}
+
+static void refused(
+	struct exchange *exchange, const struct search_work *work, const struct patient *patient)
+{
+	uint32_t last = 0; /* subjects are sorted by tenant */
+	for (size_t i = 0; i < patient->subject_count; i++) {
+		if (patient->subjects[i].tenant == last)
+			continue;
+		last = patient->subjects[i].tenant;
+		nothing(exchange, work, patient, last);
+	}
+	if (last == 0)
+		nothing(exchange, work, patient, exchange->tenant->id);
+}
+
+void search_audit(struct exchange *exchange, const struct search_work *work)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		const struct search_ask *ask = &work->asks[i];
+		const struct patient *patient = &exchange->resolve.items[ask->item].patient;
+		if (exchange->outcome.errors > 0) {
+			refused(exchange, work, patient);
+			continue;
+		}
+		const struct grant *grant = ask->grant;
+		if (grant == NULL || grant->count == 0)
+			nothing(exchange, work, patient, exchange->tenant->id);
+		for (size_t part = 0; grant != NULL && part < grant->count; part++)
+			if (is_first_of_tenant(grant, part))
+				permitted(exchange, work, grant, &grant->parts[part]);
+	}
+	/* An id that leads to nobody costs what one costs that leads to somebody. */
+	if (work->count == 0 && exchange->outcome.errors == 0)
+		nothing(exchange, work, NULL, exchange->tenant->id);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* GET /fhir/Observation and POST /fhir/Observation/_search. */
+#include "server/interaction/searching.h"
+
+#include <stdlib.h>
+
+#include "fhir/bundle.h"
+#include "server/audit.h"
+#include "server/interaction/interactions.h"
+#include "server/loop.h"
+#include "server/resolve.h"
+#include "server/respond.h"
+#include "server/session.h"
+
+#define NOWHERE ((struct str){ 0 })
+
+static bool read_query(
+	struct exchange *exchange, struct str query, enum search_place place, struct search *out)
+{
+	const struct config *config = exchange->loop->hub->config;
+	const struct search_policy policy = {
+		.national = national_policy_of(config),
+		.zone = config->zone_parsed,
+		.now = exchange->loop->now,
+		.in_url = place == SEARCH_URL,
+		.identifier_in_url_allowed = config->identifier_in_url,
+	};
+	return search_parse(exchange->arena, query, &policy, out, &exchange->outcome);
+}
+
+/* Ids that cannot be ours are as absent as those that lead nowhere. */
+static void open_names(struct exchange *exchange, struct search_work *work)
+{
+	const struct seal *seal = exchange->loop->hub->seal;
+	const struct search *search = &work->search;
+	if (search->has_identifier) {
+		work->named = work->possible = true;
+		work->patient = seal_person(seal, search->identifier.digits);
+	} else if (search->patient.length > 0) {
+		work->named = true;
+		work->possible = seal_patient_open(seal, search->patient, &work->patient);
+	}
+	work->ids = arena_array(exchange->arena, search->id_count, sizeof(work->ids[0]));
+	for (size_t i = 0; i < search->id_count; i++)
+		work->id_count += seal_resource_open(
+			seal, search->ids[i], TYPE_OBSERVATION, &work->ids[work->id_count]);
+}
+
+static void search_read(struct exchange *exchange, struct str query, enum search_place place)
+{
+	struct search_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	if (!read_query(exchange, query, place, &work->search))
+		return;
+	struct str inner;
+	if (work->search.page.length > 0 &&
+		(!page_open(exchange, work->search.page, work, &inner) ||
+			!read_query(exchange, inner, SEARCH_URL, &work->search)))
+		return;
+	open_names(exchange, work);
+	exchange->work = work;
+}
+
+static void parse_get(struct exchange *exchange)
+{
+	search_read(exchange, exchange->request.query, SEARCH_URL);
+}
+
+static void parse_post(struct exchange *exchange)
+{
+	if (exchange->request.query.length > 0)
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+			"the parameters of _search belong in its body");
+	else
+		search_read(exchange, exchange->request.body, SEARCH_BODY);
+}
+
+/* ---- RESOLVE */
+
+static bool same_subject(const struct resource_key *a, const struct resource_key *b)
+{
+	return a->bucket == b->bucket && a->tenant == b->tenant && a->subject == b->subject;
+}
+
+/* One ask for each subject that the ids name, with the ids of that subject. */
+static void asks_by_id(struct exchange *exchange, struct search_work *work)
+{
+	struct resolve_item *items = resolve_items(exchange, work->id_count);
+	for (size_t i = 0; i < work->id_count; i++) {
+		const struct resource_key *id = &work->ids[i];
+		size_t at = 0;
+		while (at < work->count && !same_subject(&work->asks[at].ids[0], id))
+			at++;
+		struct search_ask *ask = &work->asks[at];
+		if (at == work->count) {
+			work->count++;
+			ask->item = at;
+			ask->only_tenant = id->tenant;
+			ask->ids =
+				arena_array(exchange->arena, work->id_count, sizeof(ask->ids[0]));
+			items[at].by_row = true;
+			items[at].row = *id;
+		}
+		ask->ids[ask->id_count++] = *id;
+	}
+	exchange->resolve.count = work->count;
+}
+
+static void who(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	if (!work->named) {
+		work->asks = arena_array(exchange->arena, work->id_count, sizeof(work->asks[0]));
+		asks_by_id(exchange, work);
+		return;
+	}
+	if (!work->possible)
+		return;
+	work->asks = arena_alloc(exchange->arena, sizeof(work->asks[0]));
+	work->asks[0].ids = work->ids;
+	work->asks[0].id_count = work->id_count;
+	work->count = 1;
+	struct resolve_item *item = resolve_items(exchange, 1);
+	if (work->search.has_identifier)
+		resolve_by_digits(exchange, item, work->search.identifier.digits, RESOLVE_CREATE);
+	else
+		item->key = work->patient;
+}
+
+/* ---- DECIDE */
+
+static void decide_search(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	for (size_t i = 0; i < work->count; i++) {
+		struct search_ask *ask = &work->asks[i];
+		struct resolve_item *item = &exchange->resolve.items[ask->item];
+		/* A refusal of an id would tell that it is there; of a patient it tells nothing. */
+		struct outcome refusal = { .arena = exchange->arena };
+		ask->grant = resolve_decide(exchange, ASK_READ, item,
+			work->search.has_identifier ? &work->search.identifier : NULL,
+			ask->only_tenant, work->named ? &exchange->outcome : &refusal);
+	}
+}
+
+/* ---- STORE */
+
+static void store(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	for (size_t i = 0; i < work->count; i++) {
+		struct search_ask *ask = &work->asks[i];
+		const bool none_of_ids = work->search.id_count > 0 && ask->id_count == 0;
+		if (ask->grant == NULL || ask->grant->count == 0 || none_of_ids)
+			continue;
+		ask->run = (struct store_search){
+			.call = { .arena = exchange->arena,
+				.outcome = &exchange->outcome,
+				.done = exchange_done,
+				.context = exchange },
+			.grant = ask->grant,
+			.search = &work->search,
+			.ids = ask->ids,
+			.id_count = ask->id_count,
+			.has_after = work->has_after,
+			.after_time = work->after_time,
+			.after_id = work->after_id,
+			.limit = work->search.count,
+		};
+		exchange_hold(exchange);
+		store_search(exchange->loop->store, &ask->run);
+	}
+}
+
+/* ---- the page */
+
+static int by_time(const void *a, const void *b)
+{
+	const struct store_row *one = a, *two = b;
+	if (one->time_low != two->time_low)
+		return one->time_low < two->time_low ? -1 : 1;
+	return (one->key.id > two->key.id) - (one->key.id < two->key.id);
+}
+
+static int by_time_newest_first(const void *a, const void *b)
+{
+	return by_time(b, a);
+}
+
+/* Several asks are merged; one is as the store gave it. */
+static void merge(struct exchange *exchange, struct search_work *work)
+{
+	if (work->count == 1) {
+		work->rows = work->asks[0].run.rows;
+		work->row_count = work->asks[0].run.count;
+		work->more = work->asks[0].run.more;
+		return;
+	}
+	size_t count = 0;
+	for (size_t i = 0; i < work->count; i++) {
+		count += work->asks[i].run.count;
+		work->more = work->more || work->asks[i].run.more;
+	}
+	work->rows = arena_array(exchange->arena, count, sizeof(work->rows[0]));
+	for (size_t i = 0; i < work->count; i++) {
+		const struct store_search *run = &work->asks[i].run;
+		if (run->count > 0)
+			memcpy(work->rows + work->row_count, run->rows,
+				run->count * sizeof(work->rows[0]));
+		work->row_count += run->count;
+	}
+	if (work->row_count > 1)
+		qsort(work->rows, work->row_count, sizeof(work->rows[0]),
+			work->search.ascending ? by_time : by_time_newest_first);
+	if (work->row_count > work->search.count) {
+		work->row_count = work->search.count;
+		work->more = true;
+	}
+}
+
+static void make_resources(struct exchange *exchange, struct search_work *work)
+{
+	work->resources = arena_array(exchange->arena, work->row_count, sizeof(work->resources[0]));
+	char *ids = arena_array(exchange->arena, work->row_count, 27);
+	for (size_t i = 0; i < work->row_count; i++) {
+		const struct store_row *row = &work->rows[i];
+		char *id = ids + 27 * i;
+		seal_resource_id(exchange->loop->hub->seal, &row->key, id);
+		work->resources[i] = (struct resource){ TYPE_OBSERVATION, { id, 26 }, row->version,
+			row->updated, row->body };
+	}
+}
+
+static void audit(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	if (work == NULL || (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome)))
+		return;
+	if (exchange->outcome.errors == 0) {
+		merge(exchange, work);
+		make_resources(exchange, work);
+	}
+	search_audit(exchange, work);
+}
+
+static void respond(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	const struct str base = base_url(exchange);
+	struct bundle_page page = {
+		.base = base,
+		.self = str_format(exchange->arena, "%.*s/Observation?%.*s", STR_ARG(base),
+			STR_ARG(page_query(exchange, work))),
+		.resources = work->resources,
+		.count = work->row_count,
+	};
+	if (work->more && work->row_count > 0)
+		page.next = str_format(exchange->arena, "%.*s/Observation?_page=%.*s",
+			STR_ARG(base), STR_ARG(page_token(exchange, work)));
+	struct buf buf = buf_new(exchange->arena, 512 + 1200 * work->row_count, RESPONSE_MAX);
+	bundle_render_search(&buf, &page);
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_search_get = {
+	.name = "search_get",
+	.parse = parse_get,
+	.who = who,
+	.decide = decide_search,
+	.store = store,
+	.audit = audit,
+	.respond = respond,
+};
+
+const struct interaction interaction_search_post = {
+	.name = "search_post",
+	.parse = parse_post,
+	.who = who,
+	.decide = decide_search,
+	.store = store,
+	.audit = audit,
+	.respond = respond,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_SEARCHING_H
+#define SERVER_INTERACTION_SEARCHING_H
+
+#include "fhir/search.h"
+#include "server/exchange.h"
+
+/*
+ * A search of readings, whichever way it came. One ask for each patient: a search by _id alone may be about several, each of whom is asked for
+ * at the one controller that the id names.
+ */
+struct search_ask {
+	size_t item; /* of exchange->resolve.items */
+	uint32_t only_tenant;
+	const struct grant *grant; /* NULL: refused */
+	struct resource_key *ids;
+	size_t id_count;
+	struct store_search run;
+};
+
+struct search_work {
+	struct search search;
+	bool has_after; /* it continues a page */
+	instant after_time;
+	uint64_t after_id;
+	bool named;                /* by identifier or patient; else by _id */
+	struct person_key patient; /* who is named, where the name can be one */
+	bool possible;             /* false: the id names nobody there could be */
+	struct resource_key *ids;  /* the values of _id that can be ids of ours */
+	size_t id_count;
+	struct search_ask *asks;
+	size_t count;
+	struct store_row *rows; /* the page */
+	size_t row_count;
+	bool more;
+	struct resource *resources;
+};
+
+enum search_place { SEARCH_URL, SEARCH_BODY };
+
+/*
+ * The token of the page after this one: the search, whose, and the last row, sealed and bound to who may use it. And back: the query to be
+ * parsed again, and where to go on. False adds an error: not ours, not for this caller, or too old.
+ */
+struct str page_token(struct exchange *exchange, const struct search_work *work);
+bool page_open(struct exchange *exchange, struct str token, struct search_work *work,
+	struct str *query_out);
+/* The search's filters and its patient's FHIR id, as a query. Never a national id. */
+struct str page_query(struct exchange *exchange, const struct search_work *work);
+
+/* Its rows in the access log. */
+void search_audit(struct exchange *exchange, const struct search_work *work);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "server/interaction/upload.h"
+
+#include <time.h>
+
+#include "fhir/base/json.h"
+#include "server/audit.h"
+#include "server/form.h"
+#include "server/loop.h"
+#include "server/resolve.h"
+#include "server/session.h"
+
+#define SLICE   (8 * INSTANT_SECOND / 1000) /* of work before other exchanges have their turn */
+#define LOOK_AT 16                          /* entries between looks at the clock */
+
+struct upload *upload_new(struct exchange *exchange, size_t count)
+{
+	struct upload *upload = arena_alloc(exchange->arena, sizeof(*upload));
+	upload->entries = arena_array(exchange->arena, count, sizeof(upload->entries[0]));
+	upload->count = count;
+	upload->zone = exchange->loop->hub->config->zone_parsed;
+	upload->door = DOOR_FHIR;
+	for (size_t i = 0; i < count; i++) {
+		upload->entries[i].outcome.arena = exchange->arena;
+		upload->entries[i].patient = UPLOAD_NOBODY;
+	}
+	return upload;
+}
+
+/* ---- VALIDATE */
+
+/* norway.md 9: who performed the measurement must be who the token speaks for. */
+static void check_performers(const struct exchange *exchange, struct upload_entry *entry)
+{
+	const struct principal *principal = &exchange->principal;
+	const struct str own = str_format(exchange->arena, "%09u", principal->orgnr);
+	for (size_t i = 0; i < entry->observation.organisation_count; i++) {
+		const struct str organisation = entry->observation.organisations[i];
+		if (str_equal(organisation, own) ||
+			(principal->orgnr_child.length > 0 &&
+				str_equal(organisation, principal->orgnr_child)))
+			continue;
+		outcome_fail(&entry->outcome, OUTCOME_BUSINESS_RULE,
+			str_format(exchange->arena, "%.*s.performer", STR_ARG(entry->expression)),
+			"a performing organisation is another than the one the token is for");
+	}
+}
+
+/* Is this `identifier=system|value` (percent-decoded) one of the resource's own? */
+static bool is_own_identifier(struct arena *arena, const struct json *resource, struct str asked)
+{
+	json_each(identifier, json_get(resource, "identifier"))
+	{
+		const struct str system = json_text(identifier, "system");
+		const struct str value = json_text(identifier, "value");
+		if (str_equal(
+			    asked, str_format(arena, "%.*s|%.*s", STR_ARG(system), STR_ARG(value))))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The hub knows each identifier a sender gave, so a conditional create by one of the resource's own identifiers is what every create is here. Any other condition would be
+ * a search that the hub does not do on the way.
+ */
+static void check_condition(const struct exchange *exchange, struct upload_entry *entry)
+{
+	struct arena *arena = exchange->arena;
+	struct str rest = entry->if_none_exist;
+	if (rest.length == 0)
+		return;
+	if (rest.at[0] == '?')
+		rest = str_part(rest, 1, rest.length);
+	struct str name, value;
+	if (form_next(arena, &rest, &name, &value) == FORM_PART && rest.length == 0 &&
+		str_is(name, "identifier") && is_own_identifier(arena, entry->resource, value))
+		return;
+	outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression,
+		"If-None-Exist may only be identifier=system|value of an identifier the resource "
+		"itself holds");
+}
+
+static void check_entry(
+	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
+{
+	if (entry->resource == NULL)
+		return;
+	const struct observation_policy policy = {
+		.national = national_policy_of(exchange->loop->hub->config),
+		.zone = upload->zone,
+		.now = exchange->loop->now,
+	};
+	if (!observation_read(exchange->arena, entry->resource, entry->expression, &policy,
+		    &entry->observation, &entry->outcome))
+		return;
+	check_performers(exchange, entry);
+	check_condition(exchange, entry);
+}
+
+static instant clock_now(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INSTANT_SECOND + now.tv_nsec / 1000;
+}
+
+void upload_validate(struct exchange *exchange, struct upload *upload)
+{
+	const instant began = clock_now();
+	while (upload->checked < upload->count) {
+		check_entry(exchange, upload, &upload->entries[upload->checked++]);
+		if (arena_full(exchange->arena)) {
+			outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
+				"the upload needs more memory than one request may have");
+			return;
+		}
+		if (upload->checked % LOOK_AT == 0 && clock_now() - began > SLICE) {
+			exchange_yield(exchange);
+			return;
+		}
+	}
+}
+
+/* ---- RESOLVE */
+
+/* Open addressing by the digits: which patient of the upload this is. */
+struct people {
+	const char **digits;
+	size_t *numbers;
+	size_t mask, count;
+};
+
+static struct people people_new(struct arena *arena, size_t count)
+{
+	size_t room = 16;
+	while (room < 2 * count)
+		room *= 2;
+	return (struct people){
+		.digits = arena_array(arena, room, sizeof(const char *)),
+		.numbers = arena_array(arena, room, sizeof(size_t)),
+		.mask = room - 1,
+	};
+}
+
+static size_t person_number(struct people *people, const char *digits)
+{
+	uint64_t hash = 14695981039346656037u; /* FNV-1a */
+	for (size_t i = 0; i < 11; i++)
+		hash = (hash ^ (unsigned char)digits[i]) * 1099511628211u;
+	size_t at = (hash ^ hash >> 32) & people->mask;
+	while (people->digits[at] != NULL && memcmp(people->digits[at], digits, 11) != 0)
+		at = (at + 1) & people->mask;
+	if (people->digits[at] == NULL) {
+		people->digits[at] = digits;
+		people->numbers[at] = people->count++;
+	}
+	return people->numbers[at];
+}
+
+static bool is_sound(const struct upload_entry *entry)
+{
+	return entry->resource != NULL && entry->outcome.errors == 0;
+}
+
+/* Only what may be stored makes persons and subjects; a refused entry is logged for a patient whom the hub knows. */
+void upload_who(struct exchange *exchange, struct upload *upload)
+{
+	struct people people = people_new(exchange->arena, upload->count);
+	for (size_t i = 0; i < upload->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (entry->observation.subject.digits[0] != '\0')
+			entry->patient = person_number(&people, entry->observation.subject.digits);
+	}
+	if (people.count == 0)
+		return;
+	struct resolve_item *items = resolve_items(exchange, people.count);
+	bool *named = arena_array(exchange->arena, people.count, sizeof(bool));
+	const bool writes = exchange->tenant->controller;
+	for (size_t i = 0; i < upload->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (entry->patient == UPLOAD_NOBODY)
+			continue;
+		struct resolve_item *item = &items[entry->patient];
+		const bool create = writes && is_sound(entry) && !item->create_person;
+		if (!named[entry->patient] || create)
+			resolve_by_digits(exchange, item, entry->observation.subject.digits,
+				create ? RESOLVE_CREATE : RESOLVE_LEAVE);
+		named[entry->patient] = true;
+		if (create)
+			item->create_subject = exchange->tenant->id;
+	}
+}
+
+/* ---- DECIDE */
+
+static void decide_patients(struct exchange *exchange, struct upload *upload)
+{
+	const size_t count = exchange->asked;
+	upload->grants = arena_array(exchange->arena, count, sizeof(upload->grants[0]));
+	struct outcome *refusals = arena_array(exchange->arena, count, sizeof(refusals[0]));
+	for (size_t i = 0; i < upload->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (!is_sound(entry) || entry->patient == UPLOAD_NOBODY)
+			continue;
+		const size_t at = entry->patient;
+		if (refusals[at].arena == NULL) {
+			refusals[at].arena = exchange->arena;
+			upload->grants[at] =
+				resolve_decide(exchange, ASK_WRITE, &exchange->resolve.items[at],
+					&entry->observation.subject, 0, &refusals[at]);
+		}
+		if (upload->grants[at] == NULL)
+			outcome_merge(&entry->outcome, &refusals[at], (struct str){ 0 });
+		else if (upload->grants[at]->count == 0)
+			outcome_fail(&entry->outcome, OUTCOME_FORBIDDEN, entry->expression,
+				"nothing may be stored for this patient");
+	}
+}
+
+void upload_decide(struct exchange *exchange, struct upload *upload)
+{
+	decide_patients(exchange, upload);
+	if (!upload->whole)
+		return;
+	for (size_t i = 0; i < upload->count; i++)
+		if (upload->entries[i].outcome.errors > 0)
+			outcome_merge(
+				&exchange->outcome, &upload->entries[i].outcome, (struct str){ 0 });
+}
+
+/* ---- the log: one row for each patient and outcome */
+
+struct patient_rows {
+	struct log_codes permitted, denied;
+	unsigned permits, denies, permit_classes, deny_classes;
+	const char *reason;
+	uint64_t person;
+	uint16_t bucket;
+};
+
+static void count_entry(struct arena *arena, struct patient_rows *rows,
+	const struct upload_entry *entry, bool stored)
+{
+	const struct observation *observation = &entry->observation;
+	struct log_codes *codes = stored ? &rows->permitted : &rows->denied;
+	const unsigned class = observation->class == 0 ? 0 : 1u << observation->class;
+	if (stored) {
+		rows->permits++;
+		rows->permit_classes |= class;
+	} else {
+		rows->denies++;
+		rows->deny_classes |= class;
+		if (rows->reason == NULL)
+			rows->reason = entry->outcome.errors > 0 ? audit_reason(&entry->outcome)
+								 : "other-entries";
+	}
+	if (observation->code.text.length > 0)
+		log_codes_add(arena, codes, observation->code.text, observation->time.low);
+}
+
+/* The patient's row under the caller's own controller, where it writes. */
+static void row_of_patient(struct exchange *exchange, const struct patient_rows *rows, bool permit)
+{
+	struct log_row *row = audit_row(exchange, LOG_CREATE, TYPE_OBSERVATION);
+	row->person = rows->person;
+	row->bucket = rows->bucket;
+	row->tenant = exchange->tenant->id;
+	row->outcome = permit ? LOG_PERMIT : LOG_DENY;
+	row->classes = permit ? rows->permit_classes : rows->deny_classes;
+	struct log_detail detail = audit_detail(exchange);
+	detail.codes = permit ? &rows->permitted : &rows->denied;
+	detail.count = permit ? rows->permits : rows->denies;
+	detail.counted = true;
+	detail.reason = permit ? NULL : rows->reason;
+	row->body = detail_render(exchange->arena, &detail);
+}
+
+/* `storing`: sound entries with a grant are about to be committed with these rows. */
+static void log_patients(struct exchange *exchange, const struct upload *upload, bool storing)
+{
+	const size_t count = exchange->asked;
+	struct patient_rows *rows = arena_array(exchange->arena, count, sizeof(rows[0]));
+	for (size_t i = 0; i < upload->count; i++) {
+		const struct upload_entry *entry = &upload->entries[i];
+		if (entry->patient != UPLOAD_NOBODY)
+			count_entry(exchange->arena, &rows[entry->patient], entry,
+				storing && is_sound(entry));
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct patient *patient = &exchange->resolve.items[i].patient;
+		if (patient->person_count == 0)
+			continue; /* not known, and nothing was to be stored */
+		const struct grant *grant = upload->grants == NULL ? NULL : upload->grants[i];
+		const bool granted = grant != NULL && grant->count > 0;
+		rows[i].person = granted ? grant->parts[0].person : patient->persons[0].id;
+		rows[i].bucket = granted ? grant->parts[0].bucket : patient->persons[0].home;
+		if (rows[i].permits > 0)
+			row_of_patient(exchange, &rows[i], true);
+		if (rows[i].denies > 0)
+			row_of_patient(exchange, &rows[i], false);
+	}
+}
+
+/* ---- STORE */
+
+/* A sender of FHIR says in the status that this replaces what was sent before. */
+static bool is_correction(const struct upload_entry *entry)
+{
+	const enum observation_status status = entry->observation.status;
+	return entry->correction || status == STATUS_CORRECTED || status == STATUS_AMENDED ||
+	       status == STATUS_ENTERED_IN_ERROR;
+}
+
+/* The write items of all sound entries; 0 where there is nothing to store. */
+static size_t fill_items(struct exchange *exchange, struct upload *upload)
+{
+	struct write_item *items = arena_array(exchange->arena, upload->count, sizeof(items[0]));
+	size_t count = 0;
+	for (size_t i = 0; i < upload->count; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (!is_sound(entry))
+			continue;
+		const struct grant *grant = upload->grants[entry->patient];
+		upload->write.grant = grant;
+		items[count] = (struct write_item){
+			.observation = &entry->observation,
+			.part = &grant->parts[0],
+			.client = exchange->principal.client_id,
+			.correction = is_correction(entry),
+		};
+		entry->written = &items[count++];
+	}
+	upload->write.items = items;
+	return count;
+}
+
+void upload_store(struct exchange *exchange, struct upload *upload)
+{
+	struct store_write *write = &upload->write;
+	write->count = fill_items(exchange, upload);
+	if (write->count == 0 || !audit_correlate(exchange, &exchange->outcome))
+		return;
+	log_patients(exchange, upload, true);
+	write->call = (struct store_call){
+		.arena = exchange->arena,
+		.outcome = &exchange->outcome,
+		.done = exchange_done,
+		.context = exchange,
+	};
+	write->corr = exchange->corr;
+	write->door = upload->door;
+	write->client = exchange->principal.client_id;
+	write->raw = upload->raw;
+	/* Its rows are committed with it, so AUDIT has none left to write. */
+	write->log = exchange->log_rows;
+	write->log_count = exchange->log_count;
+	exchange->log_count = exchange->log_room = 0;
+	exchange_hold(exchange);
+	store_write(exchange->loop->store, write);
+}
+
+/* Where nothing was sent to the store, the refusals are still to be written down. */
+void upload_audit(struct exchange *exchange, struct upload *upload)
+{
+	if (upload->write.call.done != NULL || exchange->resolve.count == 0)
+		return;
+	if (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome))
+		return;
+	log_patients(exchange, upload, false);
+}
+
+/* ---- RESPOND */
+
+void upload_explain(struct upload_entry *entry)
+{
+	const char *text = NULL;
+	switch (entry->written->fate) {
+	case WRITE_CREATED:
+		return;
+	case WRITE_KNOWN:
+		text = "this measurement was stored before; it was not stored again";
+		break;
+	case WRITE_VERSIONED:
+		text = "this measurement was stored before with another value; this is a new "
+		       "version";
+		break;
+	case WRITE_BESIDE:
+		outcome_warn(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
+			"another value with the same device, code and time is stored; both are "
+			"kept");
+		return;
+	}
+	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_CONFLICT, (struct hl7_place){ 0 },
+		"%s", text);
+}
+
+int upload_status(const struct upload_entry *entry)
+{
+	switch (entry->written->fate) {
+	case WRITE_CREATED:
+	case WRITE_BESIDE:
+		return 201;
+	case WRITE_KNOWN:
+	case WRITE_VERSIONED:
+		return 200;
+	}
+	return 500;
+}
+
+struct str upload_id(struct exchange *exchange, const struct upload_entry *entry)
+{
+	char *id = arena_alloc(exchange->arena, 27);
+	seal_resource_id(exchange->loop->hub->seal, &entry->written->key, id);
+	return str_of(id);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_UPLOAD_H
+#define SERVER_INTERACTION_UPLOAD_H
+
+#include "fhir/observation.h"
+#include "server/exchange.h"
+
+/*
+ * The way of readings into the hub, whatever door they came by: create, the three Bundles and PCD-01 fill in entries and share the rest. An entry has its own outcome; where the
+ * upload is `whole`, one error refuses all of them.
+ */
+struct upload_entry {
+	const struct json *resource; /* NULL: nothing to store (refused, or ignored) */
+	struct str expression;
+	struct str if_none_exist;
+	bool correction; /* the sender says that it replaces what it sent before */
+	bool ignored;
+	struct outcome outcome;
+	struct observation observation;
+	size_t patient; /* of exchange->resolve.items; UPLOAD_NOBODY: no national id could be read */
+	struct write_item *written; /* NULL: was not stored */
+};
+#define UPLOAD_NOBODY SIZE_MAX
+
+struct upload {
+	struct upload_entry *entries;
+	size_t count;
+	bool whole;
+	enum write_door door;
+	struct zone zone;            /* of times without zone */
+	struct str raw;              /* the message to keep, or empty */
+	size_t checked;              /* VALIDATE goes on here */
+	const struct grant **grants; /* of each patient; NULL: refused */
+	struct store_write write;
+};
+
+/* `count` entries, zeroed but for their outcomes' arena. */
+struct upload *upload_new(struct exchange *exchange, size_t count);
+
+/* The steps; each takes the exchange's upload explicitly because it lies within the interaction's own state. */
+void upload_validate(struct exchange *exchange, struct upload *upload);
+void upload_who(struct exchange *exchange, struct upload *upload);
+void upload_decide(struct exchange *exchange, struct upload *upload);
+void upload_store(struct exchange *exchange, struct upload *upload);
+void upload_audit(struct exchange *exchange, struct upload *upload);
+
+/* Says in the outcome what became of a stored entry, where that is not plain: a re-send, a new version, kept beside. */
+void upload_explain(struct upload_entry *entry);
+/* HTTP status of a stored entry: 201 or 200. */
+int upload_status(const struct upload_entry *entry);
+/* The FHIR id of what is stored, on the arena. */
+struct str upload_id(struct exchange *exchange, const struct upload_entry *entry);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The steps that are the interaction's own; what all interactions need before theirs stands here once. */
+#include "server/respond.h"
+#include "server/steps.h"
+
+#define NOWHERE ((struct str){ 0 })
+
+static bool ends_in_search(const struct exchange *exchange)
+{
+	return str_ends(str_of(exchange->route->path), STR("/_search"));
+}
+
+/* The media types a route of this style takes, NULL at the end. */
+static const char *const *media_of(const struct exchange *exchange)
+{
+	static const char *const form[] = { "application/x-www-form-urlencoded", NULL };
+	static const char *const fhir[] = { "application/fhir+json", "application/json", NULL };
+	static const char *const hl7[] = { "x-application/hl7-v2+er7", "application/hl7-v2",
+		"text/plain", NULL };
+	static const char *const plain[] = { "application/json", NULL };
+	switch (exchange->route->style) {
+	case STYLE_FHIR:
+		return ends_in_search(exchange) ? form : fhir;
+	case STYLE_HL7:
+		return hl7;
+	case STYLE_JSON:
+	case STYLE_TEXT:
+		return plain;
+	}
+	return plain;
+}
+
+/* The charset of a message is MSH-18's to tell, so a parameter is tolerated there. */
+static bool media_fits(const struct exchange *exchange, const char *media)
+{
+	struct str type = exchange->request.content_type;
+	if (exchange->route->style == STYLE_HL7)
+		type = str_cut(type, ';', &(struct str){ 0 });
+	return media_is(type, media);
+}
+
+static bool check_media(struct exchange *exchange)
+{
+	if (exchange->route->body_max == 0)
+		return true;
+	const char *const *media = media_of(exchange);
+	for (; *media != NULL; media++)
+		if (media_fits(exchange, *media))
+			return true;
+	return outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, NOWHERE,
+		"Content-Type must be %s, in UTF-8", media_of(exchange)[0]);
+}
+
+void step_parse(struct exchange *exchange)
+{
+	const struct route *route = exchange->route;
+	if (exchange->request.body.length > route->body_max && route->body_max > 0) {
+		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, NOWHERE,
+			"a body may be %zu bytes here", route->body_max);
+		return;
+	}
+	if (!check_media(exchange))
+		return;
+	if (!accept_allows(exchange->request.accept, route->style)) {
+		outcome_fail(&exchange->outcome, OUTCOME_NOT_ACCEPTABLE, NOWHERE,
+			"the answer is JSON in UTF-8");
+		return;
+	}
+	if (route->interaction->parse != NULL)
+		route->interaction->parse(exchange);
+}
+
+void step_validate(struct exchange *exchange)
+{
+	if (exchange->route->interaction->validate != NULL)
+		exchange->route->interaction->validate(exchange);
+}
+
+void step_decide(struct exchange *exchange)
+{
+	if (exchange->route->interaction->decide != NULL)
+		exchange->route->interaction->decide(exchange);
+}
+
+void step_store(struct exchange *exchange)
+{
+	if (exchange->route->interaction->store != NULL)
+		exchange->route->interaction->store(exchange);
+}

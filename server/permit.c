@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The caller against the route's row, before a byte of the body is parsed. */
+#include "server/permit.h"
+
+#include "server/loop.h"
+#include "server/rules_load.h"
+#include "server/steps.h"
+
+/* A caller who is refused may have been registered a moment ago; each loop looks at most this often. */
+#define LOOK_AGAIN INSTANT_SECOND
+
+enum { PHASE_SNAPSHOT, PHASE_NEWEST };
+
+static bool registered(struct exchange *exchange, struct outcome *outcome)
+{
+	const struct route *route = exchange->route;
+	const struct permit_ask ask = {
+		.principal = &exchange->principal,
+		.rules = exchange->rules,
+		.scope = route->scope,
+		.kinds = route->kinds,
+		.attest_needed = route->attest,
+	};
+	return decide_permit(&ask, &exchange->tenant, &exchange->client, outcome);
+}
+
+bool permit_judge(struct exchange *exchange, struct outcome *outcome)
+{
+	rules_drop(&exchange->rules);
+	exchange->rules = hub_rules(exchange->loop->hub);
+	if (exchange->rules == NULL)
+		return outcome_fail(outcome, OUTCOME_BUSY, (struct str){ 0 },
+			"the hub has not read its rules yet");
+	return registered(exchange, outcome);
+}
+
+/* The texts of decide_permit() begin with the error code, where it has one: RFC 6750 3.1, norway.md 1.7. */
+static const char *challenge_of(const struct outcome *outcome)
+{
+	static const char *const codes[] = { DECIDE_SCOPE, DECIDE_ATTEST };
+	if (outcome->first != NULL)
+		for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+			if (str_starts(outcome->first->text, str_of(codes[i])))
+				return codes[i];
+	return NULL;
+}
+
+/* Could a newer snapshot judge otherwise? It could not, where the token itself lacks what is needed. */
+static bool may_be_stale(const struct exchange *exchange, const struct outcome *outcome)
+{
+	const struct loop *loop = exchange->loop;
+	const struct route *route = exchange->route;
+	const struct principal *principal = &exchange->principal;
+	return exchange->phase == PHASE_SNAPSHOT && outcome_first(outcome) == OUTCOME_FORBIDDEN &&
+	       (principal->scopes & route->scope) != 0 &&
+	       (1u << principal->kind & route->kinds) != 0 &&
+	       loop->now - loop->rules_asked >= LOOK_AGAIN;
+}
+
+void step_permit(struct exchange *exchange)
+{
+	if (exchange->route->kinds == 0)
+		return;
+	struct outcome outcome = { .arena = exchange->arena };
+	if (permit_judge(exchange, &outcome))
+		return;
+	if (may_be_stale(exchange, &outcome)) {
+		exchange->loop->rules_asked = exchange->loop->now;
+		exchange->phase = PHASE_NEWEST;
+		rules_load(exchange);
+		exchange_yield(exchange);
+		return;
+	}
+	exchange->challenge = challenge_of(&outcome);
+	outcome_merge(&exchange->outcome, &outcome, (struct str){ 0 });
+}
