@@ -15,6 +15,12 @@ static void (*const dispatchers[])(struct store *store, instant now) = {
 	codes_dispatch,
 	write_dispatch,
 	probe_dispatch,
+	resolve_dispatch,
+	rules_dispatch,
+	read_dispatch,
+	search_dispatch,
+	log_read_dispatch,
+	locate_dispatch,
 };
 
 void call_done(struct store_call *call)
@@ -197,6 +203,7 @@ struct store *store_open(
 	store->seal = seal;
 	store->settings = *settings;
 	store->codes = codes_new(store);
+	store->texts = texts_new();
 	store->writer = writer_new(store);
 	db_on_flush(db, dispatch, store);
 	return store;
@@ -210,6 +217,7 @@ void store_close(struct store **store)
 	refuse_old(*store, 0);
 	tell_answered(*store);
 	codes_close((*store)->codes);
+	texts_close((*store)->texts);
 	struct arena *arena = (*store)->arena;
 	*store = NULL;
 	arena_free(&arena);

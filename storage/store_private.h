@@ -27,6 +27,8 @@ struct call_queue {
 
 struct writer; /* write.c: lanes, groups, caches of what was committed */
 struct codes;  /* codes.c: interned concepts */
+struct texts;  /* texts.c: the way back from their numbers */
+struct search_text;
 
 struct store {
 	struct db *db;
@@ -44,6 +46,8 @@ struct store {
 	} lease;
 	struct writer *writer;
 	struct codes *codes;
+	struct texts *texts;
+	const struct search_text **searches; /* statements that were put together, by shape */
 };
 
 /* A leased block: hub.id_lease counts in steps of this. */
@@ -78,11 +82,19 @@ void lease_dispatch(struct store *store, instant now);
 void codes_dispatch(struct store *store, instant now);
 void write_dispatch(struct store *store, instant now);
 void probe_dispatch(struct store *store, instant now);
+void resolve_dispatch(struct store *store, instant now);
+void rules_dispatch(struct store *store, instant now);
+void read_dispatch(struct store *store, instant now);
+void search_dispatch(struct store *store, instant now);
+void log_read_dispatch(struct store *store, instant now);
+void locate_dispatch(struct store *store, instant now);
 
 /* Opened and closed with the store. */
 struct writer *writer_new(struct store *store);
 void writer_close(struct writer *writer);
 struct codes *codes_new(struct store *store);
 void codes_close(struct codes *codes);
+struct texts *texts_new(void);
+void texts_close(struct texts *texts);
 
 #endif

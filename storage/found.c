@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "storage/found.h"
+
+#include "storage/pack.h"
+#include "storage/texts.h"
+
+/* Codes that are asked for at once; more wait for the next round. */
+#define ASK_MAX 256
+
+static struct found *found_new(struct founds *founds)
+{
+	if (founds->count == founds->room) {
+		const size_t room = founds->room == 0 ? 32 : founds->room * 2;
+		struct found *rows = arena_array(founds->arena, room, sizeof(*rows));
+		if (founds->count > 0)
+			memcpy(rows, founds->rows, founds->count * sizeof(*rows));
+		founds->rows = rows;
+		founds->room = room;
+	}
+	return &founds->rows[founds->count++];
+}
+
+void found_add(struct founds *founds, const struct grant_part *part, const struct db_rows *rows)
+{
+	const unsigned count = db_row_count(rows);
+	for (unsigned i = 0; i < count && !arena_full(founds->arena); i++) {
+		struct found *found = found_new(founds);
+		found->row.key = (struct resource_key){ .type = TYPE_OBSERVATION,
+			.bucket = part->bucket,
+			.tenant = part->tenant,
+			.subject = part->subject,
+			.id = (uint64_t)db_get_int(rows, i, 0) };
+		found->row.version = (int)db_get_int(rows, i, 1);
+		found->row.time_low = db_get_time(rows, i, 2);
+		found->row.updated = db_get_time(rows, i, 3);
+		found->row.class = (enum reading_class)db_get_int(rows, i, 4);
+		found->code = (int32_t)db_get_int(rows, i, 5);
+		found->pack = (int16_t)db_get_int(rows, i, 6);
+		found->packed = str_copy(founds->arena, db_get_bytes(rows, i, 7));
+	}
+}
+
+bool found_texts(struct batch *batch, const struct founds *founds)
+{
+	int32_t codes[ASK_MAX];
+	size_t count = 0;
+	for (size_t i = 0; i < founds->count && count < ASK_MAX; i++) {
+		struct str text;
+		if (!text_find(batch->store, founds->rows[i].code, &text))
+			codes[count++] = founds->rows[i].code;
+	}
+	if (count == 0)
+		return false;
+	struct db_params *params = db_params(batch->arena, 1);
+	db_int4s(params, codes, count);
+	db_add(batch->flight, SQL_CODE_TEXT, params, texts_came, batch->store);
+	return true;
+}
+
+bool found_row(const struct store *store, struct arena *arena, const struct found *found,
+	struct store_row *out)
+{
+	*out = found->row;
+	if (text_find(store, found->code, &out->code))
+		out->code = str_copy(arena, out->code);
+	return pack_open(arena, found->pack, found->packed, &out->body);
+}
+
+void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part)
+{
+	(void)arena;
+	db_int4(params, (int32_t)part->classes);
+}
+
+static void numbers(
+	struct db_params *params, struct arena *arena, const uint32_t *values, size_t count)
+{
+	int32_t *copy = arena_array(arena, count, sizeof(*copy));
+	for (size_t i = 0; i < count; i++)
+		copy[i] = (int32_t)values[i];
+	db_int4s(params, copy, count);
+}
+
+void part_canons(struct db_params *params, struct arena *arena, const struct grant_part *part)
+{
+	numbers(params, arena, part->canons, part->canon_count);
+}
+
+void part_canon_classes(
+	struct db_params *params, struct arena *arena, const struct grant_part *part)
+{
+	numbers(params, arena, part->canon_classes, part->canon_count);
+}
+
+void part_blocked(struct db_params *params, struct arena *arena, const struct grant_part *part)
+{
+	numbers(params, arena, part->blocked_canons, part->blocked_count);
+}

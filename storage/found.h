@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_FOUND_H
+#define STORAGE_FOUND_H
+
+#include "storage/batch.h"
+
+/* Rows of readings as the statements give them: id, version, time_low, recv, class, code, pack, body. Unpacked only once it is known that they are kept. */
+struct found {
+	struct store_row row; /* without code and body */
+	int32_t code;
+	int16_t pack;
+	struct str packed;
+};
+struct founds {
+	struct arena *arena;
+	struct found *rows;
+	size_t count, room;
+};
+
+/* Copies the rows of one part of a grant behind those that are there. */
+void found_add(struct founds *founds, const struct grant_part *part, const struct db_rows *rows);
+/* Asks for the texts of those codes that are not known yet; false when there are none to ask for. */
+bool found_texts(struct batch *batch, const struct founds *founds);
+/* The row as the caller gets it; false when its bytes are damaged. */
+bool found_row(const struct store *store, struct arena *arena, const struct found *found,
+	struct store_row *out);
+
+/* Which rows of a part are open, as parameters: classes, then canons with their classes, then what is blocked. */
+void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part);
+void part_canons(struct db_params *params, struct arena *arena, const struct grant_part *part);
+void part_canon_classes(
+	struct db_params *params, struct arena *arena, const struct grant_part *part);
+void part_blocked(struct db_params *params, struct arena *arena, const struct grant_part *part);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Reads by id. A row that no part of the grant opens is asked for as one that is not there: the same statement, the same time. */
+#include "storage/found.h"
+#include "storage/texts.h"
+
+static const struct grant_part *part_of(const struct grant *grant, const struct resource_key *key)
+{
+	for (size_t i = 0; i < grant->count; i++) {
+		const struct grant_part *part = &grant->parts[i];
+		if (part->tenant == key->tenant && part->subject == key->subject &&
+			part->bucket == key->bucket)
+			return part;
+	}
+	return NULL;
+}
+
+struct reading {
+	const struct grant_part *part;
+	struct founds founds;
+};
+
+static void read_came(void *context, const struct db_rows *rows)
+{
+	struct reading *reading = context;
+	if (reading->part != NULL)
+		found_add(&reading->founds, reading->part, rows);
+}
+
+static void read_row(struct batch *batch, struct batch_item *item)
+{
+	/* Opens nothing: no class, no code. */
+	static const struct grant_part nothing;
+	const struct store_read *read = (struct store_read *)item->call;
+	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
+	reading->founds.arena = read->call.arena;
+	reading->part = part_of(read->grant, &read->key);
+	item->state = reading;
+	const struct grant_part *part = reading->part == NULL ? &nothing : reading->part;
+	const uint32_t tenant = reading->part == NULL ? read->grant->own_tenant : part->tenant;
+	db_set_local(batch->flight, DB_TENANT, tenant);
+	struct db_params *params = db_params(batch->arena, 8);
+	db_int4(params, read->key.bucket);
+	db_int4(params, (int32_t)tenant);
+	db_int8(params, (int64_t)part->subject);
+	db_int8(params, (int64_t)read->key.id);
+	part_classes(params, batch->arena, part);
+	part_canons(params, batch->arena, part);
+	part_canon_classes(params, batch->arena, part);
+	part_blocked(params, batch->arena, part);
+	db_add(batch->flight, SQL_READ_ID, params, read_came, reading);
+}
+
+static void read_add(struct batch *batch)
+{
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		struct batch_item *item = &batch->items[i];
+		if (item->over)
+			continue;
+		if (item->round == 0)
+			read_row(batch, item);
+		else
+			found_texts(batch, &((struct reading *)item->state)->founds);
+	}
+}
+
+static bool read_again(struct batch *batch, struct batch_item *item)
+{
+	struct store_read *read = (struct store_read *)item->call;
+	const struct reading *reading = item->state;
+	const struct found *found = reading->founds.rows;
+	struct str text;
+	read->found = reading->founds.count > 0;
+	if (read->found && item->round == 1 && !text_find(batch->store, found->code, &text))
+		return true;
+	if (read->found && !found_row(batch->store, read->call.arena, found, &read->row)) {
+		call_fail(item->call, OUTCOME_FAULT, "a stored reading is damaged");
+		return false;
+	}
+	call_done(item->call);
+	return false;
+}
+
+static const struct batch_kind kind = { .queue = KIND_READ,
+	.role = DB_READ,
+	.transaction = true,
+	.add = read_add,
+	.again = read_again };
+
+void read_dispatch(struct store *store, instant now)
+{
+	(void)now;
+	batch_dispatch(store, &kind);
+}
+
+void store_read(struct store *store, struct store_read *read)
+{
+	queue_call(store, KIND_READ, &read->call);
+}

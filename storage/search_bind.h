@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_SEARCH_BIND_H
+#define STORAGE_SEARCH_BIND_H
+
+#include "storage/found.h"
+#include "storage/search_sql.h"
+#include "storage/search_time.h"
+
+/* A search's conditions as columns: the values of a token parameter, and dates that are no simple bounds. */
+struct token_columns {
+	size_t count;
+	int32_t *occurrences;
+	int16_t *kinds; /* 0 system and code, 1 code of any system, 2 any code of the system */
+	struct str *systems, *codes;
+	int32_t occurrence_count;
+};
+struct date_columns {
+	size_t count;
+	int32_t *occurrences;
+	int16_t *prefixes;
+	instant *lows, *highs;
+};
+
+/* A search on its way. */
+struct finding {
+	struct store_search *search;
+	struct search_time time;
+	struct token_columns codes, categories;
+	struct date_columns dates;
+	struct founds founds;
+};
+/* One statement of it. */
+struct part_finding {
+	struct finding *finding;
+	const struct grant_part *part;
+	int64_t *ids;
+	size_t id_count;
+};
+
+struct finding *finding_new(struct store_search *search);
+/* Adds the parameters of a statement in the order of its text. */
+void search_bind(struct db_params *params, struct arena *arena, const struct search_text *text,
+	const struct part_finding *part);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Searches: one statement for each part of the grant, each bound to its controller, merged by (time, id). What a part does not open is left out
+ * inside the statement, before LIMIT, so that a page is never short because of rows the caller may not see.
+ */
+#include <stdlib.h>
+
+#include "storage/search_bind.h"
+#include "storage/texts.h"
+
+static bool part_limits_codes(const struct grant_part *part)
+{
+	return part->canon_count > 0 || part->blocked_count > 0;
+}
+
+/* The usual one: exactly one coding. */
+static bool is_one_coding(const struct search *search)
+{
+	return search->code_count == 1 && search->codes[0].count == 1 &&
+	       !search->codes[0].values[0].any_system && !search->codes[0].values[0].any_code;
+}
+
+static struct search_shape shape_of(const struct part_finding *part)
+{
+	const struct finding *finding = part->finding;
+	const struct search *search = finding->search->search;
+	struct search_shape shape = {
+		.canons = part_limits_codes(part->part),
+		.category = search->category_count > 0,
+		.time = finding->time.bounded,
+		.time_long = finding->time.has_long,
+		.dates = finding->dates.count > 0,
+		.ascending = search->ascending,
+	};
+	if (search->id_count > 0) {
+		shape.source = SOURCE_IDS;
+		shape.code = shape.ids_code = search->code_count > 0;
+	} else if (is_one_coding(search) && !shape.canons) {
+		shape.source = SOURCE_CODE;
+	} else if (search->code_count > 0 || shape.canons) {
+		shape.source = SOURCE_WALK;
+		shape.code = search->code_count > 0;
+	}
+	return shape;
+}
+
+static const struct search_text *text_of(
+	struct store *store, const struct search_shape *shape, uint32_t number)
+{
+	if (store->searches == NULL)
+		store->searches =
+			arena_array(store->arena, SEARCH_SHAPES, sizeof(*store->searches));
+	if (store->searches[number] == NULL)
+		store->searches[number] = search_text_new(store->arena, shape);
+	return store->searches[number];
+}
+
+static void part_came(void *context, const struct db_rows *rows)
+{
+	struct part_finding *part = context;
+	found_add(&part->finding->founds, part->part, rows);
+}
+
+/* Those of the ids asked for that are of this part. */
+static void part_ids(struct part_finding *part)
+{
+	const struct store_search *search = part->finding->search;
+	part->ids = arena_array(search->call.arena, search->id_count, sizeof(*part->ids));
+	for (size_t i = 0; i < search->id_count; i++) {
+		const struct resource_key *key = &search->ids[i];
+		if (key->tenant == part->part->tenant && key->subject == part->part->subject &&
+			key->bucket == part->part->bucket)
+			part->ids[part->id_count++] = (int64_t)key->id;
+	}
+}
+
+static void add_part(struct batch *batch, struct finding *finding, const struct grant_part *of)
+{
+	struct part_finding *part = arena_alloc(batch->arena, sizeof(*part));
+	part->finding = finding;
+	part->part = of;
+	part_ids(part);
+	if (finding->search->search->id_count > 0 && part->id_count == 0)
+		return;
+	const struct search_shape shape = shape_of(part);
+	const uint32_t number = search_shape_number(&shape);
+	const struct search_text *text = text_of(batch->store, &shape, number);
+	struct db_params *params = db_params(batch->arena, text->count);
+	search_bind(params, batch->arena, text, part);
+	db_set_local(batch->flight, DB_TENANT, of->tenant);
+	db_add_shape(batch->flight, number, text->text, params, part_came, part);
+}
+
+static void search_add(struct batch *batch)
+{
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		struct batch_item *item = &batch->items[i];
+		struct store_search *search = (struct store_search *)item->call;
+		if (item->over)
+			continue;
+		if (item->round > 0) {
+			found_texts(batch, &((struct finding *)item->state)->founds);
+			continue;
+		}
+		struct finding *finding = finding_new(search);
+		item->state = finding;
+		for (size_t j = 0; j < search->grant->count; j++)
+			add_part(batch, finding, &search->grant->parts[j]);
+	}
+}
+
+/* ---- what came */
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct store_row *one = &((const struct found *)a)->row;
+	const struct store_row *two = &((const struct found *)b)->row;
+	if (one->time_low != two->time_low)
+		return one->time_low > two->time_low ? -1 : 1;
+	return (one->key.id < two->key.id) - (one->key.id > two->key.id);
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+	return newest_first(b, a);
+}
+
+/* Merges the parts and keeps the page. */
+static void page_cut(struct finding *finding)
+{
+	struct store_search *search = finding->search;
+	struct founds *founds = &finding->founds;
+	if (search->grant->count > 1 && founds->count > 1)
+		qsort(founds->rows, founds->count, sizeof(*founds->rows),
+			search->search->ascending ? oldest_first : newest_first);
+	search->more = founds->count > search->limit;
+	if (search->more)
+		founds->count = search->limit;
+}
+
+static bool texts_known(const struct store *store, const struct founds *founds)
+{
+	struct str text;
+	for (size_t i = 0; i < founds->count; i++) {
+		if (!text_find(store, founds->rows[i].code, &text))
+			return false;
+	}
+	return true;
+}
+
+static bool rows_fill(const struct store *store, const struct finding *finding)
+{
+	struct store_search *search = finding->search;
+	search->count = finding->founds.count;
+	search->rows = arena_array(search->call.arena, search->count, sizeof(*search->rows));
+	for (size_t i = 0; i < search->count; i++) {
+		if (!found_row(
+			    store, search->call.arena, &finding->founds.rows[i], &search->rows[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool search_again(struct batch *batch, struct batch_item *item)
+{
+	struct finding *finding = item->state;
+	if (item->round == 1)
+		page_cut(finding);
+	/* More codes than one round asks for take another; what cannot be kept is left empty. */
+	if (item->round < 3 && !texts_known(batch->store, &finding->founds))
+		return true;
+	if (arena_full(item->call->arena))
+		call_fail(item->call, OUTCOME_TOO_LARGE, "the page is too large");
+	else if (!rows_fill(batch->store, finding))
+		call_fail(item->call, OUTCOME_FAULT, "a stored reading is damaged");
+	else
+		call_done(item->call);
+	return false;
+}
+
+static const struct batch_kind kind = { .queue = KIND_SEARCH,
+	.role = DB_READ,
+	.transaction = true,
+	.add = search_add,
+	.again = search_again };
+
+void search_dispatch(struct store *store, instant now)
+{
+	(void)now;
+	batch_dispatch(store, &kind);
+}
+
+void store_search(struct store *store, struct store_search *search)
+{
+	queue_call(store, KIND_SEARCH, &search->call);
+}
