@@ -54,7 +54,9 @@ static void end_all(struct db_flight *flight, const char *why)
 
 void connection_lose(struct db_flight *flight, const char *why)
 {
-	db_note(flight->db, "database connection lost: role=%s: %s", users[flight->role], why);
+	if (!flight->db->closing)
+		db_note(flight->db, "database connection lost: role=%s: %s", users[flight->role],
+			why);
 	PQfinish(flight->connection);
 	flight->connection = NULL;
 	flight->state = FLIGHT_DOWN;

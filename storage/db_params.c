@@ -53,10 +53,10 @@ static uint64_t float_bits(double value)
 
 static int64_t time_bits(instant value)
 {
-	/* The infinities are the same two numbers in both. */
+	/* The infinities are the same two numbers in both; what lies before PostgreSQL's calendar is refused there. */
 	if (value == INSTANT_MIN || value == INSTANT_MAX)
 		return value;
-	return value - POSTGRES_EPOCH;
+	return value < INSTANT_MIN + POSTGRES_EPOCH ? INSTANT_MIN + 1 : value - POSTGRES_EPOCH;
 }
 
 struct db_params *db_params(struct arena *arena, unsigned count)
