@@ -91,7 +91,7 @@ static bool purpose_opens(enum purpose asked, enum purpose rule)
 {
 	if (asked == PURPOSE_BTG)
 		return rule == PURPOSE_BTG || rule == PURPOSE_TREAT || rule == PURPOSE_ETREAT;
-	return rule == asked && asked != PURPOSE_NONE;
+	return rule == asked;
 }
 
 static bool rule_opens(const struct work *work, const struct rule *rule)

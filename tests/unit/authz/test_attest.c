@@ -212,6 +212,11 @@ static void a_bad_attest_is_refused(void **state)
 		{ "\"care_relationship\"", "\"unknown\"", "care_relationship" },
 		{ "\"care_relationship\"", "\"care_relation\":{},\"care_relationship\"",
 			"care_relationship" },
+		{ "\"practitioner\":{", "\"practitioner\":7,\"unknown\":{", "no practitioner" },
+		{ "\"authorization\":{", "\"authorization\":7,\"unknown\":{", "authorization" },
+		{ "\"department\":{", "\"department\":7,\"unknown\":{", "organisation" },
+		{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.1.9060\"", "", "authorization" },
+		{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.4.102\"", "", "organisation" },
 		/* ATT-10 and ATT-11 */
 		{ FORGE_DOCTOR, FORGE_OTHER, "another practitioner" },
 		{ FORGE_DOCTOR, "80000000179", "no f" },

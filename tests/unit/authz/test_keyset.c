@@ -70,6 +70,7 @@ static void other_keys_are_left_out(void **state)
 		"{" EC ",\"kid\":\"a\",\"use\":\"enc\"}", "{" EC ",\"kid\":\"a\",\"use\":null}",
 		"{" EC ",\"kid\":\"a\",\"key_ops\":[]}",
 		"{" EC ",\"kid\":\"a\",\"key_ops\":[\"sign\"]}",
+		"{" EC ",\"kid\":\"a\",\"key_ops\":[7]}",
 		"{" EC ",\"kid\":\"a\",\"key_ops\":\"verify\"}",
 		"{" EC ",\"kid\":\"a\",\"alg\":\"RS256\"}",
 		"{" EC ",\"kid\":\"a\",\"alg\":\"ES384\"}",

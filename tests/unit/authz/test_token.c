@@ -545,6 +545,22 @@ static void texts_are_bounded(void **state)
 	refused_member(FORGE_PAYLOAD, "client_id", text);
 }
 
+/* A cache may keep the principal until the token or its attest is too old, whichever comes first. */
+static void the_attest_ends_what_the_token_allows(void **state)
+{
+	(void)state;
+	struct forge forge = forge_access_token();
+	struct principal principal;
+	forge_set(&forge, FORGE_PAYLOAD, "exp", "1763659999");
+	good_forge(&forge, &principal);
+	assert_int_equal(principal.expires, NOW + 3599 * INSTANT_SECOND);
+	char *timeless = (char *)(uintptr_t)str_copy(arena, str_of(forge_attest)).at;
+	memcpy(strstr(timeless, "toa"), "too", 3);
+	forge_set(&forge, FORGE_PAYLOAD, FORGE_ATTEST, timeless);
+	good_forge(&forge, &principal);
+	assert_int_equal(principal.expires, (instant)1763659999 * INSTANT_SECOND);
+}
+
 static void the_numbers_of_production_are_checked(void **state)
 {
 	(void)state;
@@ -622,6 +638,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_signatures_are_refused, begin, end),
 		cmocka_unit_test_setup_teardown(a_bearer_token_needs_leave, begin, end),
 		cmocka_unit_test_setup_teardown(texts_are_bounded, begin, end),
+		cmocka_unit_test_setup_teardown(the_attest_ends_what_the_token_allows, begin, end),
 		cmocka_unit_test_setup_teardown(the_numbers_of_production_are_checked, begin, end),
 		cmocka_unit_test_setup_teardown(a_peek_finds_issuer_and_key, begin, end),
 		cmocka_unit_test_setup_teardown(claims_alone_are_judged_alike, begin, end),
