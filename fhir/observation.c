@@ -306,10 +306,13 @@ static void read_codes(struct reading *reading)
 			"no coding: a search by code does not find it");
 }
 
-static void read_components(struct reading *reading)
+static void read_values(struct reading *reading)
 {
-	const struct json *components = FIELD(&reading->fields, OBSERVATION, component);
+	const struct fields *fields = &reading->fields;
+	const struct json *components = FIELD(fields, OBSERVATION, component);
 	struct observation *out = reading->out;
+	out->value = read_value(reading->arena, FIELD(fields, OBSERVATION, valueQuantity),
+		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange));
 	if (components == NULL)
 		return;
 	out->terms = arena_array(reading->arena, components->count, sizeof(*out->terms));
@@ -342,23 +345,35 @@ static bool shares_coding(const struct concept *a, const struct concept *b)
 	return false;
 }
 
-static void check_invariants(struct reading *reading)
+static void check_range(
+	struct reading *reading, const struct observation_value *value, struct str where)
 {
-	const struct observation *out = reading->out;
-	if (!is_value_there(&reading->fields))
-		return;
-	if (FIELD(&reading->fields, OBSERVATION, dataAbsentReason) != NULL)
-		outcome_fail(reading->outcome, OUTCOME_INVALID,
-			at(reading, STR(".dataAbsentReason")),
-			"a reason for a missing value beside a value (obs-6)");
-	for (size_t i = 0; i < out->term_count; i++) {
-		if (!shares_coding(&out->code, &out->terms[i].code))
-			continue;
-		const struct str where = str_format(reading->arena, ".component[%zu].code", i);
+	if (value->present && value->low > value->high)
+		outcome_fail(reading->outcome, OUTCOME_INVALID, at(reading, where),
+			"a range whose low is above its high (rng-2)");
+}
+
+static void check_component(struct reading *reading, size_t index, bool value_there)
+{
+	const struct observation_term *term = &reading->out->terms[index];
+	const struct str where = str_format(reading->arena, ".component[%zu]", index);
+	check_range(reading, &term->value, where);
+	if (value_there && shares_coding(&reading->out->code, &term->code))
 		outcome_fail(reading->outcome, OUTCOME_INVALID, at(reading, where),
 			"a component of the same code as the Observation, which has a value "
 			"itself (obs-7)");
-	}
+}
+
+static void check_invariants(struct reading *reading)
+{
+	const bool value_there = is_value_there(&reading->fields);
+	if (value_there && FIELD(&reading->fields, OBSERVATION, dataAbsentReason) != NULL)
+		outcome_fail(reading->outcome, OUTCOME_INVALID,
+			at(reading, STR(".dataAbsentReason")),
+			"a reason for a missing value beside a value (obs-6)");
+	check_range(reading, &reading->out->value, STR(".valueRange"));
+	for (size_t i = 0; i < reading->out->term_count; i++)
+		check_component(reading, i, value_there);
 }
 
 bool observation_read(struct arena *arena, const struct json *json, struct str expression,
@@ -382,17 +397,14 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	read_subject(&reading);
 	read_time(&reading);
 	read_codes(&reading);
-	read_components(&reading);
+	read_values(&reading);
 	check_invariants(&reading);
 	if (outcome->errors > errors)
 		return false;
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
-	const struct fields *fields = &reading.fields;
-	read.value = read_value(arena, FIELD(fields, OBSERVATION, valueQuantity),
-		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange));
 	read_organisations(&reading);
-	identity_write(arena, fields, reading.moment, &read);
+	identity_write(arena, &reading.fields, reading.moment, &read);
 	read.body = resource_body(arena, json);
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
