@@ -34,7 +34,7 @@ static void add_coding(struct buf *buf, struct str system, struct str code, stru
 }
 
 /* FHIR R4 code: no white space in the codes of the systems we know. */
-static bool is_code(struct str text)
+bool coded_is_code(struct str text)
 {
 	for (size_t i = 0; i < text.length; i++)
 		if ((unsigned char)text.at[i] <= ' ')
@@ -61,7 +61,7 @@ bool coded_write(struct reading *reading, struct str cwe, struct buf *buf)
 		const struct str words = clean_component(reading, cwe, first + 1);
 		const struct str system =
 			coded_system(reading, clean_component(reading, cwe, first + 2));
-		if (system.length > 0 && is_code(code))
+		if (system.length > 0 && coded_is_code(code))
 			add_coding(&codings, system, code, name_of(system, code, words));
 		else if (text.length == 0)
 			text = words.length > 0 ? words : code;
@@ -101,7 +101,7 @@ static void add_second(
 			coded_system(reading, clean_component(reading, field, first + 2));
 		const bool is_mdc = str_is(system, SYSTEM_MDC);
 		const bool is_given = str_is(system, SYSTEM_LOINC) && given.length > 0;
-		if (system.length > 0 && !is_mdc && !is_given && is_code(code))
+		if (system.length > 0 && !is_mdc && !is_given && coded_is_code(code))
 			add_coding(buf, system, code, clean_component(reading, field, first + 1));
 	}
 }
@@ -192,11 +192,11 @@ bool coded_write_device(struct reading *reading, struct str ei, struct buf *buf)
 		write_identifier(buf, STR(SYSTEM_EUI64), dashed(arena, digits));
 		return true;
 	}
-	if (str_is(type, "ISO") && is_code(universal) && id.length > 0) {
+	if (str_is(type, "ISO") && coded_is_code(universal) && id.length > 0) {
 		write_identifier(buf, str_format(arena, "urn:oid:%.*s", STR_ARG(universal)), id);
 		return true;
 	}
-	if (str_is(type, "UUID") && is_code(universal)) {
+	if (str_is(type, "UUID") && coded_is_code(universal)) {
 		write_identifier(buf, STR("urn:ietf:rfc:3986"),
 			str_format(arena, "urn:uuid:%.*s", STR_ARG(universal)));
 		return true;

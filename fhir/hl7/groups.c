@@ -43,6 +43,14 @@ static enum row_fate fate_of(struct reading *reading, struct row *row)
 		note_control(reading, row);
 		return ROW_LEFT;
 	}
+	if (has_value && row->code != 0 && row->fact == NULL)
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_CODE_INVALID,
+			row_place(row, OBX_CODE),
+			row->code < 0x10000
+				? "%u has no partition and is no context-free MDC code; it is "
+				  "stored under it"
+				: "MDC code %u is not known here; the row is stored under it",
+			row->code);
 	return ROW_CARRIER;
 }
 
@@ -216,6 +224,18 @@ static int compare_controls(const void *left, const void *right)
 	if (a->group != b->group)
 		return a->group < b->group ? -1 : 1;
 	return (a->low > b->low) - (a->low < b->low);
+}
+
+bool groups_are_control(struct reading *reading, const struct row *carrier)
+{
+	const struct control key = { carrier->group, carrier->low };
+	if (!mdc_is(carrier->fact, "laboratory") || reading->control_count == 0 ||
+		bsearch(&key, reading->controls, reading->control_count, sizeof(key),
+			compare_controls) == NULL)
+		return false;
+	row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+		"The sample was a control solution; the row is left out");
+	return true;
 }
 
 void groups_form(struct reading *reading)

@@ -4,8 +4,6 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 
-#include <stdlib.h>
-
 #define REPORT_BYTES_MAX (4 * (size_t)ER7_BYTES_MAX)
 
 /* One Observation in the making. */
@@ -13,12 +11,13 @@ struct report {
 	struct reading *reading;
 	struct row *carrier;
 	struct finding own; /* of the carrier's row */
+	struct str code;    /* `"code":{..}` */
 	struct buf components;
 	double seconds; /* of a duration facet */
 	bool test;
-	bool withdrawn_part, cancelled_part;
-	unsigned usable_parts, withdrawn_parts, cancelled_parts;
-	unsigned by_status[STATUS_UNKNOWN + 1];
+	bool all_gone; /* each member of the panel is taken back or cancelled */
+	unsigned usable_parts, withdrawn_parts;
+	unsigned by_status[STATUS_UNKNOWN + 1]; /* of the members that are kept */
 	bool correction;
 };
 
@@ -57,14 +56,49 @@ static void write_finding(const struct finding *finding, struct buf *buf)
 	}
 }
 
+/* Does a coding of `part` stand in `whole`? Both are as coded.c writes them. */
+static bool share_coding(struct str part, struct str whole)
+{
+	static const char open[] = "{\"system\":", code[] = ",\"code\":\"";
+	const char *const end = part.at + part.length;
+	const char *at = memmem(part.at, part.length, open, strlen(open));
+	while (at != NULL) {
+		const char *close = memmem(at, (size_t)(end - at), code, strlen(code));
+		if (close == NULL)
+			return false;
+		close += strlen(code);
+		close = memchr(close, '"', (size_t)(end - close));
+		if (close == NULL)
+			return false;
+		if (memmem(whole.at, whole.length, at, (size_t)(close - at) + 1) != NULL)
+			return true;
+		at = memmem(close, (size_t)(end - close), open, strlen(open));
+	}
+	return false;
+}
+
+/* obs-7: what a value is of cannot be said a second time by a component. */
+static bool repeats_code(struct report *report, const struct row *row, struct str code)
+{
+	if (report->own.value.length == 0 || !share_coding(code, report->code))
+		return false;
+	row_warn(report->reading, row, OBX_CODE, OUTCOME_STRUCTURE,
+		"The row has the code of the row above it, which has a value; it is left out");
+	return true;
+}
+
 static void write_component(
 	struct report *report, const struct row *row, const struct finding *finding)
 {
+	struct buf code = buf_new(report->reading->arena, 256, REPORT_BYTES_MAX);
+	coded_write_row(report->reading, row, finding->unit, &code);
+	if (code.full || repeats_code(report, row, buf_str(&code)))
+		return;
 	struct buf *const buf = &report->components;
 	if (finding->value.length > 0 || finding->absent != NULL) {
 		json_write_comma(buf);
 		buf_add_byte(buf, '{');
-		coded_write_row(report->reading, row, finding->unit, buf);
+		buf_add(buf, buf_str(&code));
 		write_finding(finding, buf);
 		write_range(report->reading, row, buf);
 		buf_add_byte(buf, '}');
@@ -86,47 +120,48 @@ static bool take_duration(
 	return true;
 }
 
-/* A member of a panel has a status of its own; what the sender takes back is left out of the whole. */
-static void add_member(struct report *report, const struct row *part, const struct finding *finding,
-	bool all_withdrawn)
-{
-	report->by_status[finding->status]++;
-	report->correction = report->correction || finding->correction;
-	if (finding->status == STATUS_ENTERED_IN_ERROR && !all_withdrawn) {
-		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
-			"The sender takes this part of the panel back; it is left out");
-		report->withdrawn_parts++;
-		return;
-	}
-	if (finding->status == STATUS_CANCELLED)
-		report->cancelled_parts++;
-	write_component(report, part, finding);
-	report->usable_parts++;
-}
-
 static bool is_member(const struct report *report, const struct row *part)
 {
 	return report->carrier->panel != 0 && mdc_panel_of(part->code) == report->carrier->panel;
 }
 
-/* Are all members of a panel taken back? Then the whole Observation is. */
-static bool all_withdrawn(const struct report *report)
+/* A member of a panel has a status of its own; what the sender takes back or cancels is left out of the whole, unless all of it is. */
+static void add_member(struct report *report, const struct row *part, const struct finding *finding)
+{
+	const bool withdrawn = finding->status == STATUS_ENTERED_IN_ERROR;
+	const bool cancelled = finding->status == STATUS_CANCELLED && finding->absent == NULL;
+	report->correction = report->correction || finding->correction;
+	if ((withdrawn || cancelled) && !report->all_gone) {
+		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+			"OBX-11 says that this part of the panel does not hold; it is left out");
+		report->withdrawn_parts += withdrawn;
+		return;
+	}
+	report->by_status[finding->status]++;
+	write_component(report, part, finding);
+	report->usable_parts++;
+}
+
+static bool are_all_gone(const struct report *report)
 {
 	const struct reading *const reading = report->reading;
+	bool any = false;
 	for (size_t i = report->carrier->first_part; i != ROW_NONE;
 		i = reading->rows[i].next_part) {
 		const struct str status = row_field(&reading->rows[i], OBX_STATUS);
-		if (is_member(report, &reading->rows[i]) && !str_is(status, "D") &&
-			!str_is(status, "W"))
+		if (!is_member(report, &reading->rows[i]))
+			continue;
+		any = true;
+		if (!str_is(status, "D") && !str_is(status, "W") && !str_is(status, "X"))
 			return false;
 	}
-	return true;
+	return any;
 }
 
 static void add_parts(struct report *report)
 {
 	struct reading *const reading = report->reading;
-	const bool gone = report->carrier->panel != 0 && all_withdrawn(report);
+	report->all_gone = are_all_gone(report);
 	for (size_t i = report->carrier->first_part; i != ROW_NONE;
 		i = reading->rows[i].next_part) {
 		const struct row *const part = &reading->rows[i];
@@ -141,7 +176,7 @@ static void add_parts(struct report *report)
 		if (take_duration(report, part, &finding))
 			continue;
 		if (is_member(report, part)) {
-			add_member(report, part, &finding, gone);
+			add_member(report, part, &finding);
 			continue;
 		}
 		write_component(report, part, &finding);
@@ -149,22 +184,21 @@ static void add_parts(struct report *report)
 	}
 }
 
-/* The panel's status from its members': the least certain word of any decides. */
+/* The panel's status: what its own row says of the whole, else the least certain word of any member. */
 static enum observation_status panel_status(const struct report *report)
 {
+	static const enum observation_status order[] = { STATUS_PRELIMINARY, STATUS_UNKNOWN,
+		STATUS_CORRECTED, STATUS_AMENDED };
 	const bool has_row = report->carrier->code == report->carrier->panel;
 	const enum observation_status own = report->own.status;
 	if (has_row && own != STATUS_FINAL && own != STATUS_CANCELLED && own != STATUS_UNKNOWN)
 		return own;
-	if (report->by_status[STATUS_ENTERED_IN_ERROR] > 0 && report->withdrawn_parts == 0)
-		return STATUS_ENTERED_IN_ERROR;
-	if (report->cancelled_parts == report->usable_parts)
-		return STATUS_CANCELLED;
-	static const enum observation_status order[] = { STATUS_PRELIMINARY, STATUS_UNKNOWN,
-		STATUS_CANCELLED, STATUS_CORRECTED, STATUS_AMENDED };
+	if (report->all_gone)
+		return report->by_status[STATUS_ENTERED_IN_ERROR] > 0 ? STATUS_ENTERED_IN_ERROR
+								      : STATUS_CANCELLED;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		if (report->by_status[order[i]] > 0)
-			return order[i] == STATUS_CANCELLED ? STATUS_UNKNOWN : order[i];
+			return order[i];
 	return report->withdrawn_parts > 0 ? STATUS_CORRECTED : STATUS_FINAL;
 }
 
@@ -208,26 +242,6 @@ static void check_part_times(struct reading *reading, const struct row *carrier)
 	}
 }
 
-static int compare_controls(const void *left, const void *right)
-{
-	const struct control *const a = left, *const b = right;
-	if (a->group != b->group)
-		return a->group < b->group ? -1 : 1;
-	return (a->low > b->low) - (a->low < b->low);
-}
-
-static bool is_control(struct reading *reading, const struct row *carrier)
-{
-	const struct control key = { carrier->group, carrier->low };
-	if (!mdc_is(carrier->fact, "laboratory") || reading->control_count == 0 ||
-		bsearch(&key, reading->controls, reading->control_count, sizeof(key),
-			compare_controls) == NULL)
-		return false;
-	row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
-		"The sample was a control solution; the row is left out");
-	return true;
-}
-
 static void write_head(const struct report *report, enum observation_status status, struct buf *buf)
 {
 	static const char *const sent[] = { "vital-signs", "laboratory", "activity", "procedure" };
@@ -267,14 +281,23 @@ static void write_subject(const struct national_id *patient, struct buf *buf)
 		national_system(patient->kind), patient->digits);
 }
 
-/* OBX-17: codes where the system is known, else the words, in the sender's order. */
+/* OBX-17, the first method: a code where the system is known, else the words. */
 static void write_method(struct reading *reading, const struct row *row, struct buf *buf)
 {
 	bool more;
 	const struct str first =
 		er7_repetition(reading->message, row_field(row, OBX_METHOD), 0, &more);
 	struct buf concept = buf_new(reading->arena, 128, 64 * 1024);
-	if (!coded_write(reading, first, &concept) || concept.full)
+	/* `AMEAS^MDC` is seen: the word alone, and the system where its text should be. */
+	const struct str word = clean_component(reading, first, 1);
+	if (str_is(clean_component(reading, first, 2), "MDC") && word.length > 0) {
+		buf_add_byte(&concept, '{');
+		json_write_member(&concept, "text", word);
+		buf_add_byte(&concept, '}');
+	} else if (!coded_write(reading, first, &concept)) {
+		return;
+	}
+	if (concept.full)
 		return;
 	buf_add_text(buf, ",\"method\":");
 	buf_add(buf, buf_str(&concept));
@@ -322,10 +345,7 @@ static struct str write_report(struct report *report, enum observation_status st
 	const bool has_own = carrier->panel == 0;
 	struct buf buf = buf_new(reading->arena, 1024, REPORT_BYTES_MAX);
 	write_head(report, status, &buf);
-	if (carrier->panel != 0 && carrier->panel != carrier->code)
-		coded_write_panel(carrier->panel, &buf);
-	else
-		coded_write_row(reading, carrier, report->own.unit, &buf);
+	buf_add(&buf, report->code);
 	write_subject(reading->patient, &buf);
 	times_write(reading, carrier, report->seconds, &buf);
 	if (has_own)
@@ -354,6 +374,17 @@ static void note_empty(const struct report *report)
 			"OBX-5 is missing; the row is left out");
 }
 
+static struct str render_code(struct report *report)
+{
+	const struct row *const carrier = report->carrier;
+	struct buf buf = buf_new(report->reading->arena, 256, REPORT_BYTES_MAX);
+	if (carrier->panel != 0 && carrier->panel != carrier->code)
+		coded_write_panel(carrier->panel, &buf);
+	else
+		coded_write_row(report->reading, carrier, report->own.unit, &buf);
+	return buf_str(&buf);
+}
+
 struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out)
 {
 	const struct str nothing = { 0 };
@@ -364,6 +395,7 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 	if (!implied && (values_present(carrier) || carrier->first_part != ROW_NONE ||
 				row_field(carrier, OBX_FLAGS).length > 0))
 		report.own = values_read(reading, carrier);
+	report.code = render_code(&report);
 	report.test = report.own.test;
 	report.correction = report.own.correction;
 	add_parts(&report);
@@ -371,7 +403,7 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 		note_empty(&report);
 		return nothing;
 	}
-	if (!find_time(reading, carrier) || is_control(reading, carrier))
+	if (!find_time(reading, carrier) || groups_are_control(reading, carrier))
 		return nothing;
 	check_part_times(reading, carrier);
 	if (report.own.bits.length > 0) {
@@ -380,7 +412,7 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 	}
 	const enum observation_status status =
 		carrier->panel != 0 ? panel_status(&report) : report.own.status;
-	if (status == STATUS_CANCELLED)
+	if (status == STATUS_CANCELLED && report.own.absent == NULL)
 		row_warn(reading, carrier, OBX_STATUS, OUTCOME_BUSINESS_RULE,
 			"OBX-11 is X beside a value; it is stored as cancelled");
 	*correction_out = report.correction;

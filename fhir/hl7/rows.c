@@ -100,8 +100,7 @@ static bool take_mdc(struct row *row, struct triplet triplet)
 static bool take_other(struct reading *reading, struct row *row, struct triplet triplet)
 {
 	const struct str system = coded_system(reading, triplet.system);
-	if (system.length == 0 || triplet.code.length == 0 ||
-		str_index(triplet.code, ' ') < triplet.code.length)
+	if (system.length == 0 || str_is(system, SYSTEM_MDC) || !coded_is_code(triplet.code))
 		return false;
 	row->other = (struct coding){ system, triplet.code };
 	row->refid = triplet.text;

@@ -2,7 +2,7 @@
 #ifndef FHIR_HL7_ROWS_H
 #define FHIR_HL7_ROWS_H
 
-#include "fhir/base/buf.h"
+#include "fhir/hl7/coded.h"
 #include "fhir/hl7/mdc.h"
 #include "fhir/hl7/pcd01.h"
 #include "fhir/observation.h"
@@ -30,7 +30,7 @@ enum obx_field {
 
 /* What becomes of a row. */
 enum row_fate {
-	ROW_SILENT, /* tells of the device, its clock or the tree: no Observation, and nothing to say about it */
+	ROW_SILENT,  /* tells of the device, its clock or the tree: no Observation, no warning */
 	ROW_LEFT,    /* cannot be used; a warning says why */
 	ROW_CARRIER, /* an Observation of its own */
 	ROW_PART     /* a component of its root's Observation */
@@ -41,8 +41,8 @@ struct row {
 	unsigned group; /* index into reading.groups */
 
 	unsigned path[LEVELS_MAX]; /* OBX-4 */
-	unsigned
-		depth; /* without trailing zeros: 1 MDS, 2 VMD, 3 channel, 4 metric, 5.. facet; 0: none or unreadable */
+	/* Without trailing zeros: 1 MDS, 2 VMD, 3 channel, 4 metric, 5.. facet; 0: none or unreadable. */
+	unsigned depth;
 	size_t parent; /* the row with the longest prefix of the path, or ROW_NONE */
 
 	uint32_t code;          /* MDC number; 0 where OBX-3 has none */
@@ -121,6 +121,8 @@ struct str device_find(const struct reading *reading, const struct row *row);
 
 /* groups.c: gives each row its fate: carriers, panels, facets. O(n log n). */
 void groups_form(struct reading *reading);
+/* Was the sample of this laboratory row a control solution? Then a warning is added. */
+bool groups_are_control(struct reading *reading, const struct row *carrier);
 
 /* values.c */
 struct finding values_read(struct reading *reading, const struct row *row);
@@ -131,21 +133,6 @@ uint32_t values_code(struct reading *reading, const struct row *row);
 
 /* flags.c: OBX-8 and OBX-11. */
 void flags_read(struct reading *reading, const struct row *row, struct finding *out);
-
-/* coded.c: a CWE as a CodeableConcept; nothing and false when it is empty. */
-bool coded_write(struct reading *reading, struct str cwe, struct buf *buf);
-/* FHIR system of a coding system name of HL7 table 0396, or empty. */
-struct str coded_system(struct reading *reading, struct str name);
-/* `"code":{..}` of a row, for a value in `unit`. */
-void coded_write_row(
-	struct reading *reading, const struct row *row, struct str unit, struct buf *buf);
-/* `"code":{..}` of a panel that has no row of its own. */
-void coded_write_panel(uint32_t panel, struct buf *buf);
-/* An identifier object of an EI, dashed EUI-64 or by its universal id; false when it is empty. */
-bool coded_write_device(struct reading *reading, struct str ei, struct buf *buf);
-
-/* Is the identifier object that of an EUI-64? */
-bool coded_is_eui64(struct str identifier);
 
 /* report.c: the Observation of a carrier and its parts; an empty slice when nothing usable is left (said by warnings). */
 struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out);

@@ -68,8 +68,7 @@ static struct str read_unit(struct reading *reading, const struct row *row, stru
 			*text_out = str_of(unit->text);
 			return str_of(unit->ucum);
 		}
-		if (str_is(system, "UCUM") && code.length > 0 &&
-			str_index(code, ' ') == code.length) {
+		if (str_is(system, "UCUM") && coded_is_code(code)) {
 			const struct str words = clean_component(reading, field, first + 1);
 			*text_out = words.length > 0 ? words : code;
 			return code;
@@ -254,12 +253,13 @@ static void write_period(struct work *work, uint64_t samples)
 	const struct row *const row = work->row;
 	const struct group *const group = &work->reading->groups[row->group];
 	struct span start, end;
-	if (group->start.length > 0 && group->end.length > 0 &&
+	if (row_field(row, OBX_TIME).length == 0 && group->start.length > 0 &&
+		group->end.length > 0 &&
 		span_parse_dtm(group->start, work->reading->policy->zone, &start) &&
 		span_parse_dtm(group->end, work->reading->policy->zone, &end) &&
 		end.low > start.low) {
 		const double period = (double)(end.low - start.low) / 1000.0 / (double)samples;
-		buf_add_format(&work->buf, ",\"period\":%.6f", period);
+		buf_add_format(&work->buf, ",\"period\":%.9g", period);
 		return;
 	}
 	buf_add_text(&work->buf, ",\"_period\":{\"extension\":[{\"url\":"
