@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The trust framework's attest, as the specification writes it (care_relation) and as HelseID's clients send it
- * (care_relationship). Checked here: that it is whole, is of this token's person and organisation, and is not
- * too old. Whether it opens anything is decide.c's. Codes that are only logged (service, details, department)
+ * The trust framework's attest, as the specification writes it (care_relation) and as
+ * HelseID's clients send it
+ * (care_relationship). Checked here: that it is whole, is of this token's person and
+ * organisation, and is not
+ * too old. Whether it opens anything is decide.c's. Codes that are only logged (service,
+ * details, department)
  * need a system but may be of any: a new code list of a region must not shut its doctors out.
  */
 #include "authz/claims.h"
@@ -188,7 +191,10 @@ static bool relation_read(struct reading *reading, const struct json *attest)
 	return decision_read(reading, relation);
 }
 
-/* Clients leave the identifier out more often than not; one that is there must be a person's (ATT-4 needs it). */
+/*
+ * Clients leave the identifier out more often than not; one that is there must be a person's
+ * (ATT-4 needs it).
+ */
 static bool patients_read(struct reading *reading, const struct json *attest)
 {
 	const struct json *list = json_get(attest, "patients");

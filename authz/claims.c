@@ -18,7 +18,10 @@ bool kid_is_valid(struct str kid)
 	return kid.length > 0 && kid.length <= KID_MAX;
 }
 
-/* The well-formed UTF-8 sequence at `at`: a control character (C0, DEL, C1) or one that breaks or turns lines? */
+/*
+ * The well-formed UTF-8 sequence at `at`: a control character (C0, DEL, C1) or one that breaks
+ * or turns lines?
+ */
 static bool is_hidden(const unsigned char *at, size_t left)
 {
 	if (at[0] < 0x20 || at[0] == 0x7f)

@@ -13,15 +13,24 @@
 /* A key id as we look it up: 1 to 128 of A-Z a-z 0-9 _ - . */
 bool kid_is_valid(struct str kid);
 
-/* At most CLAIM_TEXT_MAX bytes, without control characters, line separators or marks that turn the direction of writing. */
+/*
+ * At most CLAIM_TEXT_MAX bytes, without control characters, line separators or marks that turn
+ * the direction of writing.
+ */
 bool claim_is_shown(struct str text);
 
-/* A text member that claim_is_shown(); empty where there is none. False where it is anything else. */
+/*
+ * A text member that claim_is_shown(); empty where there is none. False where it is anything
+ * else.
+ */
 bool claim_text(const struct json *object, const char *name, struct str *out);
 /* As claim_text, and it must be there and not empty. */
 bool claim_needed(const struct json *object, const char *name, struct str *out);
 
-/* NumericDate (RFC 7519 section 2) in whole seconds, before the year 10000. False for anything else. */
+/*
+ * NumericDate (RFC 7519 section 2) in whole seconds, before the year 10000. False for anything
+ * else.
+ */
 bool claim_time(const struct json *member, instant *out);
 
 /* What the attest is checked against. */
@@ -32,11 +41,17 @@ struct attest_ask {
 	enum national_policy national;
 };
 
-/* The attest (norway.md section 2) from its claim: object, array of one, or JSON text. False adds SUPPRESSED. */
+/*
+ * The attest (norway.md section 2) from its claim: object, array of one, or JSON text. False
+ * adds SUPPRESSED.
+ */
 bool attest_read(struct arena *arena, const struct json *claim, const struct attest_ask *ask,
 	struct attest *out, struct outcome *outcome);
 
-/* Nine digits (with a correct control digit where real numbers are asked for: NHN's test organisations have wrong ones). */
+/*
+ * Nine digits (with a correct control digit where real numbers are asked for: NHN's test
+ * organisations have wrong ones).
+ */
 bool orgnr_read(struct str text, enum national_policy policy, uint32_t *out);
 
 #endif

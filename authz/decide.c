@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The one place where somebody is let in. What is not named here is refused: a new kind of caller, purpose or rule
+ * The one place where somebody is let in. What is not named here is refused: a new kind of
+ * caller, purpose or rule
  * opens nothing until it has a line. Every condition has a test that turns it alone off.
  */
 #include "authz/decide.h"
@@ -165,7 +166,10 @@ static bool block_matters(const struct block *block, const struct grant_part *pa
 	return false;
 }
 
-/* Takes away what the patient objected to; false where nothing is left. Break-glass takes nothing away and remembers that it did not. */
+/*
+ * Takes away what the patient objected to; false where nothing is left. Break-glass takes
+ * nothing away and remembers that it did not.
+ */
 static bool blocks_apply(struct work *work, struct grant_part *part)
 {
 	const struct patient *patient = work->ask->patient;
@@ -277,7 +281,10 @@ static void parts_log(struct work *work)
 
 /* ---- the attest */
 
-/* ATT-4: an attest for named patients is for no other. By number, or by the persons its numbers lead to. */
+/*
+ * ATT-4: an attest for named patients is for no other. By number, or by the persons its numbers
+ * lead to.
+ */
 static bool is_attested(const struct ask *ask)
 {
 	const struct attest *attest = &ask->principal->attest;
@@ -376,7 +383,10 @@ const struct grant *decide(struct arena *arena, const struct ask *ask, struct ou
 {
 	struct caller caller;
 	assert(ask->principal != NULL && ask->rules != NULL && ask->patient != NULL);
-	/* A rule that was revoked before the request began must not open anything: take the newer rules and ask again. */
+	/*
+	 * A rule that was revoked before the request began must not open anything: take the
+	 * newer rules and ask again.
+	 */
 	if (ask->rules->version < ask->patient->rules_version) {
 		outcome_fail(outcome, OUTCOME_BUSY, STR(""), "The rules have just changed.");
 		return NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* DPoP proofs. The numbers are the checks of RFC 9449 section 4.3; 1 (one header), 10 (nonce) and the replay check are the server's. */
+/*
+ * DPoP proofs. The numbers are the checks of RFC 9449 section 4.3; 1 (one header), 10 (nonce)
+ * and the replay check are the server's.
+ */
 #include "authz/dpop.h"
 
 #include "authz/claims.h"
@@ -13,7 +16,8 @@ static bool refuse(struct outcome *outcome, const char *why)
 }
 
 /*
- * 4 to 7: typ, alg (jws_parse took none but the nine), a public key, the signature. The thumbprint is compared before
+ * 4 to 7: typ, alg (jws_parse took none but the nine), a public key, the signature. The
+ * thumbprint is compared before
  * the signature is computed: whoever holds no such key costs us no verification.
  */
 static bool signature_check(
@@ -66,7 +70,10 @@ static bool token_check(
 	return true;
 }
 
-/* 11, and a bound of ours: what was made before this process could have been used at the one before it. */
+/*
+ * 11, and a bound of ours: what was made before this process could have been used at the one
+ * before it.
+ */
 static bool time_check(const struct json *claims, const struct dpop_ask *ask, instant *out,
 	struct outcome *outcome)
 {

@@ -68,7 +68,10 @@ static bool refuse(struct outcome *outcome, const char *why)
 	return outcome_fail(outcome, OUTCOME_UNAUTHENTICATED, STR(""), "%s", why);
 }
 
-/* One part of a JWS: base64url of a JSON object; NULL when it is not. What json_parse finds wrong stays inside: it may quote. */
+/*
+ * One part of a JWS: base64url of a JSON object; NULL when it is not. What json_parse finds
+ * wrong stays inside: it may quote.
+ */
 static const struct json *object_of(struct arena *arena, struct str part, size_t nodes_max)
 {
 	struct outcome unseen = { .arena = arena };
@@ -89,7 +92,10 @@ static bool header_text(const struct json *header, const char *name, struct str 
 	return true;
 }
 
-/* RFC 7515 section 4.1.11: an extension that is not understood is refused; b64 (RFC 7797) and zip change what is signed. */
+/*
+ * RFC 7515 section 4.1.11: an extension that is not understood is refused; b64 (RFC 7797) and
+ * zip change what is signed.
+ */
 static bool has_extension(const struct json *header)
 {
 	return json_get(header, "crit") != NULL || json_get(header, "b64") != NULL ||

@@ -5,15 +5,33 @@
 #include "fhir/base/json.h"
 #include "fhir/base/outcome.h"
 
-/* The signature algorithms HelseID allows (RFC 7518); nothing else exists here: no "none", no HS*. */
+/*
+ * The signature algorithms HelseID allows (RFC 7518); nothing else exists here: no "none", no
+ * HS*.
+ */
 enum jose_alg {
-	JOSE_RS256, JOSE_RS384, JOSE_RS512, JOSE_PS256, JOSE_PS384, JOSE_PS512, JOSE_ES256, JOSE_ES384, JOSE_ES512, JOSE_ALGS
+	JOSE_RS256,
+	JOSE_RS384,
+	JOSE_RS512,
+	JOSE_PS256,
+	JOSE_PS384,
+	JOSE_PS512,
+	JOSE_ES256,
+	JOSE_ES384,
+	JOSE_ES512,
+	JOSE_ALGS
 };
 
-/* A key (doorway: OpenSSL). Public, or private for the test issuer, load generator and later signatures. Immutable; shared between threads. */
+/*
+ * A key (doorway: OpenSSL). Public, or private for the test issuer, load generator and later
+ * signatures. Immutable; shared between threads.
+ */
 struct jose_key;
 
-/* A public key from a JWK (RFC 7517): RSA of 2048 to 8192 bits, EC P-256/384/521. Private members, symmetric keys, unknown kty are refused. The caller owns it. */
+/*
+ * A public key from a JWK (RFC 7517): RSA of 2048 to 8192 bits, EC P-256/384/521. Private
+ * members, symmetric keys, unknown kty are refused. The caller owns it.
+ */
 struct jose_key *jose_key_from_jwk(const struct json *jwk, struct outcome *outcome);
 /* From PEM (private or public). */
 struct jose_key *jose_key_from_pem(struct str pem, struct outcome *outcome);
@@ -35,7 +53,10 @@ bool jose_key_fits(const struct jose_key *key, enum jose_alg alg);
 bool jose_alg_parse(struct str name, enum jose_alg *out);
 const char *jose_alg_name(enum jose_alg alg);
 
-/* A JWS in compact form, taken apart strictly: three parts, base64url without padding, JSON objects, no duplicate members, no `crit`, no `b64`, no `zip`. Nothing is verified yet. */
+/*
+ * A JWS in compact form, taken apart strictly: three parts, base64url without padding, JSON
+ * objects, no duplicate members, no `crit`, no `b64`, no `zip`. Nothing is verified yet.
+ */
 struct jws {
 	struct str signing_input, signature;
 	const struct json *header, *payload;
@@ -44,10 +65,17 @@ struct jws {
 };
 bool jws_parse(struct arena *arena, struct str text, struct jws *out, struct outcome *outcome);
 
-/* Does the signature hold under this key? The header's algorithm must fit the key. Failure adds UNAUTHENTICATED. */
+/*
+ * Does the signature hold under this key? The header's algorithm must fit the key. Failure adds
+ * UNAUTHENTICATED.
+ */
 bool jws_verify(const struct jws *jws, const struct jose_key *key, struct outcome *outcome);
 
-/* Signs: `header` and `payload` are JSON texts. Empty slice when the key does not fit. On the arena. */
-struct str jws_sign(struct arena *arena, struct str header, struct str payload, enum jose_alg alg, const struct jose_key *key);
+/*
+ * Signs: `header` and `payload` are JSON texts. Empty slice when the key does not fit. On the
+ * arena.
+ */
+struct str jws_sign(struct arena *arena, struct str header, struct str payload, enum jose_alg alg,
+	const struct jose_key *key);
 
 #endif

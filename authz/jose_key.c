@@ -142,7 +142,10 @@ static EVP_PKEY *rsa_read(struct arena *arena, const struct json *jwk)
 	return pkey;
 }
 
-/* RFC 7518 section 6.2.1: coordinates of full length. A point off the curve is refused by fromdata. */
+/*
+ * RFC 7518 section 6.2.1: coordinates of full length. A point off the curve is refused by
+ * fromdata.
+ */
 static EVP_PKEY *ec_read(struct arena *arena, const struct json *jwk)
 {
 	const struct str name = json_text(jwk, "crv");
@@ -284,7 +287,10 @@ static struct str number_write(
 	return str_to_base64url(arena, (struct str){ (const char *)bytes, width });
 }
 
-/* The required members alone, in the order of RFC 7638 section 3.2: so it is its own thumbprint's input. */
+/*
+ * The required members alone, in the order of RFC 7638 section 3.2: so it is its own
+ * thumbprint's input.
+ */
 struct str jose_key_to_jwk(struct arena *arena, const struct jose_key *key)
 {
 	const struct curve *curve = curve_of(key->kind);

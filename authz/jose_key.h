@@ -12,7 +12,7 @@ enum jose_kind { JOSE_RSA, JOSE_P256, JOSE_P384, JOSE_P521 };
 struct jose_key {
 	EVP_PKEY *pkey;
 	enum jose_kind kind;
-	size_t coordinate; /* bytes of an EC coordinate, and of each half of its signatures; 0 for RSA */
+	size_t coordinate; /* bytes of one, and of each half of a signature; 0 for RSA */
 	bool is_private;
 };
 

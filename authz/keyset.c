@@ -28,7 +28,10 @@ static bool is_for_signatures(const struct json *jwk)
 	return false;
 }
 
-/* One JWK into *out; false where it is none of ours. What is wrong with it is not our caller's to know. */
+/*
+ * One JWK into *out; false where it is none of ours. What is wrong with it is not our caller's
+ * to know.
+ */
 static bool key_read(struct arena *scratch, const struct json *jwk, struct keyset_key *out)
 {
 	struct outcome unseen = { .arena = scratch };

@@ -9,10 +9,21 @@
 enum principal_kind { PRINCIPAL_SYSTEM, PRINCIPAL_PRACTITIONER, PRINCIPAL_CITIZEN };
 
 /* v3-ActReason as the trust framework uses it. Numbers are stored. */
-enum purpose { PURPOSE_NONE = 0, PURPOSE_TREAT = 1, PURPOSE_ETREAT = 2, PURPOSE_COC = 3, PURPOSE_BTG = 4 };
+enum purpose {
+	PURPOSE_NONE = 0,
+	PURPOSE_TREAT = 1,
+	PURPOSE_ETREAT = 2,
+	PURPOSE_COC = 3,
+	PURPOSE_BTG = 4
+};
 
 /* Scopes as bits; the names are settings (norway.md 1.4). */
-enum scope { SCOPE_OBSERVATION_READ = 1, SCOPE_OBSERVATION_WRITE = 2, SCOPE_LOCATOR_READ = 4, SCOPE_LOG_READ = 8 };
+enum scope {
+	SCOPE_OBSERVATION_READ = 1,
+	SCOPE_OBSERVATION_WRITE = 2,
+	SCOPE_LOCATOR_READ = 4,
+	SCOPE_LOG_READ = 8
+};
 
 struct attest_code {
 	struct str code, system, text;
@@ -23,11 +34,12 @@ struct attest {
 	bool present;
 	enum purpose purpose;
 	struct attest_code purpose_details, service, authorization;
-	struct str legal_entity, legal_entity_name, point_of_care, point_of_care_name, department, department_name;
+	struct str legal_entity, legal_entity_name, point_of_care, point_of_care_name, department,
+		department_name;
 	struct str decision_ref, decision_text;
 	bool user_selected;
-	instant toa;		       /* 0 where the attest has none */
-	struct national_id *patients;  /* patients[].identifier, where given */
+	instant toa;                  /* 0 where the attest has none */
+	struct national_id *patients; /* patients[].identifier, where given */
 	size_t patient_count;
 };
 
@@ -36,9 +48,9 @@ struct principal {
 	enum principal_kind kind;
 	unsigned scopes; /* bits of enum scope */
 	struct str client_id, client_name, jti, issuer;
-	uint32_t orgnr;		/* orgnr_parent: the legal entity; 0 for a citizen */
+	uint32_t orgnr; /* orgnr_parent: the legal entity; 0 for a citizen */
 	struct str orgnr_child, orgnr_supplier;
-	struct str pid;		/* 11 digits of the person, or empty */
+	struct str pid; /* 11 digits of the person, or empty */
 	struct str hpr, name, security_level;
 	struct attest attest;
 	instant expires;

@@ -17,7 +17,7 @@ struct tenant {
 /* A registered client (vendor system, EPJ): what it may do for which organisation. */
 struct client {
 	struct str id;
-	uint32_t orgnr;	 /* orgnr_parent its tokens must have */
+	uint32_t orgnr;  /* orgnr_parent its tokens must have */
 	unsigned scopes; /* bits of enum scope it may use at most */
 	bool active;
 	bool zone_known; /* PCD-01 times without zone are read in `zone` */
@@ -28,26 +28,30 @@ struct client {
 /* What one controller lets another organisation read. */
 struct rule {
 	uint32_t id;
-	uint32_t tenant;	  /* whose data */
-	uint32_t reader;	  /* tenant id of the reader */
+	uint32_t tenant; /* whose data */
+	uint32_t reader; /* tenant id of the reader */
 	enum reading_class class;
 	enum purpose purpose;
-	uint32_t canon;		  /* code_id of the leading code it is limited to; 0: all codes of the class */
+	uint32_t
+		canon; /* code_id of the leading code it is limited to; 0: all codes of the class */
 	instant valid_from, valid_to;
 };
 
-/* All of it: an immutable snapshot of the database, atomically reference counted, swapped whole when hub.rules_version moved. */
+/*
+ * All of it: an immutable snapshot of the database, atomically reference counted, swapped whole
+ * when hub.rules_version moved.
+ */
 struct rules {
 	int64_t version;
 	struct tenant *tenants; /* sorted by orgnr */
 	size_t tenant_count;
 	struct client *clients; /* sorted by id */
 	size_t client_count;
-	struct rule *rules;	/* sorted by reader, then tenant */
+	struct rule *rules; /* sorted by reader, then tenant */
 	size_t rule_count;
 	uint32_t *tenants_by_id; /* places in tenants; rules_sort makes it */
-	struct arena *arena;	/* owns all of it */
-	int references;		/* atomic */
+	struct arena *arena;     /* owns all of it */
+	int references;          /* atomic */
 };
 
 struct rules *rules_hold(struct rules *rules);
@@ -58,7 +62,8 @@ void rules_sort(struct rules *rules);
 const struct tenant *rules_tenant_by_orgnr(const struct rules *rules, uint32_t orgnr);
 const struct tenant *rules_tenant(const struct rules *rules, uint32_t id);
 /* The rules by which `reader` reads from `tenant`: *count of them in a row. */
-const struct rule *rules_between(const struct rules *rules, uint32_t reader, uint32_t tenant, size_t *count);
+const struct rule *rules_between(
+	const struct rules *rules, uint32_t reader, uint32_t tenant, size_t *count);
 const struct client *rules_client(const struct rules *rules, struct str id);
 
 #endif

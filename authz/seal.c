@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Every reading passes here about five times, so the keyed digests start from SHA-256 states in which the key block
- * is already absorbed, and the id cipher from a key schedule made once. OpenSSL 3 offers both only through the calls
- * it deprecates: the EVP ones allocate a context each time (about 1 us) and their contexts are not to be shared by
- * threads. The low-level states are plain values: constant after seal_new(), copied onto the stack for each use.
+ * Every reading passes here about five times, so the keyed digests start from SHA-256 states
+ * in which the key block
+ * is already absorbed, and the id cipher from a key schedule made once. OpenSSL 3 offers both
+ * only through the calls
+ * it deprecates: the EVP ones allocate a context each time (about 1 us) and their contexts are
+ * not to be shared by
+ * threads. The low-level states are plain values: constant after seal_new(), copied onto the
+ * stack for each use.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "authz/seal.h"
@@ -197,7 +201,10 @@ struct mac128 seal_context(const struct seal *seal, struct str body)
 	return mac128_of(&seal->context, body);
 }
 
-/* base32hex without padding (RFC 4648 section 7), small letters: 26 of 5 bits, the last two bits zero. */
+/*
+ * base32hex without padding (RFC 4648 section 7), small letters: 26 of 5 bits, the last two
+ * bits zero.
+ */
 static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
 
 static void block_write(const uint8_t block[BLOCK_BYTES], char out[ID_LETTERS + 1])
@@ -245,7 +252,10 @@ static bool block_read(struct str text, uint8_t block[BLOCK_BYTES])
 	return (bits & ((1u << held) - 1)) == 0;
 }
 
-/* The block as two big-endian halves: type 6, bucket 16, tenant 20, subject 40 (22 above, 18 below), id 46. */
+/*
+ * The block as two big-endian halves: type 6, bucket 16, tenant 20, subject 40 (22 above, 18
+ * below), id 46.
+ */
 void seal_resource_id(const struct seal *seal, const struct resource_key *key, char out[static 27])
 {
 	assert(key->tenant >> TENANT_BITS == 0 && key->subject >> SUBJECT_BITS == 0 &&
@@ -318,7 +328,10 @@ bool seal_patient_open(const struct seal *seal, struct str text, struct person_k
 	return true;
 }
 
-/* AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D 8.2.2: good for 2^32 messages a key): nonce, ciphertext, tag. */
+/*
+ * AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D 8.2.2: good for 2^32 messages a key):
+ * nonce, ciphertext, tag.
+ */
 static struct str close_box(struct arena *arena, const struct seal *seal, const uint8_t *key,
 	struct str plain, struct str bound)
 {

@@ -8,8 +8,10 @@
 #include "fhir/resource.h"
 
 /*
- * What the hub's own secret does (doorway: OpenSSL): person MACs and buckets, measurement keys, sealed ids and page tokens, log commitments, encryption of national ids.
- * All keys are derived from one master secret by HKDF-SHA-256 with a label each. Immutable after seal_new; shared between threads.
+ * What the hub's own secret does (doorway: OpenSSL): person MACs and buckets, measurement
+ * keys, sealed ids and page tokens, log commitments, encryption of national ids.
+ * All keys are derived from one master secret by HKDF-SHA-256 with a label each. Immutable
+ * after seal_new; shared between threads.
  */
 struct seal;
 
@@ -21,21 +23,31 @@ struct mac128 {
 struct seal *seal_new(struct str master);
 void seal_free(struct seal **seal);
 
-/* A person's two coordinates, from the eleven digits alone. mac: 104 bits, last three bytes zero. */
+/*
+ * A person's two coordinates, from the eleven digits alone. mac: 104 bits, last three bytes
+ * zero.
+ */
 struct person_key {
 	uint16_t bucket;
 	struct mac128 mac;
 };
 struct person_key seal_person(const struct seal *seal, const char digits[static 11]);
 
-/* The key of a measurement: HMAC of tenant, person, (for "C" keys: the client) and the identity text. */
-struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person, struct str client, struct str text);
+/*
+ * The key of a measurement: HMAC of tenant, person, (for "C" keys: the client) and the identity
+ * text.
+ */
+struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
+	struct str client, struct str text);
 /* Digest of clinical content, keyed. */
 struct mac128 seal_content(const struct seal *seal, struct str content);
 /* Digest that interns a session's who-and-why (log_ctx). */
 struct mac128 seal_context(const struct seal *seal, struct str body);
 
-/* The FHIR id of a stored resource, 26 characters and NUL (design: ARCHITECTURE.md, Ids). subject < 2^40, id < 2^46, tenant < 2^20. */
+/*
+ * The FHIR id of a stored resource, 26 characters and NUL (design: ARCHITECTURE.md, Ids).
+ * subject < 2^40, id < 2^46, tenant < 2^20.
+ */
 struct resource_key {
 	enum resource_type type;
 	uint16_t bucket;
@@ -43,18 +55,28 @@ struct resource_key {
 	uint64_t subject, id;
 };
 void seal_resource_id(const struct seal *seal, const struct resource_key *key, char out[static 27]);
-/* False when the text is no id of that type. A forged one decodes to coordinates where nothing is. */
-bool seal_resource_open(const struct seal *seal, struct str text, enum resource_type type, struct resource_key *out);
+/*
+ * False when the text is no id of that type. A forged one decodes to coordinates where nothing
+ * is.
+ */
+bool seal_resource_open(const struct seal *seal, struct str text, enum resource_type type,
+	struct resource_key *out);
 void seal_patient_id(const struct seal *seal, const struct person_key *person, char out[static 27]);
 bool seal_patient_open(const struct seal *seal, struct str text, struct person_key *out);
 
-/* AES-256-GCM with a random nonce, base64url. `bound` is authenticated, not contained (who may use the token). */
-struct str seal_token(struct arena *arena, const struct seal *seal, struct str plain, struct str bound);
-bool seal_token_open(struct arena *arena, const struct seal *seal, struct str token, struct str bound, struct str *plain);
+/*
+ * AES-256-GCM with a random nonce, base64url. `bound` is authenticated, not contained (who may
+ * use the token).
+ */
+struct str seal_token(
+	struct arena *arena, const struct seal *seal, struct str plain, struct str bound);
+bool seal_token_open(struct arena *arena, const struct seal *seal, struct str token,
+	struct str bound, struct str *plain);
 
 /* A national id (or a staff member's) encrypted for storage: nonce, ciphertext, tag. */
 struct str seal_encrypt(struct arena *arena, const struct seal *seal, struct str plain);
-bool seal_decrypt(struct arena *arena, const struct seal *seal, struct str sealed, struct str *plain);
+bool seal_decrypt(
+	struct arena *arena, const struct seal *seal, struct str sealed, struct str *plain);
 
 /* Plain SHA-256, and HMAC-SHA-256 under a caller's key (log leaves, ath). */
 void seal_sha256(struct str bytes, uint8_t out[static 32]);

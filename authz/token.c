@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Access tokens, as norway.md section 1.2 and RFC 9068 want them. The signature is verified before any claim is
+ * Access tokens, as norway.md section 1.2 and RFC 9068 want them. The signature is verified
+ * before any claim is
  * believed; issuer and kid alone are read before that, to know by which key.
  */
 #include "authz/token.h"
@@ -52,7 +53,10 @@ bool token_peek(
 	return true;
 }
 
-/* Exactly one audience, and it is us: a token for several could be spent here by another of them. */
+/*
+ * Exactly one audience, and it is us: a token for several could be spent here by another of
+ * them.
+ */
 static bool audience_check(const struct reading *reading)
 {
 	const struct json *audience = json_get(reading->claims, "aud");
@@ -143,7 +147,10 @@ static bool client_read(const struct reading *reading)
 	return true;
 }
 
-/* A personal number that is there must be right: a token that lost it must not pass for a system's. */
+/*
+ * A personal number that is there must be right: a token that lost it must not pass for a
+ * system's.
+ */
 static bool person_read(const struct reading *reading)
 {
 	const struct json *pid = json_get(reading->claims, CLAIM_PID);

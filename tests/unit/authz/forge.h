@@ -30,7 +30,10 @@ struct str forge_join(
 /* HS256, which jose.h does not know. */
 struct str forge_hs256(struct arena *arena, const struct forge *forge, struct str secret);
 
-/* People and organisations of the tests; the numbers are synthetic, the organisations' are public. */
+/*
+ * People and organisations of the tests; the numbers are synthetic, the organisations' are
+ * public.
+ */
 #define FORGE_NOW      INT64_C(1763650000)
 #define FORGE_ISSUER   "https://helseid-sts.test.nhn.no"
 #define FORGE_AUDIENCE "nhn:pmd"

@@ -44,7 +44,10 @@ static int end(void **state)
 	return 0;
 }
 
-/* The good attest with the first `from` replaced. Fails where there is none, so that no row of a table is idle. */
+/*
+ * The good attest with the first `from` replaced. Fails where there is none, so that no row of
+ * a table is idle.
+ */
 static struct str replaced(const char *from, const char *to)
 {
 	const char *at = strstr(forge_attest, from);

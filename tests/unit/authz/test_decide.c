@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A small world in which a doctor may read, and tables that change one thing of it at a time. A grant is compared as
- * text: for each part t<tenant>/<subject>:<classes>, +<code>:<classes> for rules of one code, -<code> for blocks,
+ * A small world in which a doctor may read, and tables that change one thing of it at a time.
+ * A grant is compared as
+ * text: for each part t<tenant>/<subject>:<classes>, +<code>:<classes> for rules of one code,
+ * -<code> for blocks,
  * r<rule>; then ! where a block was overridden and ~ where one was obeyed. A refusal is its kind.
  */
 #include <setjmp.h>
@@ -641,7 +643,10 @@ static void attests_are_asked_of_practitioners_where_needed(void **state)
 	assert_string_equal(permitted(), "tenant");
 }
 
-/* A citizen's client is registered like any other; the token names no organisation to compare with its. */
+/*
+ * A citizen's client is registered like any other; the token names no organisation to compare
+ * with its.
+ */
 static void citizens_have_a_door(void **state)
 {
 	(void)state;

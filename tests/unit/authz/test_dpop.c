@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* RFC 9449 section 4.3, check by check; among them the twelve bad proofs of NHN's test-token tool (norway.md 1.5). */
+/*
+ * RFC 9449 section 4.3, check by check; among them the twelve bad proofs of NHN's test-token
+ * tool (norway.md 1.5).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -189,7 +192,10 @@ static void the_key_is_the_tokens(void **state)
 	refused_text(forge_sign(arena, &forge, JOSE_ES256, stranger), "not the token's");
 	ask.jkt = STR("");
 	refused_text(forge_sign(arena, &forge, JOSE_ES256, stranger), "not the token's");
-	/* HS256 with the key that is shown as secret, labelled as what it is and as what it should be. */
+	/*
+	 * HS256 with the key that is shown as secret, labelled as what it is and as what it
+	 * should be.
+	 */
 	ask.jkt = jose_thumbprint(arena, key);
 	forge_set(&forge, FORGE_HEADER, "jwk", str_copy(arena, jose_key_to_jwk(arena, key)).at);
 	refused_text(

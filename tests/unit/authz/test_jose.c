@@ -381,7 +381,10 @@ static void a_jws_is_taken_apart_strictly(void **state)
 	assert_true(str_is(jws.kid, "k") && str_is(jws.typ, "t") && str_is(jws.signature, "s"));
 }
 
-/* One signed text has one spelling: any other is refused, or a cache and a replay check would count it twice. */
+/*
+ * One signed text has one spelling: any other is refused, or a cache and a replay check would
+ * count it twice.
+ */
 static void a_jws_has_one_spelling(void **state)
 {
 	(void)state;

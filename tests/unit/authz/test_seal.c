@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The expected bytes were computed by another program (Python's hmac and cryptography) from the rules in seal.h. */
+/*
+ * The expected bytes were computed by another program (Python's hmac and cryptography) from the
+ * rules in seal.h.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +93,10 @@ static void persons_and_readings_have_keys(void **state)
 	assert_mac(seal_context(seal, STR("70.5")), "7d0350d5bf75c9236187ba1b897bcc6a");
 }
 
-/* No two askings share bytes: not by moving a letter between client and text, not by another tenant or person. */
+/*
+ * No two askings share bytes: not by moving a letter between client and text, not by another
+ * tenant or person.
+ */
 static void reading_keys_are_framed(void **state)
 {
 	(void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A good token, and some two hundred that are one step from it: each must be refused for what was changed.
+ * A good token, and some two hundred that are one step from it: each must be refused for what
+ * was changed.
  * test_attest.c does the same with the attest.
  */
 #include <setjmp.h>
@@ -103,7 +104,10 @@ static void good_forge(const struct forge *forge, struct principal *out)
 	good(forge_sign(arena, forge, JOSE_ES256, curve), out);
 }
 
-/* Refused with one issue of that kind, whose text quotes nothing of the token, and *out untouched. */
+/*
+ * Refused with one issue of that kind, whose text quotes nothing of the token, and *out
+ * untouched.
+ */
 static void refused(struct str token, enum outcome_kind kind, const char *what)
 {
 	struct principal principal = { .orgnr = 7 };
@@ -437,7 +441,10 @@ static void doubled_members_are_refused(void **state)
 	refused_forge(&forge, OUTCOME_UNAUTHENTICATED, "kid twice");
 }
 
-/* HS256 with what everybody can know of the issuer's key as the secret; libjwt takes the first of these. */
+/*
+ * HS256 with what everybody can know of the issuer's key as the secret; libjwt takes the first
+ * of these.
+ */
 static void public_keys_are_no_secrets(void **state)
 {
 	(void)state;
@@ -545,7 +552,10 @@ static void texts_are_bounded(void **state)
 	refused_member(FORGE_PAYLOAD, "client_id", text);
 }
 
-/* A cache may keep the principal until the token or its attest is too old, whichever comes first. */
+/*
+ * A cache may keep the principal until the token or its attest is too old, whichever comes
+ * first.
+ */
 static void the_attest_ends_what_the_token_allows(void **state)
 {
 	(void)state;

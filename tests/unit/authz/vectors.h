@@ -2,7 +2,10 @@
 #ifndef TESTS_UNIT_AUTHZ_VECTORS_H
 #define TESTS_UNIT_AUTHZ_VECTORS_H
 
-/* Made once by Python's jwcrypto, so that both sides of a signature are not ours. The payload is {"a":1}. */
+/*
+ * Made once by Python's jwcrypto, so that both sides of a signature are not ours. The payload
+ * is {"a":1}.
+ */
 
 static const struct {
 	const char *alg, *text;
