@@ -61,7 +61,15 @@ static void part_came(void *context, const struct db_rows *rows)
 	found_add(&part->finding->founds, part->part, rows);
 }
 
-/* Those of the ids asked for that are of this part. */
+static bool has_id(const struct part_finding *part, int64_t id)
+{
+	size_t i = 0;
+	while (i < part->id_count && part->ids[i] != id)
+		i++;
+	return i < part->id_count;
+}
+
+/* Those of the ids asked for that are of this part, each once. */
 static void part_ids(struct part_finding *part)
 {
 	const struct store_search *search = part->finding->search;
@@ -69,7 +77,7 @@ static void part_ids(struct part_finding *part)
 	for (size_t i = 0; i < search->id_count; i++) {
 		const struct resource_key *key = &search->ids[i];
 		if (key->tenant == part->part->tenant && key->subject == part->part->subject &&
-			key->bucket == part->part->bucket)
+			key->bucket == part->part->bucket && !has_id(part, (int64_t)key->id))
 			part->ids[part->id_count++] = (int64_t)key->id;
 	}
 }
