@@ -7,6 +7,7 @@
 
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
+#include "fhir/form.h"
 #include "fhir/primitive.h"
 
 #define CANONICAL_MAX ((size_t)256 * 1024)
@@ -40,61 +41,6 @@ const struct search_parameter *search_parameters(size_t *count)
 {
 	*count = PARAMETERS;
 	return parameters;
-}
-
-/* ---- the form */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* application/x-www-form-urlencoded, strictly: two hexadecimal digits behind every '%', no bare blank or control byte, UTF-8. */
-static bool decode(struct arena *arena, struct str text, struct str *out)
-{
-	char *to = arena_alloc(arena, text.length);
-	size_t length = 0;
-	for (size_t i = 0; i < text.length; i++) {
-		char c = text.at[i];
-		if ((unsigned char)c <= ' ' || c == 0x7f)
-			return false;
-		if (c == '+')
-			c = ' ';
-		if (text.at[i] == '%') {
-			if (text.length - i < 3)
-				return false;
-			const int high = hex_digit(text.at[i + 1]), low = hex_digit(text.at[i + 2]);
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high * 16 + low);
-			i += 2;
-		}
-		to[length++] = c;
-	}
-	*out = (struct str){ to, length };
-	return str_is_utf8(*out);
-}
-
-static void encode(struct buf *buf, struct str text)
-{
-	static const char hex[] = "0123456789ABCDEF";
-	for (size_t i = 0; i < text.length; i++) {
-		const unsigned char c = (unsigned char)text.at[i];
-		const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-				   (c >= '0' && c <= '9') ||
-				   (c > 0 && c < 0x7f && strchr("-._~:,|", c));
-		if (plain) {
-			buf_add_byte(buf, (char)c);
-		} else {
-			buf_add_byte(buf, '%');
-			buf_add_byte(buf, hex[c >> 4]);
-			buf_add_byte(buf, hex[c & 15]);
-		}
-	}
 }
 
 /* ---- issues */
@@ -483,8 +429,8 @@ static bool read_pairs(struct parse *parse, struct str query, struct pair *pairs
 				"the query has too many parameters");
 		struct pair *pair = &pairs[(*count)++];
 		const struct str name = str_cut(piece, '=', &value);
-		if (!decode(parse->arena, name, &pair->name) ||
-			!decode(parse->arena, value, &pair->value))
+		if (!form_decode(parse->arena, name, &pair->name) ||
+			!form_decode(parse->arena, value, &pair->value))
 			return outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
 				"the query is not well-formed application/x-www-form-urlencoded "
 				"UTF-8");
@@ -536,7 +482,7 @@ static struct str canonical(struct parse *parse, const struct pair *pairs, size_
 			if (kind == SEARCH_KIND_COUNT)
 				buf_add_u64(&buf, parse->out->count);
 			else
-				encode(&buf, pairs[at].value);
+				form_encode(&buf, pairs[at].value);
 		}
 	}
 	return buf_str(&buf);

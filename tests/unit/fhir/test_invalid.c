@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * tests/golden/invalid: each NAME.json is refused, with the OperationOutcome in NAME.outcome. `BLESS=1` writes those
+ * tests/golden/invalid: each NAME.json is refused, with the OperationOutcome in NAME.outcome. `GOLDEN_BLESS=1` writes those
  * anew; look at the difference before you commit it.
  */
 #include <dirent.h>
@@ -76,7 +76,7 @@ static void check_case(const char *stem)
 	outcome_render(&buf, &outcome);
 	const struct str text = lines(arena, buf_str(&buf));
 	assert_non_null(json_parse(arena, text, 10000, &outcome));
-	if (getenv("BLESS") != NULL)
+	if (getenv("GOLDEN_BLESS") != NULL)
 		bless(output, text);
 	const struct str wanted = read_whole(arena, output);
 	if (!str_equal(text, wanted))
