@@ -7,12 +7,12 @@ hub_fail() { printf '%s\n' "$*" >&2; return 1; }
 
 # Builds; the log is shown only when it fails. hub_build FOLDER [MESON OPTIONS ...]
 hub_build() {
-	local folder=$1 log=$1.log
+	local folder=$1 log=$1/log.txt
 	shift
-	mkdir -p "$(dirname "$folder")"
+	[ -f "$folder/build.ninja" ] || rm -rf "$folder"
+	mkdir -p "$folder"
 	if [ ! -f "$folder/build.ninja" ]; then
-		rm -rf "$folder"
-		meson setup "$folder" "$root" "$@" >"$log" 2>&1 || { tail -30 "$log" >&2; rm -rf "$folder"; hub_fail "configuring the build failed (above; all of it in $log)"; return 1; }
+		meson setup "$folder" "$root" "$@" >"$log" 2>&1 || { tail -30 "$log" >&2; rm -rf "$folder"; hub_fail "configuring the build failed (above)"; return 1; }
 	fi
 	ninja -C "$folder" >"$log" 2>&1 || { grep -E 'error|FAILED' "$log" | head -30 >&2; hub_fail "the build failed (above; all of it in $log)"; return 1; }
 }
