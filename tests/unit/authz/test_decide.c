@@ -264,6 +264,18 @@ static void each_condition_of_a_rule_counts(void **state)
 	changes_check(changes, COUNT(changes), no_more);
 }
 
+/* Not even by a rule that names no purpose, as a machine names none. */
+static void a_machine_reads_its_own_alone(void **state)
+{
+	(void)state;
+	doctor.kind = PRINCIPAL_SYSTEM;
+	doctor.attest.present = false;
+	rule_list[0].purpose = PURPOSE_NONE;
+	expect("t1/11:14");
+	ask.only_tenant = 2;
+	expect("");
+}
+
 static void each_condition_of_the_ask_counts(void **state)
 {
 	(void)state;
@@ -665,6 +677,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_doctor_reads_own_and_shared, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_a_rule_counts, begin, end),
+		cmocka_unit_test_setup_teardown(a_machine_reads_its_own_alone, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_the_ask_counts, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_the_caller_counts, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_the_patient_counts, begin, end),
