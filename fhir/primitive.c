@@ -42,11 +42,22 @@ static bool is_all(struct str text, unsigned kind)
 	return text.length > 0;
 }
 
-/* No byte of these kinds, and at least one byte. */
-static bool is_without(struct str text, unsigned kind)
+/* Not empty and without control characters, but for tab, LF and CR. */
+static bool is_text(struct str text)
+{
+	for (size_t at = 0; at < text.length; at++) {
+		const unsigned char byte = (unsigned char)text.at[at];
+		if (byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r')
+			return false;
+	}
+	return text.length > 0;
+}
+
+/* Not empty and without blanks. */
+static bool is_blankless(struct str text)
 {
 	for (size_t at = 0; at < text.length; at++)
-		if ((kind_at(text, at) & kind) != 0)
+		if ((unsigned char)text.at[at] <= ' ')
 			return false;
 	return text.length > 0;
 }
@@ -56,9 +67,8 @@ static bool is_code(struct str text)
 {
 	bool blank = true;
 	for (size_t at = 0; at < text.length; at++) {
-		const unsigned kind = kind_at(text, at);
-		const bool here = (kind & BYTE_BLANK) != 0;
-		if ((kind & BYTE_CONTROL) != 0 || (here && blank))
+		const bool here = (unsigned char)text.at[at] <= ' ';
+		if (here && (blank || (kind_at(text, at) & BYTE_BLANK) == 0))
 			return false;
 		blank = here;
 	}
@@ -178,10 +188,10 @@ bool primitive_is_valid(enum primitive primitive, struct str text)
 		return decimal_is_valid(text);
 	case PRIMITIVE_string:
 	case PRIMITIVE_markdown:
-		return text.length <= STRING_MAX && is_without(text, BYTE_CONTROL);
+		return text.length <= STRING_MAX && is_text(text);
 	case PRIMITIVE_uri:
 	case PRIMITIVE_canonical:
-		return is_without(text, BYTE_CONTROL | BYTE_BLANK);
+		return is_blankless(text);
 	case PRIMITIVE_code:
 		return is_code(text);
 	case PRIMITIVE_id:
