@@ -4,11 +4,8 @@
 
 #include "fhir/base/str.h"
 
-/* application/x-www-form-urlencoded, one part: percent-decoded, '+' is a space, UTF-8 without NUL. False when malformed. On the arena. */
-bool form_decode(struct arena *arena, struct str text, struct str *out);
-
 /*
- * Takes the next name=value off *rest. FORM_END: none is left.
+ * Takes the next name=value of application/x-www-form-urlencoded off *rest, decoded (form_decode of fhir/form.h) onto the arena. FORM_END: none is left.
  */
 enum form_part { FORM_PART, FORM_END, FORM_BAD };
 enum form_part form_next(
