@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fhir/base/arena.h"
+#include "server/routes.h"
+
+static struct arena *arena;
+static struct outcome outcome;
+static struct str segment, allow;
+
+static int begin(void **state)
+{
+	(void)state;
+	arena = arena_new(1 << 20);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	return 0;
+}
+
+static const struct route *find(const char *method, const char *path)
+{
+	outcome = (struct outcome){ .arena = arena };
+	segment = (struct str){ 0 };
+	allow = (struct str){ 0 };
+	return route_find(arena, str_of(method), str_of(path), &segment, &allow, &outcome);
+}
+
+static void leads_to(const char *method, const char *path, const char *template)
+{
+	const struct route *route = find(method, path);
+	assert_non_null(route);
+	assert_string_equal(route->path, template);
+	assert_int_equal(outcome.errors, 0);
+}
+
+static void paths_lead_to_their_routes(void **state)
+{
+	(void)state;
+	leads_to("POST", "/fhir", "/fhir");
+	leads_to("POST", "/fhir/", "/fhir");
+	leads_to("GET", "/fhir/metadata", "/fhir/metadata");
+	leads_to("HEAD", "/fhir/metadata", "/fhir/metadata");
+	leads_to("POST", "/fhir/Observation/_search", "/fhir/Observation/_search");
+	leads_to("GET", "/fhir/Observation/abc", "/fhir/Observation/{id}");
+	assert_true(str_is(segment, "abc"));
+	leads_to("GET", "/fhir/Observation", "/fhir/Observation");
+	assert_int_equal(segment.length, 0);
+}
+
+static void leads_nowhere(const char *method, const char *path)
+{
+	assert_null(find(method, path));
+	assert_int_equal(outcome_first(&outcome), OUTCOME_NOT_FOUND);
+	assert_int_equal(allow.length, 0);
+}
+
+static void other_paths_lead_nowhere(void **state)
+{
+	(void)state;
+	leads_nowhere("GET", "");
+	leads_nowhere("GET", "/");
+	leads_nowhere("GET", "*");
+	leads_nowhere("GET", "/fhir/metadata/more");
+	leads_nowhere("GET", "/FHIR/metadata");
+	leads_nowhere("GET", "/fhir/../livez");
+	leads_nowhere("GET", "/fhir/%6detadata");
+	leads_nowhere("GET", "/fhir/Observation/a/b");
+	leads_nowhere("GET", "/fhir/Patient/a");
+	leads_nowhere("GET", "http://localhost/livez");
+}
+
+static void a_wrong_method_is_told_the_right_ones(void **state)
+{
+	(void)state;
+	assert_null(find("DELETE", "/fhir/Observation"));
+	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
+	assert_true(str_is(allow, "POST, GET, HEAD"));
+	assert_null(find("post", "/fhir"));
+	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
+	assert_true(str_is(allow, "POST"));
+}
+
+/* Permission stands in the row: what needs a scope says who may, and what needs none is open on purpose. */
+static void every_row_says_who_may(void **state)
+{
+	(void)state;
+	size_t count;
+	const struct route *routes = routes_all(&count);
+	unsigned open = 0;
+	for (size_t i = 0; i < count; i++) {
+		assert_non_null(routes[i].interaction);
+		assert_true((routes[i].scope == 0) == (routes[i].kinds == 0));
+		assert_true(str_is(STR("POST"), routes[i].method) == (routes[i].body_max > 0));
+		open += routes[i].scope == 0 ? 1 : 0;
+	}
+	assert_int_equal(open, 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(paths_lead_to_their_routes, begin, end),
+		cmocka_unit_test_setup_teardown(other_paths_lead_nowhere, begin, end),
+		cmocka_unit_test_setup_teardown(a_wrong_method_is_told_the_right_ones, begin, end),
+		cmocka_unit_test_setup_teardown(every_row_says_who_may, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
