@@ -306,9 +306,35 @@ struct str jose_key_to_jwk(struct arena *arena, const struct jose_key *key)
 		curve->name, STR_ARG(x), STR_ARG(y));
 }
 
-struct str jose_thumbprint(struct arena *arena, const struct jose_key *key)
+static struct str thumbprint(struct arena *arena, struct str members)
 {
 	uint8_t digest[32];
-	seal_sha256(jose_key_to_jwk(arena, key), digest);
+	seal_sha256(members, digest);
 	return str_to_base64url(arena, (struct str){ (const char *)digest, sizeof(digest) });
+}
+
+struct str jose_thumbprint(struct arena *arena, const struct jose_key *key)
+{
+	return thumbprint(arena, jose_key_to_jwk(arena, key));
+}
+
+/*
+ * Right because what jose_key_from_jwk takes has one spelling: canonical base64url, full
+ * length, no leading zero.
+ */
+struct str jose_thumbprint_of(struct arena *arena, const struct json *jwk)
+{
+	const struct str kty = json_text(jwk, "kty"), crv = json_text(jwk, "crv");
+	const struct str n = json_text(jwk, "n"), e = json_text(jwk, "e");
+	const struct str x = json_text(jwk, "x"), y = json_text(jwk, "y");
+	if (str_is(kty, "RSA") && n.length > 0 && e.length > 0)
+		return thumbprint(
+			arena, str_format(arena, "{\"e\":\"%.*s\",\"kty\":\"RSA\",\"n\":\"%.*s\"}",
+				       STR_ARG(e), STR_ARG(n)));
+	if (str_is(kty, "EC") && crv.length > 0 && x.length > 0 && y.length > 0)
+		return thumbprint(arena,
+			str_format(arena,
+				"{\"crv\":\"%.*s\",\"kty\":\"EC\",\"x\":\"%.*s\",\"y\":\"%.*s\"}",
+				STR_ARG(crv), STR_ARG(x), STR_ARG(y)));
+	return (struct str){ 0 };
 }

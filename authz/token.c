@@ -31,7 +31,6 @@ struct reading {
 	instant now;
 	struct principal *out;
 	struct outcome *outcome;
-	bool claims_alone; /* of a development principal: no token, so no jti */
 };
 
 static bool refuse(struct outcome *outcome, const char *why)
@@ -141,8 +140,7 @@ static bool client_read(const struct reading *reading)
 	struct principal *out = reading->out;
 	out->issuer = reading->policy->issuer;
 	if (!claim_needed(reading->claims, "client_id", &out->client_id) ||
-		!(reading->claims_alone ? claim_text(reading->claims, "jti", &out->jti)
-					: claim_needed(reading->claims, "jti", &out->jti)) ||
+		!claim_text(reading->claims, "jti", &out->jti) ||
 		!claim_text(reading->claims, CLAIM_CLIENT_NAME, &out->client_name))
 		return refuse(reading->outcome,
 			"The token's client_id, jti or client_name is missing or malformed.");
@@ -291,10 +289,11 @@ bool token_read(struct arena *arena, struct str token, const struct issuer_polic
 	struct principal principal = { 0 };
 	if (!jws_parse(arena, token, &jws, outcome) || !signature_check(&jws, policy, outcome))
 		return false;
-	const struct reading reading = { arena, jws.payload, policy, now, &principal, outcome,
-		false };
+	const struct reading reading = { arena, jws.payload, policy, now, &principal, outcome };
 	if (!times_check(&reading) || !claims_read(&reading))
 		return false;
+	if (principal.jti.length == 0) /* RFC 9068 section 2.2 */
+		return refuse(outcome, "The token has no jti.");
 	if (principal.jkt.length == 0 && !policy->bearer_allowed)
 		return refuse(outcome, "The token is not bound to a key.");
 	*out = principal;
@@ -306,7 +305,7 @@ bool token_claims(struct arena *arena, const struct json *claims,
 	struct outcome *outcome)
 {
 	struct principal principal = { .expires = INSTANT_MAX };
-	const struct reading reading = { arena, claims, policy, now, &principal, outcome, true };
+	const struct reading reading = { arena, claims, policy, now, &principal, outcome };
 	if (!claims_read(&reading))
 		return false;
 	*out = principal;

@@ -69,7 +69,7 @@ bool token_read(struct arena *arena, struct str token, const struct issuer_polic
 
 /*
  * The claims alone, for the development door: `claims` is the payload a token would have had.
- * Same judgement but for signature, times and cnf's presence.
+ * Same judgement but for signature, times and the presence of jti and cnf.
  */
 bool token_claims(struct arena *arena, const struct json *claims,
 	const struct issuer_policy *policy, instant now, struct principal *out,

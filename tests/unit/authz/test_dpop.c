@@ -166,8 +166,8 @@ static void the_header_is_that_of_a_proof(void **state)
 	for (size_t i = 0; i < COUNT(keys); i++)
 		refused_member(FORGE_HEADER, "jwk", keys[i], "has no key");
 	refused_member(FORGE_HEADER, "typ", "null", "header is malformed");
-	refused_member(FORGE_HEADER, "jwk", "{}", "not a public key");
-	refused_member(FORGE_HEADER, "jwk", "{\"kty\":\"oct\",\"k\":\"AAAA\"}", "not a public key");
+	refused_member(FORGE_HEADER, "jwk", "{}", "not the token's");
+	refused_member(FORGE_HEADER, "jwk", "{\"kty\":\"oct\",\"k\":\"AAAA\"}", "not the token's");
 	refused_member(FORGE_HEADER, "crit", "[]", "a header we do not take");
 }
 
@@ -180,6 +180,25 @@ static void a_private_key_is_refused(void **state)
 	forge_set(&forge, FORGE_HEADER, "jwk",
 		str_format(arena, "%.*s,\"d\":\"AAAA\"}", STR_ARG(jwk)).at);
 	refused("not a public key");
+}
+
+/* A token bound to what is no key of ours: the thumbprint fits, and that is not enough. */
+static void a_thumbprint_makes_no_key(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {
+		"{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\"}",
+		"{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AAAA\",\"y\":\"AAAA\"}",
+		"{\"kty\":\"RSA\",\"n\":\"AAAA\",\"e\":\"AQAB\"}"
+	};
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		const struct json *jwk = json_parse(arena, str_of(keys[i]), 10, &outcome);
+		ask.jkt = jose_thumbprint_of(arena, jwk);
+		assert_int_equal(ask.jkt.length, 43);
+		refused_member(FORGE_HEADER, "jwk", keys[i], "not a public key");
+	}
+	ask.jkt = STR("");
+	refused_member(FORGE_HEADER, "jwk", "{}", "not the token's");
 }
 
 static void the_key_is_the_tokens(void **state)
@@ -309,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rsa_proofs_hold, begin, end),
 		cmocka_unit_test_setup_teardown(the_header_is_that_of_a_proof, begin, end),
 		cmocka_unit_test_setup_teardown(a_private_key_is_refused, begin, end),
+		cmocka_unit_test_setup_teardown(a_thumbprint_makes_no_key, begin, end),
 		cmocka_unit_test_setup_teardown(the_key_is_the_tokens, begin, end),
 		cmocka_unit_test_setup_teardown(the_proof_is_for_this_token, begin, end),
 		cmocka_unit_test_setup_teardown(the_proof_is_for_this_request, begin, end),

@@ -110,6 +110,9 @@ static void signatures_of_others_verify(void **state)
 		assert_non_null(key);
 		assert_true(str_is(jose_thumbprint(arena, key), keys_elsewhere[i].thumbprint));
 		assert_true(str_is(jose_key_to_jwk(arena, key), keys_elsewhere[i].jwk));
+		const struct json *jwk =
+			json_parse(arena, str_of(keys_elsewhere[i].jwk), 100, &outcome);
+		assert_true(str_is(jose_thumbprint_of(arena, jwk), keys_elsewhere[i].thumbprint));
 		for (size_t j = 0; j < COUNT(signed_elsewhere); j++) {
 			struct jws jws;
 			if (strstr(keys_elsewhere[i].algs, signed_elsewhere[j].alg) == NULL)
@@ -144,6 +147,21 @@ static void thumbprint_is_that_of_the_standard(void **state)
 	assert_true(
 		str_is(jose_thumbprint(arena, key), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"));
 	jose_key_free(&key);
+}
+
+static void no_thumbprint_without_the_members(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "{}", "{\"kty\":\"RSA\",\"n\":\"A\"}",
+		"{\"kty\":\"RSA\",\"e\":\"A\"}", "{\"kty\":\"oct\",\"k\":\"A\"}",
+		"{\"kty\":\"EC\",\"x\":\"A\",\"y\":\"A\"}",
+		"{\"kty\":\"EC\",\"crv\":\"A\",\"y\":\"A\"}",
+		"{\"kty\":\"EC\",\"crv\":\"A\",\"x\":\"A\"}",
+		"{\"kty\":\"EC\",\"crv\":1,\"x\":\"A\",\"y\":\"A\"}" };
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		const struct json *jwk = json_parse(arena, str_of(texts[i]), 10, &outcome);
+		assert_int_equal(jose_thumbprint_of(arena, jwk).length, 0);
+	}
 }
 
 static void one_bit_of_a_signature_counts(void **state)
@@ -425,6 +443,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keys_sign_and_verify_what_fits, begin, end),
 		cmocka_unit_test_setup_teardown(signatures_of_others_verify, begin, end),
 		cmocka_unit_test_setup_teardown(thumbprint_is_that_of_the_standard, begin, end),
+		cmocka_unit_test_setup_teardown(no_thumbprint_without_the_members, begin, end),
 		cmocka_unit_test_setup_teardown(one_bit_of_a_signature_counts, begin, end),
 		cmocka_unit_test_setup_teardown(empty_curve_signatures_do_not_hold, begin, end),
 		cmocka_unit_test_setup_teardown(keys_survive_pem, begin, end),

@@ -612,7 +612,7 @@ static void claims_alone_are_judged_alike(void **state)
 	(void)state;
 	struct forge forge = forge_access_token();
 	struct principal principal;
-	static const char *const free_ones[] = { "exp", "nbf", "iat", "cnf" };
+	static const char *const free_ones[] = { "exp", "nbf", "iat", "cnf", "jti" };
 	for (size_t i = 0; i < COUNT(free_ones); i++)
 		forge_set(&forge, FORGE_PAYLOAD, free_ones[i], NULL);
 	const struct json *claims =
@@ -621,7 +621,7 @@ static void claims_alone_are_judged_alike(void **state)
 	assert_int_equal(principal.kind, PRINCIPAL_PRACTITIONER);
 	/* The attest's age still counts. */
 	assert_int_equal(principal.expires, NOW + 3599 * INSTANT_SECOND);
-	static const char *const needed[] = { "iss", "aud", "client_id", "jti", PARENT };
+	static const char *const needed[] = { "iss", "aud", "client_id", PARENT };
 	for (size_t i = 0; i < COUNT(needed); i++) {
 		forge = forge_access_token();
 		forge_set(&forge, FORGE_PAYLOAD, needed[i], NULL);
