@@ -20,11 +20,21 @@ const struct interaction interaction_livez = {
 	.respond = respond_live,
 };
 
+/*
+ * Proofs older than the process are refused (a crash must leave no window for replays), and iat counts whole seconds: until the second of the start is over a
+ * good proof may look too old.
+ */
+static bool is_first_second(const struct exchange *exchange)
+{
+	return exchange->loop->now / INSTANT_SECOND <=
+	       exchange->loop->hub->started / INSTANT_SECOND;
+}
+
 /* Ready is who could write the log: an insert, rolled back. */
 static void store_ready(struct exchange *exchange)
 {
-	const char *why;
-	if (!hub_ready(exchange->loop->hub, &why)) {
+	const char *why = "in its first second";
+	if (is_first_second(exchange) || !hub_ready(exchange->loop->hub, &why)) {
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 }, "%s", why);
 		return;
 	}
