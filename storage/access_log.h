@@ -21,7 +21,7 @@ struct log_row {
 	enum log_op op;
 	enum resource_type type;
 	enum log_outcome outcome;
-	unsigned classes;     /* bit mask of what was touched */
+	unsigned classes; /* bit mask of what was touched */
 	uint64_t corr;
 	struct str context, body;
 };
@@ -42,6 +42,7 @@ struct log_entry {
  * The leaf of a row (RFC 9162 shape: SHA-256 of 0x00 and the content): computed from the row alone and known at commit. Person and contents stand in it as HMACs under
  * `salt`, which is kept with the body: erasing the row leaves the tree provable and the person unrecoverable. Fixed from version 1 on.
  */
-void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct mac128 *context, const uint8_t salt[static 16], uint8_t out[static 32]);
+void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct mac128 *context,
+	const uint8_t salt[static 16], uint8_t out[static 32]);
 
 #endif

@@ -22,7 +22,8 @@ struct db_settings {
 	const char *conninfo; /* host, port, dbname and so on; the role is added as user= */
 	unsigned connections[DB_ROLES];
 	instant statement_timeout; /* a Sync not answered within this loses its connection */
-	void (*note)(void *context, const char *text); /* one line for the hub's log: connections lost, statements refused; may be NULL */
+	/* One line for the hub's log: connections lost, statements refused. May be NULL. */
+	void (*note)(void *context, const char *text);
 	void *note_context;
 };
 
@@ -70,20 +71,23 @@ void db_byteas(struct db_params *params, const struct str *values, size_t count)
 struct db_rows;
 unsigned db_row_count(const struct db_rows *rows);
 bool db_is_null(const struct db_rows *rows, unsigned row, unsigned column);
-int64_t db_get_int(const struct db_rows *rows, unsigned row, unsigned column); /* int2, int4, int8 by length */
+/* int2, int4 or int8 by its length. */
+int64_t db_get_int(const struct db_rows *rows, unsigned row, unsigned column);
 double db_get_float8(const struct db_rows *rows, unsigned row, unsigned column);
 bool db_get_bool(const struct db_rows *rows, unsigned row, unsigned column);
 instant db_get_time(const struct db_rows *rows, unsigned row, unsigned column);
 struct mac128 db_get_uuid(const struct db_rows *rows, unsigned row, unsigned column);
-struct str db_get_bytes(const struct db_rows *rows, unsigned row, unsigned column); /* text and bytea */
+/* text and bytea. */
+struct str db_get_bytes(const struct db_rows *rows, unsigned row, unsigned column);
 
 /* How a Sync ended. */
 enum db_status { DB_OK, DB_FAILED, DB_LOST };
 struct db_end {
 	enum db_status status;
-	char sqlstate[6];     /* DB_FAILED: of the first error */
-	bool committed;	      /* a COMMIT was in it and its tag was COMMIT, not ROLLBACK */
-	char message[160];    /* for the hub's own log: the primary message, without detail (no patient values) */
+	char sqlstate[6]; /* DB_FAILED: of the first error */
+	bool committed;   /* a COMMIT was in it and its tag was COMMIT, not ROLLBACK */
+	/* For the hub's own log: the primary message, without detail (no patient values). */
+	char message[160];
 };
 
 /*
@@ -104,11 +108,14 @@ void db_rollback(struct db_flight *flight);
 enum db_local { DB_TENANT, DB_PERSON, DB_ACTOR };
 void db_set_local(struct db_flight *flight, enum db_local what, uint64_t digits);
 /* A search whose text storage/search_sql.c joined from fragments: prepared on the connection under the shape's number at its first use, bounded per connection. */
-void db_add_shape(struct db_flight *flight, uint32_t shape, const char *text, const struct db_params *params,
-	void (*rows)(void *context, const struct db_rows *rows), void *context);
+void db_add_shape(struct db_flight *flight, uint32_t shape, const char *text,
+	const struct db_params *params, void (*rows)(void *context, const struct db_rows *rows),
+	void *context);
 /* Group end for a transaction: Sync, COMMIT, Sync, so that an error still leaves the session outside a transaction (storage.md trap 2). One `synced`. */
-void db_commit_sync(struct db_flight *flight, void (*synced)(void *context, const struct db_end *end), void *context);
-void db_sync(struct db_flight *flight, void (*synced)(void *context, const struct db_end *end), void *context);
+void db_commit_sync(struct db_flight *flight,
+	void (*synced)(void *context, const struct db_end *end), void *context);
+void db_sync(struct db_flight *flight, void (*synced)(void *context, const struct db_end *end),
+	void *context);
 void db_land(struct db_flight *flight);
 
 /* Called by every db_flush(), whether or not a connection is idle (db_flight() tells): starts flights for what is queued, answers what waited too long. */

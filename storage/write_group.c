@@ -11,125 +11,8 @@
 #include <stdlib.h>
 
 #define GROUP_ARENA ((size_t)1 << 30)
-/* Exchanges that wait because a key of theirs is in the group already: looked past so many. */
-#define SKIP_MAX 32u
-/* Readings of one request with one key, one after the other. */
-#define ROUNDS_MAX  60u
 #define PHASES_MAX  80u
 #define CLASHES_MAX 5u
-
-/* ---- which exchanges go together */
-
-struct key_slot {
-	struct mac128 key;
-	const struct job *job; /* NULL: empty */
-	unsigned round;
-};
-
-struct key_set {
-	struct key_slot *slots;
-	size_t mask;
-};
-
-static struct key_slot *slot_of(const struct key_set *set, const struct mac128 *key)
-{
-	size_t at;
-	memcpy(&at, key->bytes, sizeof(at)); /* a key is an HMAC */
-	at &= set->mask;
-	while (set->slots[at].job != NULL && memcmp(&set->slots[at].key, key, sizeof(*key)) != 0)
-		at = (at + 1) & set->mask;
-	return &set->slots[at];
-}
-
-static size_t keys_of(const struct job *job)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < job->reading_count; i++)
-		count += job->readings[i].key_count;
-	return count;
-}
-
-static struct key_set key_set_new(struct arena *arena, size_t keys)
-{
-	size_t size = 64;
-	while (size < keys * 2)
-		size *= 2;
-	return (struct key_set){ arena_array(arena, size, sizeof(struct key_slot)), size - 1 };
-}
-
-/* Two exchanges with one key do not go together: the later one waits for the next group. */
-static bool is_clashing(const struct key_set *set, const struct job *job)
-{
-	for (size_t i = 0; i < job->reading_count; i++) {
-		for (size_t k = 0; k < job->readings[i].key_count; k++) {
-			if (slot_of(set, &job->readings[i].keys[k])->job != NULL)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Readings of one exchange with one key go one after the other. False when there are too many. */
-static bool enter_keys(struct key_set *set, struct job *job)
-{
-	for (size_t i = 0; i < job->reading_count; i++) {
-		struct reading *reading = &job->readings[i];
-		reading->round = 0;
-		for (size_t k = 0; k < reading->key_count; k++) {
-			const struct key_slot *slot = slot_of(set, &reading->keys[k]);
-			if (slot->job == job && slot->round + 1 > reading->round)
-				reading->round = slot->round + 1;
-		}
-		for (size_t k = 0; k < reading->key_count; k++)
-			*slot_of(set, &reading->keys[k]) =
-				(struct key_slot){ reading->keys[k], job, reading->round };
-		if (reading->round > ROUNDS_MAX)
-			return false;
-	}
-	return true;
-}
-
-/* Takes what fits into one group off the lane's queue. */
-static void gather(struct group *group)
-{
-	struct job_queue *queue = &group->lane->queue;
-	const unsigned limit = group->store->settings.group_max;
-	size_t keys = 0, rows = 0;
-	for (const struct job *job = queue->first; job != NULL && rows < limit; job = job->next) {
-		keys += keys_of(job);
-		rows += job->reading_count + job->log_count;
-	}
-	/* Those looked past are not in the sum; their keys come into the set instead of others', never beside them. */
-	struct key_set set = key_set_new(group->arena, keys * 2);
-	struct job_queue taken = { 0 };
-	unsigned skipped = 0;
-	rows = keys = 0;
-	for (struct job *job = queue->first, *before = NULL, *next;
-		job != NULL && skipped < SKIP_MAX; job = next) {
-		next = job->next;
-		const size_t more = job->reading_count + job->log_count;
-		if (taken.first != NULL &&
-			(rows + more > limit || keys + keys_of(job) > set.mask / 2))
-			break;
-		if (is_clashing(&set, job)) {
-			before = job;
-			skipped++;
-			continue;
-		}
-		job_remove(queue, before, job);
-		if (!enter_keys(&set, job)) {
-			outcome_fail(job->call->outcome, OUTCOME_BUSINESS_RULE, (struct str){ 0 },
-				"More than %u readings of one measurement in one request",
-				ROUNDS_MAX);
-			queue_answer(group->store, job->call);
-			continue;
-		}
-		rows += more;
-		keys += keys_of(job);
-		job_append(&taken, job);
-	}
-	group->jobs = taken.first;
-}
 
 /* ---- one attempt */
 
@@ -558,7 +441,7 @@ void group_start(struct group *group)
 	group->alone = false;
 	group->deadlocks = group->clashes = 0;
 	group->mode = GROUP_PLAIN;
-	gather(group);
+	group_gather(group);
 	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
 		if (job->write != NULL &&
 			cache_is_resending(store->writer->caches, job->write->client, store->now))

@@ -3,6 +3,7 @@
 #define STORAGE_WRITE_PRIVATE_H
 
 #include "storage/store_private.h"
+#include "storage/write_caches.h"
 
 /*
  * What the files of the group commit share: write.c takes calls in and keeps the lanes, write_group.c is one group's way to its COMMIT, write_rows.c
@@ -125,6 +126,9 @@ bool job_codes(struct store *store, struct job *job);
 /* The key of a second reading with the identity of another one. */
 void reading_set_beside(struct store *store, struct reading *reading);
 
+/* write_gather.c: takes what fits into one group off the lane's queue. */
+void group_gather(struct group *group);
+
 /* write_group.c: takes what has queued in the lane and sends it. */
 void group_start(struct group *group);
 
@@ -137,27 +141,10 @@ void rows_version_terms(struct group *group, struct reading *reading);
 void rows_locator(struct group *group, struct reading **readings, size_t count);
 void rows_uploads(struct group *group, uint32_t tenant);
 
+struct locator_key locator_key(const struct reading *reading, instant at);
+
 /* write_log.c */
 void log_collect(struct group *group);
 void log_contexts(struct group *group);
 void log_lines(struct group *group, const struct log_line *lines, size_t count);
-
-/* write_caches.c: what this process knows to be committed. Filled after COMMIT only; bounded, forgetful, never wrong. */
-struct caches *caches_new(struct arena *arena);
-bool cache_has_context(const struct caches *caches, const struct mac128 *context);
-void cache_add_context(struct caches *caches, const struct mac128 *context);
-struct locator_key {
-	uint64_t person;
-	uint32_t tenant;
-	int32_t category, month;
-	uint16_t bucket;
-	int16_t class;
-};
-struct locator_key locator_key(const struct reading *reading, instant at);
-bool cache_has_locator(const struct caches *caches, const struct locator_key *key);
-void cache_add_locator(struct caches *caches, const struct locator_key *key);
-/* A client that re-sent within the last minute. */
-bool cache_is_resending(const struct caches *caches, struct str client, instant now);
-void cache_add_resending(struct caches *caches, struct str client, instant now);
-
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "bed.h"
+#include "tests/unit/storage/bed.h"
 
 #include <libpq-fe.h>
 #include <poll.h>

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_WRITE_CACHES_H
+#define STORAGE_WRITE_CACHES_H
+
+#include "authz/seal.h"
+#include "fhir/base/arena.h"
+
+/* What this process knows to be committed. Filled after COMMIT only; bounded, forgetful, never wrong. */
+struct caches *caches_new(struct arena *arena);
+bool cache_has_context(const struct caches *caches, const struct mac128 *context);
+void cache_add_context(struct caches *caches, const struct mac128 *context);
+struct locator_key {
+	uint64_t person;
+	uint32_t tenant;
+	int32_t category, month;
+	uint16_t bucket;
+	int16_t class;
+};
+bool cache_has_locator(const struct caches *caches, const struct locator_key *key);
+void cache_add_locator(struct caches *caches, const struct locator_key *key);
+/* A client that re-sent within the last minute. */
+bool cache_is_resending(const struct caches *caches, struct str client, instant now);
+void cache_add_resending(struct caches *caches, struct str client, instant now);
+
+#endif
