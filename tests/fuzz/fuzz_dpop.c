@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A proof, up to the first NUL byte, and after it the thumbprint it is asked for (none: that of the key in the
- * proof, so that the search gets past that check). No proof that the corpus was not given by its key's owner holds.
+ * A proof, up to the first NUL byte, and after it the thumbprint it is asked for (none: that
+ * of the key in the
+ * proof, so that the search gets past that check). No proof that the corpus was not given by
+ * its key's owner holds.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The first letter chooses what the rest is: 0 a JWS, 1 a JWK Set, 2 PEM, 3 a token's claims, 4 an attest, 5 a token.
- * Nothing verifies under a key that did not sign it; what is taken has the bounds its header promises; a refusal is
+ * The first letter chooses what the rest is: 0 a JWS, 1 a JWK Set, 2 PEM, 3 a token's claims,
+ * 4 an attest, 5 a token.
+ * Nothing verifies under a key that did not sign it; what is taken has the bounds its header
+ * promises; a refusal is
  * one issue at least, and no refusal comes with a result.
  */
 #include <stdlib.h>
