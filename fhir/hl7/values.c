@@ -202,6 +202,11 @@ static bool take_pair(struct work *work, struct str first, struct str sign, stru
 	const bool is_range = str_is(sign, "-");
 	if (!is_range && !str_is(sign, ":") && !str_is(sign, "/"))
 		return false;
+	/* rng-2: a range that runs backwards is none. */
+	double low = 0, high = 0;
+	if (is_range &&
+		(!decimal_value(first, &low) || !decimal_value(second, &high) || low > high))
+		return false;
 	work->out->unit = read_unit(work->reading, work->row, &text);
 	const struct str none = { 0 };
 	buf_add_text(&work->buf,
@@ -379,13 +384,22 @@ static void take_dtm(struct work *work, struct str field)
 		refuse(work, "OBX-5 is not a time with a zone; the value is left out");
 }
 
+/* per-1: a period that ends before it starts is none. */
+static bool runs_backwards(const struct work *work, struct str start, struct str end)
+{
+	struct span first, last;
+	return span_parse_dtm(start, work->reading->policy->zone, &first) &&
+	       span_parse_dtm(end, work->reading->policy->zone, &last) && last.high <= first.low;
+}
+
 static void take_dr(struct work *work, struct str field)
 {
 	const struct str start = clean_component(work->reading, field, 1);
 	const struct str end = clean_component(work->reading, field, 2);
 	buf_add_text(&work->buf, "\"valuePeriod\":{");
 	const bool has_start = start.length > 0, has_end = end.length > 0;
-	if ((!has_start && !has_end) || (has_start && !write_dtm(work, "start", start)) ||
+	if ((!has_start && !has_end) || runs_backwards(work, start, end) ||
+		(has_start && !write_dtm(work, "start", start)) ||
 		(has_end && !write_dtm(work, "end", end))) {
 		refuse(work, "OBX-5 is not a period with zones; the value is left out");
 		return;

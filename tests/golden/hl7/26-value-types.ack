@@ -6,3 +6,4 @@ ERR||OBX^12^2|101^Required field missing^HL70357|W||||OBX-2 is missing; the type
 ERR||OBX^13^2|101^Required field missing^HL70357|W||||OBX-2 is missing; the type is taken from the value
 ERR||OBX^14^2|101^Required field missing^HL70357|W||||OBX-2 is missing; the type is taken from the value
 ERR||OBX^15^5|102^Data type error^HL70357|W||||OBX-5 has several coded values; the first is kept
+ERR||OBX^16^5|102^Data type error^HL70357|W||||OBX-5 is not a period with zones; the value is left out

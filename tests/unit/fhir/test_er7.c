@@ -101,7 +101,7 @@ static void parts_are_found_or_empty(void **state)
 static void segments_end_in_cr_lf_or_both(void **state)
 {
 	(void)state;
-	static const struct {
+	const struct {
 		struct str text;
 		size_t count;
 	} cases[] = {
@@ -124,7 +124,7 @@ static void segments_end_in_cr_lf_or_both(void **state)
 static void character_sets_become_utf8(void **state)
 {
 	(void)state;
-	static const struct {
+	const struct {
 		struct str name, bytes;
 		const char *text;
 	} cases[] = {
@@ -210,7 +210,7 @@ static void escapes_are_resolved_or_kept(void **state)
 {
 	(void)state;
 	const struct er7 message = parsed(STR("MSH|^~\\&|x\r"));
-	static const struct {
+	const struct {
 		struct str raw;
 		const char *text;
 	} cases[] = {

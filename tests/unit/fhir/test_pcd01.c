@@ -206,6 +206,75 @@ static void golden_files_are_met(void **state)
 	free(entries);
 }
 
+static struct observation observation_of(struct str text)
+{
+	const struct observation_policy policy = { NATIONAL_SYNTHETIC, { .oslo = true }, NOW };
+	struct outcome outcome = { .arena = arena };
+	struct observation observation = { 0 };
+	const struct json *const json = json_parse(arena, text, 100000, &outcome);
+	if (json == NULL ||
+		!observation_read(arena, json, STR("Observation"), &policy, &observation, &outcome))
+		fail_msg("%.*s: %.*s", STR_ARG(outcome.first->expression),
+			STR_ARG(outcome.first->text));
+	return observation;
+}
+
+#define AS_FHIR(code, time, rest)                                                                  \
+	"{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"coding\":[" code "]}," \
+	"\"subject\":{\"identifier\":{\"system\":\"urn:oid:2.16.578.1.12.4.1.4.1\",\"value\":"     \
+	"\"12834710097\"}},\"" time ",\"device\":{\"identifier\":{\"system\":"                     \
+	"\"urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680\",\"value\":\"1122334455667788\"}}," rest  \
+	"}"
+#define LOINC(code) "{\"system\":\"http://loinc.org\",\"code\":\"" code "\"}"
+#define MDC(code)   "{\"system\":\"urn:iso:std:iso:11073:10101\",\"code\":\"" code "\"}"
+#define QUANTITY(value, unit)                 \
+	"\"valueQuantity\":{\"value\":" value \
+	",\"system\":\"http://unitsofmeasure.org\",\"code\":\"" unit "\"}"
+#define PART(code, value) "{\"code\":{\"coding\":[" LOINC(code) "]}," QUANTITY(value, "mm[Hg]") "}"
+
+/* A vendor may send a reading by PCD-01 today and by FHIR tomorrow: the hub must see that it is one. */
+static void both_roads_lead_to_one_reading(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		size_t index;
+		const char *fhir;
+	} cases[] = {
+		{ "02-blood-pressure-flat", 0,
+			AS_FHIR(LOINC("85354-9"), "effectiveDateTime\":\"2026-11-20T07:00:12Z\"",
+				"\"component\":[" PART("8480-6", "128") "," PART(
+					"8462-4", "81.0") "," PART("8478-0", "97") "]") },
+		{ "12-glucose-units", 0,
+			AS_FHIR(MDC("160184") "," LOINC("2339-0"),
+				"effectiveDateTime\":\"2026-11-20T08:00:12+01:00\"",
+				QUANTITY("115", "mg/dL")) },
+		{ "07-oximeter", 1,
+			AS_FHIR(MDC("149530"), "effectiveDateTime\":\"2026-11-20T08:00:12+01:00\"",
+				QUANTITY("66", "/min")) },
+		{ "09-weight-height-bmi", 0,
+			AS_FHIR(LOINC("29463-7"),
+				"effectiveDateTime\":\"2026-11-20T08:00:12+01:00\"",
+				QUANTITY("70.5", "kg")) },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct run run =
+			run_message(cases[i].name, slurp(golden_path(cases[i].name, "hl7")));
+		const struct observation ours =
+			observation_of(run.read.observations[cases[i].index]);
+		const struct observation theirs = observation_of(str_of(cases[i].fhir));
+		assert_true(ours.has_device_key && theirs.has_device_key);
+		if (!str_equal(ours.content, theirs.content))
+			fail_msg("%s: content\n%.*s\n%.*s", cases[i].name, STR_ARG(ours.content),
+				STR_ARG(theirs.content));
+		bool met = false;
+		for (size_t j = 0; j < ours.key_count; j++)
+			for (size_t k = 0; k < theirs.key_count; k++)
+				met = met || str_equal(ours.keys[j], theirs.keys[k]);
+		assert_true(met);
+	}
+}
+
 /* Messages of others, where the machine has them: PCD01_SAMPLES names a folder. Nothing but PID-3 is replaced. */
 static struct str with_patient(struct str text)
 {
@@ -314,6 +383,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(golden_files_are_met, begin, end),
+		cmocka_unit_test_setup_teardown(both_roads_lead_to_one_reading, begin, end),
 		cmocka_unit_test_setup_teardown(samples_of_others_go_in, begin, end),
 		cmocka_unit_test_setup_teardown(time_grows_with_length, begin, end),
 	};
