@@ -203,96 +203,93 @@ static void purposes_are_four(void **state)
 	assert_string_equal(purpose_code(PURPOSE_NONE), "");
 }
 
+static const struct {
+	const char *from, *to, *why;
+} bad_attests[] = {
+	{ "nhn:tillitsrammeverk:parameters", "helseid_authorization", "malformed" },
+	{ "\"nhn:tillitsrammeverk:parameters\"", "7", "malformed" },
+	{ "\"practitioner\"", "\"unknown\"", "practitioner" },
+	{ "\"care_relationship\"", "\"unknown\"", "care_relationship" },
+	{ "\"care_relationship\"", "\"care_relation\":{},\"care_relationship\"",
+		"care_relationship" },
+	{ "\"practitioner\":{", "\"practitioner\":7,\"unknown\":{", "no practitioner" },
+	{ "\"authorization\":{", "\"authorization\":7,\"unknown\":{", "authorization" },
+	{ "\"department\":{", "\"department\":7,\"unknown\":{", "organisation" },
+	{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.1.9060\"", "", "authorization" },
+	{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.4.102\"", "", "organisation" },
+	/* ATT-10 and ATT-11 */
+	{ FORGE_DOCTOR, FORGE_OTHER, "another practitioner" },
+	{ FORGE_DOCTOR, "80000000179", "no f" },
+	{ FORGE_DOCTOR, "57912075187", "no f" },
+	{ "urn:oid:2.16.578.1.12.4.1.4.2", "urn:oid:2.16.578.1.12.4.1.4.4", "no f" },
+	{ "\"id\":\"" FORGE_DOCTOR "\",", "", "practitioner is malformed" },
+	{ "\"id\":\"" FORGE_DOCTOR "\"", "\"id\":57912075186", "practitioner is malformed" },
+	{ "{\"id\":\"" FORGE_DOCTOR "\",\"system\":\"urn:oid:2.16.578.1.12.4.1.4.2\"}", "null",
+		"practitioner is malformed" },
+	{ "181000001", "181000002", "another practitioner" },
+	{ "181000001", "18100000x", "HPR" },
+	{ "urn:oid:2.16.578.1.12.4.1.4.4", "urn:oid:2.16.578.1.12.4.1.4.5", "HPR" },
+	{ "\"181000001\"", "181000001", "practitioner is malformed" },
+	{ "9060", "9061", "authorization" },
+	{ "\"LE\"", "\"\"", "authorization" },
+	{ "\"Lege\"", "[]", "authorization" },
+	/* organisations */
+	{ "\"legal_entity\"", "\"unknown\"", "legal entity" },
+	{ "\"point_of_care\"", "\"unknown\"", "legal entity" },
+	{ FORGE_PARENT, "974589095", "another legal entity" },
+	{ FORGE_CHILD, "974589095", "another point of care" },
+	{ FORGE_PARENT, "99346704", "legal entity" },
+	{ FORGE_CHILD, "x", "legal entity" },
+	{ "4.101", "4.102", "legal entity" },
+	{ "4.101\",\"name\":\"Medisinsk", "4.102\",\"name\":\"Medisinsk", "legal entity" },
+	{ "\"Sykehuset\"", "7", "organisation" },
+	{ "\"Medisinsk klinikk\"", "\"a\\u0001b\"", "organisation" },
+	{ "Poliklinikk", "Poli\\nklinikk", "organisation" },
+	{ "\"705592\"", "705592", "organisation" },
+	/* purpose, service, details */
+	{ "\"purpose_of_use\"", "\"unknown\"", "purpose_of_use" },
+	{ "11.20448", "11.20449", "purpose_of_use" },
+	{ "\"TREAT\"", "null", "purpose_of_use" },
+	{ "\"TREAT\"", "[\"TREAT\"]", "purpose_of_use" },
+	{ "\"S03\"", "3", "service or details" },
+	{ "\"S03\",", "\"S03\",\"text\":\"\\u202e\",", "service or details" },
+	{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.1.8655\"", "", "service or details" },
+	{ "\"BEHANDLER\"", "\"\"", "service or details" },
+	/* the decision */
+	{ "\"decision_ref\"", "\"unknown\"", "no decision_ref" },
+	{ "\"decision_ref\"", "\"tracing_ref\":{\"ref_id\":\"x\"},\"decision_ref\"",
+		"no decision_ref" },
+	{ "\"decision_ref\"", "\"tracing_ref\"", "decision_ref is malformed" },
+	{ "\"d1c0\"", "\"\"", "decision_ref is malformed" },
+	{ "\"d1c0\"", "7", "decision_ref is malformed" },
+	{ "\"user_selected\":true", "\"user_selected\":\"true\"", "decision_ref is malformed" },
+	{ "\"user_selected\":true", "\"user_selected\":null", "decision_ref is malformed" },
+	{ "Utskrivning i dag", "\\u001b[2J", "decision_ref is malformed" },
+	/* ATT-58 */
+	{ "1763649999", "1763646399", "attestation_has_expired" },
+	{ "1763649999", "0", "attestation_has_expired" },
+	{ "1763649999", "1763650006", "no time of the past" },
+	{ "1763649999", "\"1763649999\"", "no time of the past" },
+	{ "1763649999", "1763649999.5", "no time of the past" },
+	{ "1763649999", "-1", "no time of the past" },
+	{ "1763649999", "99999999999999999999", "no time of the past" },
+	/* patients */
+	{ FORGE_PATIENT, "17912099998", "valid national identifier" },
+	{ "\"" FORGE_PATIENT "\"", "17912099997", "patients are malformed" },
+	{ "urn:oid:2.16.578.1.12.4.1.4.1\"}}]", "urn:oid:2.16.578.1.12.4.1.4.5\"}}]",
+		"valid national identifier" },
+	{ "\"patients\":[", "\"patients\":[7,", "patients are malformed" },
+	{ "\"patients\":[", "\"patients\":[null,", "patients are malformed" },
+	{ "\"patients\":[", "\"patients\":[{\"identifier\":null},", "patients are malformed" },
+	{ "\"patients\":[", "\"patients\":{},\"others\":[", "patients are malformed" },
+	{ "\"patients\":[", "\"patients\":null,\"others\":[", "patients are malformed" },
+};
+
 static void a_bad_attest_is_refused(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *from, *to, *why;
-	} rows[] = {
-		{ "nhn:tillitsrammeverk:parameters", "helseid_authorization", "malformed" },
-		{ "\"nhn:tillitsrammeverk:parameters\"", "7", "malformed" },
-		{ "\"practitioner\"", "\"unknown\"", "practitioner" },
-		{ "\"care_relationship\"", "\"unknown\"", "care_relationship" },
-		{ "\"care_relationship\"", "\"care_relation\":{},\"care_relationship\"",
-			"care_relationship" },
-		{ "\"practitioner\":{", "\"practitioner\":7,\"unknown\":{", "no practitioner" },
-		{ "\"authorization\":{", "\"authorization\":7,\"unknown\":{", "authorization" },
-		{ "\"department\":{", "\"department\":7,\"unknown\":{", "organisation" },
-		{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.1.9060\"", "", "authorization" },
-		{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.4.102\"", "", "organisation" },
-		/* ATT-10 and ATT-11 */
-		{ FORGE_DOCTOR, FORGE_OTHER, "another practitioner" },
-		{ FORGE_DOCTOR, "80000000179", "no f" },
-		{ FORGE_DOCTOR, "57912075187", "no f" },
-		{ "urn:oid:2.16.578.1.12.4.1.4.2", "urn:oid:2.16.578.1.12.4.1.4.4", "no f" },
-		{ "\"id\":\"" FORGE_DOCTOR "\",", "", "practitioner is malformed" },
-		{ "\"id\":\"" FORGE_DOCTOR "\"", "\"id\":57912075186",
-			"practitioner is malformed" },
-		{ "{\"id\":\"" FORGE_DOCTOR "\",\"system\":\"urn:oid:2.16.578.1.12.4.1.4.2\"}",
-			"null", "practitioner is malformed" },
-		{ "181000001", "181000002", "another practitioner" },
-		{ "181000001", "18100000x", "HPR" },
-		{ "urn:oid:2.16.578.1.12.4.1.4.4", "urn:oid:2.16.578.1.12.4.1.4.5", "HPR" },
-		{ "\"181000001\"", "181000001", "practitioner is malformed" },
-		{ "9060", "9061", "authorization" },
-		{ "\"LE\"", "\"\"", "authorization" },
-		{ "\"Lege\"", "[]", "authorization" },
-		/* organisations */
-		{ "\"legal_entity\"", "\"unknown\"", "legal entity" },
-		{ "\"point_of_care\"", "\"unknown\"", "legal entity" },
-		{ FORGE_PARENT, "974589095", "another legal entity" },
-		{ FORGE_CHILD, "974589095", "another point of care" },
-		{ FORGE_PARENT, "99346704", "legal entity" },
-		{ FORGE_CHILD, "x", "legal entity" },
-		{ "4.101", "4.102", "legal entity" },
-		{ "4.101\",\"name\":\"Medisinsk", "4.102\",\"name\":\"Medisinsk", "legal entity" },
-		{ "\"Sykehuset\"", "7", "organisation" },
-		{ "\"Medisinsk klinikk\"", "\"a\\u0001b\"", "organisation" },
-		{ "Poliklinikk", "Poli\\nklinikk", "organisation" },
-		{ "\"705592\"", "705592", "organisation" },
-		/* purpose, service, details */
-		{ "\"purpose_of_use\"", "\"unknown\"", "purpose_of_use" },
-		{ "11.20448", "11.20449", "purpose_of_use" },
-		{ "\"TREAT\"", "null", "purpose_of_use" },
-		{ "\"TREAT\"", "[\"TREAT\"]", "purpose_of_use" },
-		{ "\"S03\"", "3", "service or details" },
-		{ "\"S03\",", "\"S03\",\"text\":\"\\u202e\",", "service or details" },
-		{ ",\"system\":\"urn:oid:2.16.578.1.12.4.1.1.8655\"", "", "service or details" },
-		{ "\"BEHANDLER\"", "\"\"", "service or details" },
-		/* the decision */
-		{ "\"decision_ref\"", "\"unknown\"", "no decision_ref" },
-		{ "\"decision_ref\"", "\"tracing_ref\":{\"ref_id\":\"x\"},\"decision_ref\"",
-			"no decision_ref" },
-		{ "\"decision_ref\"", "\"tracing_ref\"", "decision_ref is malformed" },
-		{ "\"d1c0\"", "\"\"", "decision_ref is malformed" },
-		{ "\"d1c0\"", "7", "decision_ref is malformed" },
-		{ "\"user_selected\":true", "\"user_selected\":\"true\"",
-			"decision_ref is malformed" },
-		{ "\"user_selected\":true", "\"user_selected\":null", "decision_ref is malformed" },
-		{ "Utskrivning i dag", "\\u001b[2J", "decision_ref is malformed" },
-		/* ATT-58 */
-		{ "1763649999", "1763646399", "attestation_has_expired" },
-		{ "1763649999", "0", "attestation_has_expired" },
-		{ "1763649999", "1763650006", "no time of the past" },
-		{ "1763649999", "\"1763649999\"", "no time of the past" },
-		{ "1763649999", "1763649999.5", "no time of the past" },
-		{ "1763649999", "-1", "no time of the past" },
-		{ "1763649999", "99999999999999999999", "no time of the past" },
-		/* patients */
-		{ FORGE_PATIENT, "17912099998", "valid national identifier" },
-		{ FORGE_PATIENT, "02013299997", "valid national identifier" },
-		{ "\"" FORGE_PATIENT "\"", "17912099997", "patients are malformed" },
-		{ "urn:oid:2.16.578.1.12.4.1.4.1\"}}]", "urn:oid:2.16.578.1.12.4.1.4.5\"}}]",
-			"valid national identifier" },
-		{ "\"patients\":[", "\"patients\":[7,", "patients are malformed" },
-		{ "\"patients\":[", "\"patients\":[null,", "patients are malformed" },
-		{ "\"patients\":[", "\"patients\":[{\"identifier\":null},",
-			"patients are malformed" },
-		{ "\"patients\":[", "\"patients\":{},\"others\":[", "patients are malformed" },
-		{ "\"patients\":[", "\"patients\":null,\"others\":[", "patients are malformed" },
-	};
-	for (size_t i = 0; i < COUNT(rows); i++)
-		refused(replaced(rows[i].from, rows[i].to), rows[i].why);
+	for (size_t i = 0; i < COUNT(bad_attests); i++)
+		refused(replaced(bad_attests[i].from, bad_attests[i].to), bad_attests[i].why);
 }
 
 static void something_says_what_care_it_is(void **state)
@@ -335,6 +332,9 @@ static void the_token_decides_what_is_compared(void **state)
 	ask.orgnr = 993467048;
 	refused(str_of(forge_attest), "another legal entity");
 	ask.orgnr = 993467049;
+	ask.national = NATIONAL_REAL;
+	refused(str_of(forge_attest), "no f");
+	ask.national = NATIONAL_SYNTHETIC;
 	ask.age_max = 0;
 	refused(str_of(forge_attest), "attestation_has_expired");
 }
