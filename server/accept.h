@@ -5,10 +5,16 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/outcome.h"
 
-/* A listening socket of its own for one loop (SO_REUSEPORT: the kernel spreads connections over them). -1 adds an error. */
+/*
+ * A listening socket of its own for one loop (SO_REUSEPORT: the kernel spreads connections over
+ * them). -1 adds an error.
+ */
 int accept_bind(struct arena *arena, const char *address, struct outcome *outcome);
 
-/* How many connections each of `loops` loops may hold, so that files for the database and the rest are left. */
+/*
+ * How many connections each of `loops` loops may hold, so that files for the database and the rest
+ * are left.
+ */
 unsigned accept_room(unsigned wanted, unsigned loops, unsigned kept);
 
 #endif

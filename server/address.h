@@ -6,8 +6,9 @@
 #include "fhir/base/instant.h"
 
 /*
- * What one loop knows of its clients' addresses: how many connections each holds, and how fast it makes new ones. An IPv6
- * client is its /64. Bounded; forgets who has nothing open and has been quiet.
+ * What one loop knows of its clients' addresses: how many connections each holds, and how fast it
+ * makes new ones. An IPv6 client is its /64. Bounded; forgets who has nothing open and has been
+ * quiet.
  */
 struct addresses;
 struct address;
@@ -22,7 +23,10 @@ enum address_answer { ADDRESS_TAKEN, ADDRESS_TOO_MANY, ADDRESS_TOO_FAST };
 struct sockaddr;
 
 struct addresses *addresses_new(struct arena *arena, const struct address_limits *limits);
-/* A connection from `peer` arrives. Taken: *out is handed back by address_leave() when the connection ends. */
+/*
+ * A connection from `peer` arrives. Taken: *out is handed back by address_leave() when the
+ * connection ends.
+ */
 enum address_answer address_enter(struct addresses *addresses, const struct sockaddr *peer,
 	instant now, struct address **out);
 void address_leave(struct address *address);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Reads the configuration. A key that is not in config.tbl, or a value half understood, is an error: nothing is guessed. */
+/*
+ * Reads the configuration. A key that is not in config.tbl, or a value half understood, is an
+ * error: nothing is guessed.
+ */
 #include "server/config.h"
 
 #include <errno.h>
@@ -260,7 +263,10 @@ const struct config *config_read(
 	return outcome->errors == before ? reader.config : NULL;
 }
 
-/* The whole file, at most `limit` bytes; `secret` ones must be ours alone. Empty slice adds an error. */
+/*
+ * The whole file, at most `limit` bytes; `secret` ones must be ours alone. Empty slice adds an
+ * error.
+ */
 static struct str slurp(
 	struct arena *arena, const char *path, size_t limit, bool secret, struct outcome *outcome)
 {

@@ -18,8 +18,9 @@ struct config_principal {
 };
 
 /*
- * The configuration: one member for each row of config.tbl, under the row's name. TEXT and PATH are never NULL (empty: not
- * set), SECONDS are microseconds, CHOICE is the number of the word. Read once, never changed; lives on the arena of config_read().
+ * The configuration: one member for each row of config.tbl, under the row's name. TEXT and PATH are
+ * never NULL (empty: not set), SECONDS are microseconds, CHOICE is the number of the word. Read
+ * once, never changed; lives on the arena of config_read().
  */
 struct config {
 #define TEXT                               const char *
@@ -42,9 +43,10 @@ struct config {
 };
 
 /*
- * Reads `text`, which stood in the file `name`: lines `name = value`, empty lines, and comments from # at the start of a line.
- * NULL adds an error for each fault: unknown key (with the nearest known one), said twice, malformed, out of range, or at odds
- * with another setting; each text begins name:line.
+ * Reads `text`, which stood in the file `name`: lines `name = value`, empty lines, and comments
+ * from # at the start of a line. NULL adds an error for each fault: unknown key (with the nearest
+ * known one), said twice, malformed, out of range, or at odds with another setting; each text
+ * begins name:line.
  */
 const struct config *config_read(
 	struct arena *arena, const char *name, struct str text, struct outcome *outcome);
@@ -52,7 +54,10 @@ const struct config *config_read(
 /* config_read() of a file of at most 1 MiB. */
 const struct config *config_load(struct arena *arena, const char *path, struct outcome *outcome);
 
-/* The bytes of secret_file: at least 32, in a plain file that neither group nor others may read. Empty slice adds an error. */
+/*
+ * The bytes of secret_file: at least 32, in a plain file that neither group nor others may read.
+ * Empty slice adds an error.
+ */
 struct str config_secret(struct arena *arena, const struct config *config, struct outcome *outcome);
 
 /* The development principal of that name, or NULL. */
@@ -65,7 +70,10 @@ void config_print(FILE *out);
 bool config_address(
 	struct arena *arena, struct str text, const char **host_out, const char **port_out);
 
-/* localhost, 127.0.0.0/8 or ::1, with or without brackets: a name that only this machine answers to. */
+/*
+ * localhost, 127.0.0.0/8 or ::1, with or without brackets: a name that only this machine answers
+ * to.
+ */
 bool config_is_loopback(struct str host);
 
 #endif

@@ -21,7 +21,10 @@ struct config_reader {
 	struct outcome *outcome;
 };
 
-/* What no single line shows: settings that need or exclude each other. Adds an error for each fault. */
+/*
+ * What no single line shows: settings that need or exclude each other. Adds an error for each
+ * fault.
+ */
 void config_check(struct config_reader *reader);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * One thread around curl_multi_poll(): a first fetch costs 22 ms of CPU for certificates and handshake, which no event
- * loop may spend.
+ * One thread around curl_multi_poll(): a first fetch costs 22 ms of CPU for certificates and
+ * handshake, which no event loop may spend.
  */
 #include "server/fetch.h"
 

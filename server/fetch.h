@@ -7,8 +7,9 @@
 #include "fhir/base/str.h"
 
 /*
- * Small documents from elsewhere (doorway: libcurl), on one helper thread: https only (plain http to a loopback address where the
- * fetcher was made so), no redirects, at most 256 kB, 2 s to connect and 5 s in all.
+ * Small documents from elsewhere (doorway: libcurl), on one helper thread: https only (plain http
+ * to a loopback address where the fetcher was made so), no redirects, at most 256 kB, 2 s to
+ * connect and 5 s in all.
  */
 struct fetch;
 
@@ -24,14 +25,17 @@ struct fetch_answer {
 struct fetch_settings {
 	const char *ca_file; /* empty: the system's */
 	bool loopback_http;  /* http://127.0.0.1, [::1] and localhost are taken too */
-	void (*tick)(
-		void *context); /* called on the helper thread, at least once a second and after fetch_wake() */
+	/* Called on the helper thread, at least once a second and after fetch_wake(). */
+	void (*tick)(void *context);
 	void *context;
 };
 
 struct fetch *fetch_new(const struct fetch_settings *settings);
 bool fetch_start(struct fetch *fetch, struct outcome *outcome);
-/* Stops the thread; requests under way are dropped without their callback. Sets the pointer to NULL. */
+/*
+ * Stops the thread; requests under way are dropped without their callback. Sets the pointer to
+ * NULL.
+ */
 void fetch_free(struct fetch **fetch);
 /* Any thread. */
 void fetch_wake(struct fetch *fetch);

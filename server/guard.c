@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The interposed functions. libh2o calls them through its PLT, so that the definitions of the executable win as long as they are
- * in its dynamic symbol table (export_dynamic); guard_self_test() proves it at every start.
+ * The interposed functions. libh2o calls them through its PLT, so that the definitions of the
+ * executable win as long as they are in its dynamic symbol table (export_dynamic);
+ * guard_self_test() proves it at every start.
  *
- * h2o_socket_read_start   puts the guard's read callback before h2o's: from here on a frame's connection is known
- * h2o_http2_decode_frame  counts frames that do nothing, breaks the endless loop at shutdown, silences unknown frames
- * h2o_hpack_parse_headers bounds header lists and the streams a connection may waste
+ * h2o_socket_read_start   puts the guard's read callback before h2o's, so that a frame's connection
+ *                         is known
+ * h2o_http2_decode_frame  counts frames that do nothing, breaks the endless loop at shutdown,
+ * silences unknown frames h2o_hpack_parse_headers bounds header lists and the streams a connection
+ * may waste
  */
 #include "server/guard.h"
 
@@ -18,11 +21,17 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* A header list: 128 fields, 32 KiB on the wire, 64 KiB decoded (tokens, proofs and attests take about 8 KiB). */
+/*
+ * A header list: 128 fields, 32 KiB on the wire, 64 KiB decoded (tokens, proofs and attests take
+ * about 8 KiB).
+ */
 #define FIELDS_MAX       ((size_t)128)
 #define BLOCK_MAX        ((size_t)32 << 10)
 #define FIELDS_BYTES_MAX ((size_t)64 << 10)
-/* Streams that ended unanswered (CVE-2023-44487 and CVE-2025-8671: whoever reset them): 200 at once, 20 a second for ever. */
+/*
+ * Streams that ended unanswered (CVE-2023-44487 and CVE-2025-8671: whoever reset them): 200 at
+ * once, 20 a second for ever.
+ */
 #define RESETS_MAX  200.0
 #define RESETS_LEAK 20.0
 /* Frames that bring nothing; each answered request pays for ten. */
@@ -41,7 +50,10 @@ enum { FRAME_DATA = 0, FRAME_HEADERS = 1, FRAME_PING = 6, FRAME_CONTINUATION = 9
 enum { FLAG_END_STREAM = 1, FLAG_ACK = 1, FLAG_END_HEADERS = 4 };
 #define PING_BYTES 8u
 
-/* h2o/http2_internal.h needs a header that Debian does not ship; this is its struct (2.2.5, ABI 0.13). */
+/*
+ * h2o/http2_internal.h needs a header that Debian does not ship; this is its struct (2.2.5, ABI
+ * 0.13).
+ */
 struct guard_frame {
 	uint32_t length;
 	uint8_t type, flags;
@@ -70,12 +82,18 @@ static struct {
 	bool off;
 } library;
 
-/* Whose input is being parsed; requests that end meanwhile were reset, answered ones end when their last byte is written. */
+/*
+ * Whose input is being parsed; requests that end meanwhile were reset, answered ones end when their
+ * last byte is written.
+ */
 static _Thread_local struct connection *current, *parsing;
 static _Thread_local struct guard_calls calls;
 
 #ifdef MAALEHUB_CONTROLS
-/* The control of the guard's tests: the same attack with the guard off must succeed. Not in a release build. */
+/*
+ * The control of the guard's tests: the same attack with the guard off must succeed. Not in a
+ * release build.
+ */
 static bool is_switched_off(void)
 {
 	const char *control = getenv("MAALEHUB_CONTROL");
@@ -311,7 +329,10 @@ void h2o_socket_read_start(h2o_socket_t *socket, h2o_socket_cb callback)
 
 /* ---- frames */
 
-/* The same frame again without a byte consumed: CONTINUATION after the second GOAWAY loops for ever in 2.2.5. */
+/*
+ * The same frame again without a byte consumed: CONTINUATION after the second GOAWAY loops for ever
+ * in 2.2.5.
+ */
 static bool is_spinning(struct connection *connection, const uint8_t *source, size_t length)
 {
 	if (source != connection->spin.at || length != connection->spin.length) {
@@ -373,7 +394,10 @@ ssize_t h2o_http2_decode_frame(struct guard_frame *frame, const uint8_t *source,
 		*text_out = "too much that is not a request";
 		return H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM;
 	}
-	/* The library writes a line on standard error for each: make it an acknowledgement of no PING, which does nothing. */
+	/*
+	 * The library writes a line on standard error for each: make it an acknowledgement of no
+	 * PING, which does nothing.
+	 */
 	if (frame->type > FRAME_LAST)
 		*frame = (struct guard_frame){ .length = PING_BYTES,
 			.type = FRAME_PING,
@@ -430,7 +454,10 @@ int h2o_hpack_parse_headers(h2o_req_t *request, void *table, const uint8_t *sour
 static bool find(void *function_out, const char *name, struct outcome *outcome)
 {
 	void *symbol = dlsym(RTLD_NEXT, name);
-	/* ISO C knows no conversion from an object's address to a function's; POSIX promises that it works. */
+	/*
+	 * ISO C knows no conversion from an object's address to a function's; POSIX promises that
+	 * it works.
+	 */
 	memcpy(function_out, &symbol, sizeof(symbol));
 	return symbol != NULL ||
 	       outcome_fail(outcome, OUTCOME_FAULT, STR(""), "libh2o has no %s", name);

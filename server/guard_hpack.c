@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * libh2o decodes as many fields as a block holds: an indexed field is one byte on the wire and forty in memory, so that 25 MB made
- * 2.8 GB. Counting needs no table, only the lengths.
+ * libh2o decodes as many fields as a block holds: an indexed field is one byte on the wire and
+ * forty in memory, so that 25 MB made 2.8 GB. Counting needs no table, only the lengths.
  */
 #include "server/guard.h"
 
-/* RFC 7541 section 5.1: an integer behind a prefix of `bits`. Moves *at on; false where the block ends first or the number is absurd. */
+/*
+ * RFC 7541 section 5.1: an integer behind a prefix of `bits`. Moves *at on; false where the block
+ * ends first or the number is absurd.
+ */
 static bool take_integer(const uint8_t **at, const uint8_t *end, unsigned bits, size_t *out)
 {
 	const size_t mask = ((size_t)1 << bits) - 1;

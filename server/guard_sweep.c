@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Deadlines the library has not: over HTTP/2 a slow body, a header block without end, a reader with a closed window and a client
- * that only pings live for ever in 2.2.5. Times are absolute, with time added for bytes that do arrive.
+ * Deadlines the library has not: over HTTP/2 a slow body, a header block without end, a reader with
+ * a closed window and a client that only pings live for ever in 2.2.5. Times are absolute, with
+ * time added for bytes that do arrive.
  */
 #include "server/guard.h"
 

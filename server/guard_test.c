@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The self-test: a connection to ourselves over a socket pair, served by the library as any other. A library or a build that does
- * not call the guard would serve unguarded, and nothing else would show it.
+ * The self-test: a connection to ourselves over a socket pair, served by the library as any other.
+ * A library or a build that does not call the guard would serve unguarded, and nothing else would
+ * show it.
  */
 #include "server/guard.h"
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * h2o's requests to exchanges and back. What an exchange needs of a request is copied to its arena, because h2o frees the request the
- * moment its stream is reset, also while a write is under way.
+ * h2o's requests to exchanges and back. What an exchange needs of a request is copied to its arena,
+ * because h2o frees the request the moment its stream is reset, also while a write is under way.
  */
 #include "server/http.h"
 
 #include "server/loop_wire.h"
 
-/* What a journey may use besides its body, and for each byte of it (the tree of parsed JSON, mostly). */
+/*
+ * What a journey may use besides its body, and for each byte of it (the tree of parsed JSON,
+ * mostly).
+ */
 #define ARENA_BASE         ((size_t)32 << 20)
 #define ARENA_PER_BYTE     ((size_t)16)
 #define REQUEST_ID_MAX     ((size_t)64)
@@ -118,7 +121,10 @@ static void take_request(struct exchange *exchange, const h2o_req_t *from, bool 
 		request->dev_principal = (struct str){ 0 };
 }
 
-/* A page in somebody's browser must not reach the door that asks for no token, by whatever name it found it (DNS rebinding). */
+/*
+ * A page in somebody's browser must not reach the door that asks for no token, by whatever name it
+ * found it (DNS rebinding).
+ */
 static bool check_development(struct exchange *exchange)
 {
 	const struct request *request = &exchange->request;

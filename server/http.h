@@ -8,8 +8,9 @@
 extern const struct door http_door, http_development_door;
 
 /*
- * The largest body the library takes. Above ours, so that 413 is our answer: over HTTP/2 the library itself only resets the
- * stream with REFUSED_STREAM, which invites the client to send it all again.
+ * The largest body the library takes. Above ours, so that 413 is our answer: over HTTP/2 the
+ * library itself only resets the stream with REFUSED_STREAM, which invites the client to send it
+ * all again.
  */
 #define HTTP_ENTITY_MAX ((size_t)32 << 20)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Who may ask and who fetches are different threads; a lock stands between them that nobody keeps while fetching. A keyset is
- * immutable and replaced whole.
+ * Who may ask and who fetches are different threads; a lock stands between them that nobody keeps
+ * while fetching. A keyset is immutable and replaced whole.
  */
 #include "server/keys.h"
 
@@ -131,7 +131,10 @@ static void on_keys(void *context, const struct fetch_answer *answer)
 	}
 	uint8_t digest[32];
 	seal_sha256(answer->body, digest);
-	/* The same text again: keep the set, and with it what was verified by it. Only this thread writes the two. */
+	/*
+	 * The same text again: keep the set, and with it what was verified by it. Only this thread
+	 * writes the two.
+	 */
 	if (issuer->keyset != NULL && seal_equal(digest, issuer->digest, sizeof(digest))) {
 		finish(issuer, true, NULL, refresh_in(answer->max_age));
 		return;

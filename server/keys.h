@@ -10,9 +10,9 @@ struct exchange;
 struct fetch;
 
 /*
- * The issuers' keysets, by issuer: discovery document, then its jwks_uri, fetched by the thread of fetch.c at start, every
- * 10 minutes or at half of max-age if that is sooner, and once where a token names an unknown kid. An issuer that is
- * away leaves its last keyset good for 24 hours.
+ * The issuers' keysets, by issuer: discovery document, then its jwks_uri, fetched by the thread of
+ * fetch.c at start, every 10 minutes or at half of max-age if that is sooner, and once where a
+ * token names an unknown kid. An issuer that is away leaves its last keyset good for 24 hours.
  */
 struct keys;
 
@@ -23,17 +23,24 @@ bool keys_start(struct keys *keys, struct outcome *outcome);
 /* Stops the thread; no exchange may wait any more. Sets the pointer to NULL. */
 void keys_free(struct keys **keys);
 
-/* The keyset of the issuer, held for the caller (keyset_drop), if it has a key of that name. False otherwise: keys_ask(). Any thread. */
+/*
+ * The keyset of the issuer, held for the caller (keyset_drop), if it has a key of that name. False
+ * otherwise: keys_ask(). Any thread.
+ */
 bool keys_find(struct keys *keys, struct str issuer, struct str kid, struct keyset **held_out);
 
 /*
- * Has the keyset fetched again for the sake of an unknown kid. True: the exchange is held (exchange_hold is called here) and goes
- * on from its step on its own loop once the fetch has ended, well or badly; call keys_find() again then, and do not ask a
- * second time. False: the issuer is none of ours, or was asked less than keys_retry ago; the kid stays unknown.
+ * Has the keyset fetched again for the sake of an unknown kid. True: the exchange is held
+ * (exchange_hold is called here) and goes on from its step on its own loop once the fetch has
+ * ended, well or badly; call keys_find() again then, and do not ask a second time. False: the
+ * issuer is none of ours, or was asked less than keys_retry ago; the kid stays unknown.
  */
 bool keys_ask(struct keys *keys, struct str issuer, struct exchange *exchange);
 
-/* The issuer is ours, but nothing usable was ever fetched or the last is older than a day: the caller is told 503, not 401. */
+/*
+ * The issuer is ours, but nothing usable was ever fetched or the last is older than a day: the
+ * caller is told 503, not 401.
+ */
 bool keys_away(struct keys *keys, struct str issuer);
 
 /* Every issuer has a keyset, for /readyz. */

@@ -13,14 +13,18 @@ void log_open(enum log_level level);
 bool log_wanted(enum log_level level);
 
 /*
- * One line on standard error: time=... level=... event=<event> and what `format` makes, which is key=value pairs of ours
- * ("" for none). Values that come from outside go through log_quote(). Control characters become spaces, so that a request
- * is never two lines. Never a person's identifier, a token or a URL. Any thread.
+ * One line on standard error: time=... level=... event=<event> and what `format` makes, which is
+ * key=value pairs of ours ("" for none). Values that come from outside go through log_quote().
+ * Control characters become spaces, so that a request is never two lines. Never a person's
+ * identifier, a token or a URL. Any thread.
  */
 void log_line(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* "value" with quotes, backslash and bytes outside printable ASCII escaped; at most 200 bytes of it. On the arena. */
+/*
+ * "value" with quotes, backslash and bytes outside printable ASCII escaped; at most 200 bytes of
+ * it. On the arena.
+ */
 const char *log_quote(struct arena *arena, struct str value);
 
 /* A line for each error of the outcome. */

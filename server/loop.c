@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * One core's loop. A turn: what h2o has, what the database has answered, exchanges to resume, then everything that queued meanwhile
- * goes to the database in one go: under load writes group themselves, and a lone one waits for nothing.
+ * One core's loop. A turn: what h2o has, what the database has answered, exchanges to resume, then
+ * everything that queued meanwhile goes to the database in one go: under load writes group
+ * themselves, and a lone one waits for nothing.
  */
 #include "server/loop.h"
 
@@ -68,7 +69,10 @@ static void open_database(struct loop *loop)
 	h2o_socket_read_start(server->db_watch, on_database);
 }
 
-/* The first snapshot of the rules, before anybody asks; later ones are loaded by exchanges (rules_load.h). */
+/*
+ * The first snapshot of the rules, before anybody asks; later ones are loaded by exchanges
+ * (rules_load.h).
+ */
 struct first_rules {
 	struct store_rules load;
 	struct outcome outcome;
@@ -271,7 +275,10 @@ void loop_free(struct loop **loop_io)
 		return;
 	struct server *server = (*loop_io)->server;
 	sessions_free(&(*loop_io)->sessions);
-	/* The library asserts that a context has no connections left; after a grace that ran out it may. */
+	/*
+	 * The library asserts that a context has no connections left; after a grace that ran out it
+	 * may.
+	 */
 	if (server->connections == NULL) {
 		h2o_multithread_unregister_receiver(server->context.queue, &server->receiver);
 		h2o_context_dispose(&server->context);

@@ -25,7 +25,10 @@ struct hub {
 	struct dev *dev;     /* development principals (dev.h); NULL without that door */
 };
 
-/* A message to a loop from another thread. Its owner keeps it until `run` is called, on the loop's thread. */
+/*
+ * A message to a loop from another thread. Its owner keeps it until `run` is called, on the loop's
+ * thread.
+ */
 struct loop_post {
 	void (*run)(void *context);
 	void *context;
@@ -60,7 +63,10 @@ void hub_rules_swap(struct hub *hub, struct rules *rules);
 instant hub_now(void);
 /* The oldest tick of all loops. */
 instant hub_ticked(struct hub *hub);
-/* Nothing stands in the way of serving: asserted, rules loaded, every loop's database ready, not stopping. *why_out: a word. */
+/*
+ * Nothing stands in the way of serving: asserted, rules loaded, every loop's database ready, not
+ * stopping. *why_out: a word.
+ */
 bool hub_ready(struct hub *hub, const char **why_out);
 
 /* What a loop serves on: bound sockets (accept.h), -1 where there is no such door. */
@@ -75,7 +81,10 @@ struct loop_doors {
 struct loop *loop_new(struct hub *hub, unsigned index, const struct loop_doors *doors);
 /* Starts its thread. False: none to be had. */
 bool loop_start(struct loop *loop);
-/* Waits for its thread, which ends after hub->stopping was set and the grace was used or not needed. */
+/*
+ * Waits for its thread, which ends after hub->stopping was set and the grace was used or not
+ * needed.
+ */
 void loop_join(struct loop *loop);
 void loop_free(struct loop **loop);
 /* Has the loop look around now instead of at its next tick. Any thread. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A graceful stop with the three traps of libh2o 2.2.5 taken out: HTTP/1 connections that idle are closed by the sweeper;
- * uploads under way are not cut a second after the first GOAWAY, because the second waits for them; and the endless loop
- * behind the second GOAWAY is the guard's (guard.c).
+ * A graceful stop with the three traps of libh2o 2.2.5 taken out: HTTP/1 connections that idle are
+ * closed by the sweeper; uploads under way are not cut a second after the first GOAWAY, because the
+ * second waits for them; and the endless loop behind the second GOAWAY is the guard's (guard.c).
  */
 #include "server/loop_drain.h"
 
@@ -57,7 +57,10 @@ bool loop_drained(struct loop *loop)
 void loop_finish(struct loop *loop)
 {
 	loop->db_is_ready = false;
-	/* After a grace that ran out, work is still under way: the process ends with it, and the database drops what is not committed. */
+	/*
+	 * After a grace that ran out, work is still under way: the process ends with it, and the
+	 * database drops what is not committed.
+	 */
 	if (loop->live > 0)
 		return;
 	h2o_socket_close(loop->server->db_watch);

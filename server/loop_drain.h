@@ -4,7 +4,10 @@
 
 #include "server/loop.h"
 
-/* One look at a graceful stop, once a turn: begins it when hub->stopping is set; true when the loop may end. */
+/*
+ * One look at a graceful stop, once a turn: begins it when hub->stopping is set; true when the loop
+ * may end.
+ */
 bool loop_drained(struct loop *loop);
 /* Closes the database, unless work is still under way. */
 void loop_finish(struct loop *loop);

@@ -40,7 +40,10 @@ struct connection {
 	} spin;
 };
 
-/* One request on the wire, in its pool: h2o frees it with the request. What exchange->wire points at. */
+/*
+ * One request on the wire, in its pool: h2o frees it with the request. What exchange->wire points
+ * at.
+ */
 struct wire {
 	struct wire *previous, *next;
 	struct connection *connection;

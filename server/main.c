@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* maalehubd: reads the configuration, refuses to start on anything it does not understand, runs a loop per core, stops gracefully. */
+/*
+ * maalehubd: reads the configuration, refuses to start on anything it does not understand, runs a
+ * loop per core, stops gracefully.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -122,8 +125,9 @@ static bool load(const struct config *config)
 }
 
 /*
- * The isolation assertion (storage/sql/assert.sql). False: a rule of isolation is missing, and the hub must not serve. A database that
- * is away is tried again; until it has answered, hub->open stays false.
+ * The isolation assertion (storage/sql/assert.sql). False: a rule of isolation is missing, and the
+ * hub must not serve. A database that is away is tried again; until it has answered, hub->open
+ * stays false.
  */
 static bool assert_isolation(void)
 {
@@ -176,8 +180,9 @@ static bool make_loops(void)
 }
 
 /*
- * iat counts whole seconds: a proof of the second in which we start may have been used at the process before us, and is refused. The doors
- * open with the next second, so that no proof made for this process is.
+ * iat counts whole seconds: a proof of the second in which we start may have been used at the
+ * process before us, and is refused. The doors open with the next second, so that no proof made for
+ * this process is.
  */
 static void await_second(struct hub *hub)
 {

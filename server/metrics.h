@@ -22,10 +22,16 @@ uint64_t metric_value(enum metric metric);
 /* Its label, for the log. */
 const char *metric_label(enum metric metric);
 
-/* One answered request: its route (NULL: none was found), status, and how long it took. Called by the doors. */
+/*
+ * One answered request: its route (NULL: none was found), status, and how long it took. Called by
+ * the doors.
+ */
 void metric_request(const struct route *route, int status, instant took);
 
-/* All of it as Prometheus text 0.0.4. Routes are told by their template, never by URL. `hub` (may be NULL) adds the gauges. */
+/*
+ * All of it as Prometheus text 0.0.4. Routes are told by their template, never by URL. `hub` (may
+ * be NULL) adds the gauges.
+ */
 void metrics_render(struct buf *out, struct hub *hub, instant now);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Sixteen shards under a lock each. In a shard an entry hangs in two chains: by hash, to be found, and by the second in which it
- * may be forgotten, so that forgetting costs what is forgotten and never a scan. Memory is taken once, at start.
+ * Sixteen shards under a lock each. In a shard an entry hangs in two chains: by hash, to be found,
+ * and by the second in which it may be forgotten, so that forgetting costs what is forgotten and
+ * never a scan. Memory is taken once, at start.
  */
 #include "server/replay.h"
 
@@ -10,8 +11,9 @@
 #include "authz/seal.h"
 #include "fhir/base/arena.h"
 
-#define SHARDS       ((size_t)16)
-#define WHEEL        ((size_t)512) /* seconds ahead; above dpop_back + dpop_ahead at their largest */
+#define SHARDS ((size_t)16)
+/* Seconds ahead: more than dpop_back and dpop_ahead at their largest. */
+#define WHEEL        ((size_t)512)
 #define DIGEST_BYTES ((size_t)16)
 #define PROOF_MAX    ((size_t)1024)
 

@@ -6,9 +6,10 @@
 #include "fhir/base/str.h"
 
 /*
- * The DPoP proofs this process has seen (RFC 9449 section 11.1): one bounded set, sharded, asked by every loop. It remembers
- * SHA-256(jkt "|" jti) until the proof would be too old anyway. Proofs from before the process started are refused by
- * dpop_ask.not_before, so that a restart forgets nothing that matters.
+ * The DPoP proofs this process has seen (RFC 9449 section 11.1): one bounded set, sharded, asked by
+ * every loop. It remembers SHA-256(jkt "|" jti) until the proof would be too old anyway. Proofs
+ * from before the process started are refused by dpop_ask.not_before, so that a restart forgets
+ * nothing that matters.
  */
 struct replay;
 
@@ -22,7 +23,10 @@ enum replay_answer {
 struct replay *replay_new(size_t capacity);
 void replay_free(struct replay **replay);
 
-/* `until`: from when on the proof would be refused for its age, that is iat + dpop_back. Any thread. */
+/*
+ * `until`: from when on the proof would be refused for its age, that is iat + dpop_back. Any
+ * thread.
+ */
 enum replay_answer replay_check(
 	struct replay *replay, struct str jkt, struct str jti, instant until, instant now);
 

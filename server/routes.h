@@ -17,15 +17,18 @@ struct route {
 	const char *method, *path; /* path with at most one {id}, from the server's root */
 	const struct interaction *interaction;
 	enum route_style style;
-	unsigned scope;		   /* 0 only for open routes */
-	unsigned kinds;		   /* 1 << enum principal_kind */
-	bool attest;		   /* practitioners need one */
+	unsigned scope; /* 0 only for open routes */
+	unsigned kinds; /* 1 << enum principal_kind */
+	bool attest;    /* practitioners need one */
 	size_t body_max;
 };
 
-/* The route of a request. NULL adds NOT_FOUND, or METHOD when only the method is wrong (*allow_out: those that there are). *segment_out is what stood for {id}. */
-const struct route *route_find(struct arena *arena, struct str method, struct str path, struct str *segment_out, struct str *allow_out,
-	struct outcome *outcome);
+/*
+ * The route of a request. NULL adds NOT_FOUND, or METHOD when only the method is wrong (*allow_out:
+ * those that there are). *segment_out is what stood for {id}.
+ */
+const struct route *route_find(struct arena *arena, struct str method, struct str path,
+	struct str *segment_out, struct str *allow_out, struct outcome *outcome);
 const struct route *routes_all(size_t *count);
 
 #endif

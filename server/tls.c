@@ -72,7 +72,10 @@ struct ssl_ctx_st *tls_new(
 	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 					     SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
 					     SSL_OP_PRIORITIZE_CHACHA);
-	/* A resumption secret that outlives the process would undo forward secrecy; a handshake costs 0.7 ms. */
+	/*
+	 * A resumption secret that outlives the process would undo forward secrecy; a handshake
+	 * costs 0.7 ms.
+	 */
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
