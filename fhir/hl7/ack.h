@@ -18,6 +18,7 @@ struct ack {
 /*
  * Writes ACK^R01^ACK with MSH, MSA and one ERR per issue (ERR-2 location, ERR-3 table 0357, ERR-4 severity, ERR-7 diagnostic, ERR-8 text), UTF-8, segments ending in CR.
  * MSH-15/16 of the request decide between AA/AE/AR and CA/CE/CR.
+ * ACK_NEVER is rendered as in the original mode: whether to send it is for the door to say, and over HTTP an answer is due.
  */
 void ack_render(struct buf *buf, const struct ack *ack, const struct outcome *outcome);
 

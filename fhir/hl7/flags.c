@@ -80,7 +80,7 @@ static void apply_flag(
 static void read_flags(struct reading *reading, const struct row *row, struct finding *out)
 {
 	struct str rest = row_field(row, OBX_FLAGS);
-	struct buf buf = buf_new(reading->arena, 128, 64 * 1024);
+	struct buf buf = buf_new(reading->arena, rest.length > 0 ? 128 : 0, 64 * 1024);
 	const bool has_value = values_present(row);
 	while (rest.length > 0) {
 		const struct str name = clean_component(

@@ -287,7 +287,7 @@ static void write_method(struct reading *reading, const struct row *row, struct 
 	bool more;
 	const struct str first =
 		er7_repetition(reading->message, row_field(row, OBX_METHOD), 0, &more);
-	struct buf concept = buf_new(reading->arena, 128, 64 * 1024);
+	struct buf concept = buf_new(reading->arena, first.length > 0 ? 128 : 0, 64 * 1024);
 	/* `AMEAS^MDC` is seen: the word alone, and the system where its text should be. */
 	const struct str word = clean_component(reading, first, 1);
 	if (str_is(clean_component(reading, first, 2), "MDC") && word.length > 0) {
@@ -308,7 +308,7 @@ static void write_site(struct reading *reading, const struct row *row, struct bu
 	bool more;
 	const struct str first =
 		er7_repetition(reading->message, row_field(row, OBX_SITE), 0, &more);
-	struct buf concept = buf_new(reading->arena, 128, 64 * 1024);
+	struct buf concept = buf_new(reading->arena, first.length > 0 ? 128 : 0, 64 * 1024);
 	if (!coded_write(reading, first, &concept) || concept.full)
 		return;
 	buf_add_text(buf, ",\"bodySite\":");
@@ -343,7 +343,7 @@ static struct str write_report(struct report *report, enum observation_status st
 	struct reading *const reading = report->reading;
 	const struct row *const carrier = report->carrier;
 	const bool has_own = carrier->panel == 0;
-	struct buf buf = buf_new(reading->arena, 1024, REPORT_BYTES_MAX);
+	struct buf buf = buf_new(reading->arena, 1280, REPORT_BYTES_MAX);
 	write_head(report, status, &buf);
 	buf_add(&buf, report->code);
 	write_subject(reading->patient, &buf);
@@ -390,7 +390,7 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 	const struct str nothing = { 0 };
 	struct report report = { .reading = reading,
 		.carrier = carrier,
-		.components = buf_new(reading->arena, 256, REPORT_BYTES_MAX) };
+		.components = buf_new(reading->arena, 0, REPORT_BYTES_MAX) };
 	const bool implied = carrier->panel != 0 && carrier->panel != carrier->code;
 	if (!implied && (values_present(carrier) || carrier->first_part != ROW_NONE ||
 				row_field(carrier, OBX_FLAGS).length > 0))
