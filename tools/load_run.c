@@ -159,10 +159,17 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	return 0;
 }
 
-/* The ids of `Observation/<id>/_history` in an answer. */
+/* The id of a created Observation, or those of a batch-response's locations. */
 static void keep_ids(struct load_result *result, const char *body)
 {
-	static const char mark[] = "Observation/";
+	static const char created[] = "{\"resourceType\":\"Observation\",\"id\":\"",
+			  mark[] = "Observation/";
+	if (strncmp(body, created, sizeof(created) - 1) == 0) {
+		const char *at = body + sizeof(created) - 1;
+		buf_add(&result->ids, (struct str){ at, strcspn(at, "\"") });
+		buf_add_byte(&result->ids, '\n');
+		return;
+	}
 	for (const char *at = strstr(body, mark); at != NULL; at = strstr(at, mark)) {
 		at += sizeof(mark) - 1;
 		buf_add(&result->ids, (struct str){ at, strcspn(at, "/\"") });
