@@ -110,6 +110,7 @@ BIND(after_id, db_int8(binding->params, page_id(binding->search)))
 BIND(after_time, db_time(binding->params, page_time(binding->search)))
 BIND(bucket, db_int4(binding->params, binding->part->part->bucket))
 BIND(tenant, db_int4(binding->params, (int32_t)binding->part->part->tenant))
+BIND(type, db_int2(binding->params, TYPE_OBSERVATION))
 BIND(subject, db_int8(binding->params, (int64_t)binding->part->part->subject))
 /* One more than the page, to know whether there is a next. */
 BIND(limit, db_int4(binding->params, (int32_t)binding->search->limit + 1))

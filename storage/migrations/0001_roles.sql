@@ -28,7 +28,7 @@ DECLARE
 BEGIN
 	FOREACH login IN ARRAY ARRAY['hub_resolve', 'hub_read', 'hub_write', 'hub_audit'] LOOP
 		FOREACH setting IN ARRAY ARRAY['plan_cache_mode = force_generic_plan', 'enable_seqscan = off', 'enable_hashjoin = off',
-			'enable_mergejoin = off', 'jit = off', 'statement_timeout = ''5s''', 'lock_timeout = ''2s''',
+			'enable_mergejoin = off', 'enable_bitmapscan = off', 'jit = off', 'statement_timeout = ''5s''', 'lock_timeout = ''2s''',
 			'idle_in_transaction_session_timeout = ''10s''', 'search_path = pg_catalog'] LOOP
 			EXECUTE format('ALTER ROLE %I IN DATABASE %I SET %s', login, current_database(), setting);
 		END LOOP;

@@ -34,11 +34,13 @@ CREATE TABLE hub.code (
 CREATE TABLE hub.coding (
 	code_id int4 NOT NULL REFERENCES hub.code,
 	system text NOT NULL,
-	code text NOT NULL,
-	PRIMARY KEY (system, code, code_id)
+	code text NOT NULL
 );
-CREATE INDEX coding_code ON hub.coding (code, system, code_id);
 CREATE INDEX coding_concept ON hub.coding (code_id, system, code);
+CREATE INDEX coding_code ON hub.coding (code, system, code_id);
+ALTER TABLE hub.coding ADD PRIMARY KEY (system, code, code_id);
+ALTER TABLE hub.code SET (autovacuum_analyze_threshold = 20);
+ALTER TABLE hub.coding SET (autovacuum_analyze_threshold = 20);
 
 -- reader is a tenant too; canon 0: all codes of the class
 CREATE TABLE hub.rule (
@@ -137,16 +139,20 @@ CREATE TABLE hub.observation (
 	status int2 NOT NULL,
 	pack int2 NOT NULL,
 	digest uuid NOT NULL,
-	body bytea NOT NULL,
-	PRIMARY KEY (bucket, tenant_id, id)
+	body bytea NOT NULL
 );
 ALTER TABLE hub.observation ALTER body SET STORAGE EXTERNAL;
-CREATE INDEX observation_new ON hub.observation (bucket, tenant_id, subject_id, time_low DESC, id DESC);
-CREATE INDEX observation_code ON hub.observation (bucket, tenant_id, subject_id, code, time_low DESC, id DESC);
+-- While a table is empty its indexes cost the same, and PostgreSQL takes the youngest that will do: so the key comes last, or reads by id would
+-- be planned along the index led by subject, and that plan would stay.
 -- Few readings last longer than a day (25 hours: the longest there is). A search for "ends after T" starts its walk 25 hours before T, or
 -- at the oldest of these that ends after T; without it the walk would go through all that is older.
 CREATE INDEX observation_long ON hub.observation (bucket, tenant_id, subject_id, time_high, time_low)
 	WHERE (CASE WHEN isfinite(time_low) AND isfinite(time_high) THEN time_high - time_low > interval '25 hours' ELSE time_high > time_low END);
+CREATE INDEX observation_code ON hub.observation (bucket, tenant_id, subject_id, code, time_low DESC, id DESC);
+-- Only for statements that say `type = 1`. Those led by a code take the type as a parameter, so that no plan can prefer this index to the one above:
+-- both give the order, and on an empty table, or with a period, this one may seem as good.
+CREATE INDEX observation_new ON hub.observation (bucket, tenant_id, subject_id, time_low DESC, id DESC) WHERE type = 1;
+ALTER TABLE hub.observation ADD PRIMARY KEY (bucket, tenant_id, id);
 ALTER TABLE hub.observation SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
 CREATE TABLE hub.observation_history (LIKE hub.observation, PRIMARY KEY (bucket, tenant_id, id, version));

@@ -21,7 +21,8 @@ static int set_up(void **state)
 	(void)state;
 	bed_make("test_migrate");
 	arena = arena_new((size_t)1 << 26);
-	superuser = PQconnectdb(str_format(arena, "%s user=%s", bed_conninfo(), getenv("PGUSER")).at);
+	superuser =
+		PQconnectdb(str_format(arena, "%s user=%s", bed_conninfo(), getenv("PGUSER")).at);
 	return PQstatus(superuser) == CONNECTION_OK ? 0 : -1;
 }
 
@@ -64,7 +65,9 @@ static void test_again(void **state)
 	assert_true(admin_migrate(admin, &applied, &outcome));
 	assert_int_equal(applied, 0);
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.migration"), migration_count);
-	assert_int_equal(bed_number("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE 'access_log_%%'"), 5);
+	assert_int_equal(bed_number("SELECT count(*) FROM pg_class WHERE relispartition AND "
+				    "relkind = 'r' AND relname LIKE 'access_log_%%'"),
+		5);
 	assert_true(admin_assert(admin, &outcome));
 	admin_close(&admin);
 	assert_null(admin);
@@ -106,8 +109,11 @@ static void test_missing_migration(void **state)
 	assert_false(admin_assert(admin, &outcome));
 	assert_true(says(&outcome, "maalehub migrate"));
 	const struct migration *migration = &migrations[migration_count - 1];
-	PQclear(PQexec(superuser, str_format(arena, "INSERT INTO hub.migration (number, name, checksum) VALUES (%zu, '%s', '%s')",
-					  migration_count, migration->name, migration->checksum).at));
+	PQclear(PQexec(superuser, str_format(arena,
+					  "INSERT INTO hub.migration (number, name, checksum) "
+					  "VALUES (%zu, '%s', '%s')",
+					  migration_count, migration->name, migration->checksum)
+					  .at));
 	outcome = fresh();
 	assert_true(admin_assert(admin, &outcome));
 	admin_close(&admin);
@@ -129,25 +135,44 @@ struct fault {
 
 #define NEXT_MONTH "to_char(now() + interval '1 month', 'YYYY_MM')"
 static const struct fault faults[] = {
-	{ "ALTER TABLE hub.observation NO FORCE ROW LEVEL SECURITY", "without forced row-level security: hub.observation" },
-	{ "ALTER TABLE hub.term DISABLE ROW LEVEL SECURITY", "without forced row-level security: hub.term" },
-	{ "CREATE TABLE hub.extra (bucket int4, tenant_id int4)", "without forced row-level security: hub.extra" },
-	{ "ALTER POLICY r ON hub.observation USING (true)", "hub_read does not bind the tenant: r on hub.observation" },
-	{ "ALTER POLICY w ON hub.obs_key USING (tenant_id = nullif(current_setting('hub.tenant', true), '')::int4 OR true)", "hub_write does not bind the tenant" },
-	{ "ALTER POLICY w ON hub.access_log WITH CHECK (true)", "hub_write does not bind the tenant: w on hub.access_log" },
-	{ "CREATE POLICY more ON hub.observation FOR SELECT TO hub_read USING (id > 0)", "hub_read does not bind the tenant: more" },
+	{ "ALTER TABLE hub.observation NO FORCE ROW LEVEL SECURITY",
+		"without forced row-level security: hub.observation" },
+	{ "ALTER TABLE hub.term DISABLE ROW LEVEL SECURITY",
+		"without forced row-level security: hub.term" },
+	{ "CREATE TABLE hub.extra (bucket int4, tenant_id int4)",
+		"without forced row-level security: hub.extra" },
+	{ "ALTER POLICY r ON hub.observation USING (true)",
+		"hub_read does not bind the tenant: r on hub.observation" },
+	{ "ALTER POLICY w ON hub.obs_key USING (tenant_id = nullif(current_setting('hub.tenant', "
+	  "true), '')::int4 OR true)",
+		"hub_write does not bind the tenant" },
+	{ "ALTER POLICY w ON hub.access_log WITH CHECK (true)",
+		"hub_write does not bind the tenant: w on hub.access_log" },
+	{ "CREATE POLICY more ON hub.observation FOR SELECT TO hub_read USING (id > 0)",
+		"hub_read does not bind the tenant: more" },
 	{ "ALTER POLICY a ON hub.access_log USING (true)", "hub_audit does not bind" },
-	{ "CREATE POLICY p ON hub.observation USING (true)", "policy for PUBLIC: p on hub.observation" },
-	{ "CREATE POLICY x ON hub.observation TO hub_resolve USING (true)", "policy across controllers: x of hub_resolve on hub.observation" },
-	{ "DO $$ BEGIN EXECUTE 'GRANT SELECT ON hub.access_log_' || " NEXT_MONTH " || ' TO hub_audit'; END $$", "partition open to hub_audit" },
-	{ "DO $$ BEGIN EXECUTE 'DROP TABLE hub.access_log_' || " NEXT_MONTH "; END $$", "no partition of the access log for" },
-	{ "CREATE FUNCTION hub.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'", "SECURITY DEFINER function: hub.f()" },
-	{ "CREATE FUNCTION hub.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON hub.observation FOR EACH ROW EXECUTE FUNCTION hub.t()", "trigger: t on hub.observation" },
-	{ "CREATE RULE r AS ON INSERT TO hub.term DO ALSO NOTHING", "rule on a table: r on hub.term" },
-	{ "CREATE VIEW hub.v AS SELECT * FROM hub.observation", "view without security_invoker: hub.v" },
+	{ "CREATE POLICY p ON hub.observation USING (true)",
+		"policy for PUBLIC: p on hub.observation" },
+	{ "CREATE POLICY x ON hub.observation TO hub_resolve USING (true)",
+		"policy across controllers: x of hub_resolve on hub.observation" },
+	{ "DO $$ BEGIN EXECUTE 'GRANT SELECT ON hub.access_log_' || " NEXT_MONTH
+	  " || ' TO hub_audit'; END $$",
+		"partition open to hub_audit" },
+	{ "DO $$ BEGIN EXECUTE 'DROP TABLE hub.access_log_' || " NEXT_MONTH "; END $$",
+		"no partition of the access log for" },
+	{ "CREATE FUNCTION hub.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+		"SECURITY DEFINER function: hub.f()" },
+	{ "CREATE FUNCTION hub.t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+	  "CREATE TRIGGER t BEFORE INSERT ON hub.observation FOR EACH ROW EXECUTE FUNCTION hub.t()",
+		"trigger: t on hub.observation" },
+	{ "CREATE RULE r AS ON INSERT TO hub.term DO ALSO NOTHING",
+		"rule on a table: r on hub.term" },
+	{ "CREATE VIEW hub.v AS SELECT * FROM hub.observation",
+		"view without security_invoker: hub.v" },
 	{ "CREATE UNIQUE INDEX u ON hub.obs_key (bucket, key)", "unique index without tenant_id" },
 	{ "CREATE UNIQUE INDEX u ON hub.person (person_id)", "unique index without bucket" },
-	{ "ALTER TABLE hub.obs_key DROP CONSTRAINT obs_key_pkey", "duplicate key constraint is missing" },
+	{ "ALTER TABLE hub.obs_key DROP CONSTRAINT obs_key_pkey",
+		"duplicate key constraint is missing" },
 	{ "CREATE TABLE hub.extra (id int8)", "table without bucket: hub.extra" },
 	{ "ALTER ROLE hub_read BYPASSRLS", "might over others: hub_read" },
 	{ "ALTER ROLE hub_audit CREATEROLE", "might over others: hub_audit" },
@@ -156,17 +181,26 @@ static const struct fault faults[] = {
 	{ "GRANT hub_resolve TO hub_read", "member of hub_resolve: hub_read" },
 	{ "ALTER TABLE hub.term OWNER TO hub_write", "login role owns hub.term" },
 	{ "GRANT CREATE ON SCHEMA hub TO hub_read", "may create in a schema: hub_read" },
-	{ "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database()); END $$", "may make temporary tables: hub_read" },
+	{ "DO $$ BEGIN EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', "
+	  "current_database()); END $$",
+		"may make temporary tables: hub_read" },
 	{ "GRANT SELECT ON hub.observation TO PUBLIC", "grant to PUBLIC: hub.observation" },
-	{ "GRANT SELECT ON hub.observation TO hub_resolve", "clinical table open to hub_resolve: hub.observation" },
-	{ "GRANT SELECT (key) ON hub.obs_key TO hub_audit", "clinical table open to hub_audit: hub.obs_key" },
-	{ "GRANT UPDATE (body) ON hub.observation TO hub_read", "clinical table can be changed by hub_read: hub.observation" },
-	{ "GRANT DELETE ON hub.observation TO hub_write", "readings can be deleted by hub_write: hub.observation" },
+	{ "GRANT SELECT ON hub.observation TO hub_resolve",
+		"clinical table open to hub_resolve: hub.observation" },
+	{ "GRANT SELECT (key) ON hub.obs_key TO hub_audit",
+		"clinical table open to hub_audit: hub.obs_key" },
+	{ "GRANT UPDATE (body) ON hub.observation TO hub_read",
+		"clinical table can be changed by hub_read: hub.observation" },
+	{ "GRANT DELETE ON hub.observation TO hub_write",
+		"readings can be deleted by hub_write: hub.observation" },
 	{ "GRANT SELECT ON hub.alias TO hub_read", "identity table open to hub_read: hub.alias" },
-	{ "GRANT SELECT ON hub.person TO hub_resolve", "encrypted national ids readable by hub_resolve" },
-	{ "GRANT UPDATE ON hub.access_log TO hub_write", "access log not insert-only for hub_write" },
+	{ "GRANT SELECT ON hub.person TO hub_resolve",
+		"encrypted national ids readable by hub_resolve" },
+	{ "GRANT UPDATE ON hub.access_log TO hub_write",
+		"access log not insert-only for hub_write" },
 	{ "GRANT TRUNCATE ON hub.access_log TO hub_seq", "access log not insert-only for hub_seq" },
-	{ "GRANT SELECT ON hub.access_log TO hub_write", "access log not insert-only for hub_write" },
+	{ "GRANT SELECT ON hub.access_log TO hub_write",
+		"access log not insert-only for hub_write" },
 };
 
 /* Injects it in a transaction, asks the assertion, rolls back. */
@@ -185,7 +219,8 @@ static void inject(const struct fault *fault)
 	for (int i = 0; i < PQntuples(told); i++)
 		found = found || strstr(PQgetvalue(told, i, 0), fault->words) != NULL;
 	if (!found)
-		fail_msg("not told: %s (%s)", fault->sql, PQntuples(told) > 0 ? PQgetvalue(told, 0, 0) : "nothing was");
+		fail_msg("not told: %s (%s)", fault->sql,
+			PQntuples(told) > 0 ? PQgetvalue(told, 0, 0) : "nothing was");
 	PQclear(told);
 	PQclear(PQexec(superuser, "ROLLBACK"));
 }
@@ -232,7 +267,8 @@ static void test_tenants(void **state)
 	size_t count;
 	const int64_t before = version();
 	assert_true(admin_tenant_add(admin, 999999901, STR("Ås kommune"), true, &outcome));
-	assert_true(admin_tenant_add(admin, 999999902, STR("O'Brien; DROP TABLE hub.tenant"), false, &outcome));
+	assert_true(admin_tenant_add(
+		admin, 999999902, STR("O'Brien; DROP TABLE hub.tenant"), false, &outcome));
 	assert_int_equal(version(), before + 2);
 	assert_false(admin_tenant_add(admin, 999999901, STR("twice"), true, &outcome));
 	outcome = fresh();
@@ -253,7 +289,11 @@ static void test_clients(void **state)
 	(void)state;
 	struct outcome outcome = fresh();
 	struct admin *admin = opened("hub_admin");
-	struct client_row client = { .id = STR("vendor-1"), .name = STR("Vendor"), .zone = STR("Europe/Oslo"), .orgnr = 999999901, .scopes = 3 };
+	struct client_row client = { .id = STR("vendor-1"),
+		.name = STR("Vendor"),
+		.zone = STR("Europe/Oslo"),
+		.orgnr = 999999901,
+		.scopes = 3 };
 	struct client_row *clients;
 	size_t count;
 	assert_true(admin_client_add(admin, &client, &outcome));
@@ -285,7 +325,9 @@ static struct rules *loaded(struct hub *hub)
 {
 	unsigned done = 0;
 	struct outcome outcome = fresh();
-	struct store_rules load = { .call = { .arena = arena, .outcome = &outcome, .done = count_up, .context = &done } };
+	struct store_rules load = {
+		.call = { .arena = arena, .outcome = &outcome, .done = count_up, .context = &done }
+	};
 	store_rules(hub->store, &load);
 	assert_true(hub_until(hub, &done, 1));
 	assert_int_equal(outcome.errors, 0);
@@ -300,7 +342,10 @@ static void test_rules(void **state)
 	struct hub hub;
 	hub_open(&hub, 1);
 	hub_until_ready(&hub);
-	struct rule_row all = { .tenant_orgnr = 999999901, .reader_orgnr = 999999902, .class = CLASS_HEALTH, .purpose = PURPOSE_TREAT };
+	struct rule_row all = { .tenant_orgnr = 999999901,
+		.reader_orgnr = 999999902,
+		.class = CLASS_HEALTH,
+		.purpose = PURPOSE_TREAT };
 	struct rule_row one = all, wrong = all;
 	one.code = (struct coding){ STR("http://loinc.org"), STR("85354-9") };
 	one.purpose = PURPOSE_BTG;
@@ -317,7 +362,9 @@ static void test_rules(void **state)
 	assert_true(rules_client(rules, STR("vendor-1"))->zone.oslo);
 	assert_false(rules_client(rules, STR("vendor-2"))->zone_known);
 	assert_int_equal(rules->rule_count, 2);
-	assert_int_equal(rules->rules[0].canon + rules->rules[1].canon, bed_number("SELECT code_id FROM hub.code WHERE concept = 'http://loinc.org|85354-9'"));
+	assert_int_equal(rules->rules[0].canon + rules->rules[1].canon,
+		bed_number(
+			"SELECT code_id FROM hub.code WHERE concept = 'http://loinc.org|85354-9'"));
 	rules_drop(&rules);
 	/* Revoked: gone from the snapshot, still in the list. */
 	assert_true(admin_rule_revoke(admin, all.id, &outcome));

@@ -18,14 +18,34 @@ static int set_up(void **state)
 {
 	(void)state;
 	bed_make("test_read");
-	bed_number("INSERT INTO hub.tenant (orgnr, name, controller) VALUES (999999901, 'A', true), (999999902, 'B', true)");
+	bed_number("INSERT INTO hub.tenant (orgnr, name, controller) VALUES (999999901, 'A', "
+		   "true), (999999902, 'B', true)");
 	hub_open(&hub, 1);
 	hub_until_ready(&hub);
 	unsigned done = 0;
 	const struct reading_plan plans[3][2] = {
-		{ { .tenant = 1, .person = 11, .identifier = "a", .value = 70.5, .time = NOON }, { .tenant = 1, .person = 11, .identifier = "b", .value = 71, .time = NOON + INSTANT_SECOND } },
-		{ { .tenant = 1, .person = 12, .identifier = "c", .value = 72, .time = NOON }, { .tenant = 1, .person = 12, .identifier = "d", .value = 73, .time = NOON + 60 * INSTANT_SECOND } },
-		{ { .tenant = 2, .person = 11, .identifier = "a", .value = 74, .time = NOON - 86400 * 31 * INSTANT_SECOND }, { .tenant = 2, .person = 11, .identifier = "e", .value = 75, .time = NOON } },
+		{ { .tenant = 1, .person = 11, .identifier = "a", .value = 70.5, .time = NOON },
+			{ .tenant = 1,
+				.person = 11,
+				.identifier = "b",
+				.value = 71,
+				.time = NOON + INSTANT_SECOND } },
+		{ { .tenant = 1, .person = 12, .identifier = "c", .value = 72, .time = NOON },
+			{ .tenant = 1,
+				.person = 12,
+				.identifier = "d",
+				.value = 73,
+				.time = NOON + 60 * INSTANT_SECOND } },
+		{ { .tenant = 2,
+			  .person = 11,
+			  .identifier = "a",
+			  .value = 74,
+			  .time = NOON - 86400 * 31 * INSTANT_SECOND },
+			{ .tenant = 2,
+				.person = 11,
+				.identifier = "e",
+				.value = 75,
+				.time = NOON } },
 	};
 	for (unsigned i = 0; i < 3; i++) {
 		uploads[i] = upload_new(&hub, plans[i], 2, &done);
@@ -69,8 +89,12 @@ static struct asked *asked_new(unsigned *done, struct grant_part *parts, size_t 
 	asked->arena = arena;
 	asked->outcome.arena = arena;
 	asked->done = done;
-	asked->grant = (struct grant){ .action = ASK_READ, .own_tenant = 1, .parts = parts, .count = count };
-	const struct store_call call = { .arena = arena, .outcome = &asked->outcome, .done = count_up, .context = asked };
+	asked->grant = (struct grant){
+		.action = ASK_READ, .own_tenant = 1, .parts = parts, .count = count
+	};
+	const struct store_call call = {
+		.arena = arena, .outcome = &asked->outcome, .done = count_up, .context = asked
+	};
 	asked->read.call = asked->locate.call = asked->log.call = call;
 	asked->read.grant = asked->locate.grant = asked->log.grant = &asked->grant;
 	return asked;
@@ -124,7 +148,8 @@ static void test_not_open(void **state)
 {
 	(void)state;
 	const struct resource_key *key = &uploads[0]->write.items[0].key;
-	const int32_t code = (int32_t)bed_number("SELECT code_id FROM hub.code WHERE concept = 'http://loinc.org|8867-4'");
+	const int32_t code = (int32_t)bed_number(
+		"SELECT code_id FROM hub.code WHERE concept = 'http://loinc.org|8867-4'");
 	uint32_t canon = (uint32_t)code, other = canon + 1000;
 	unsigned health = 1u << CLASS_HEALTH, welfare = 1u << CLASS_WELFARE;
 	struct grant_part part = uploads[0]->part;
@@ -179,7 +204,8 @@ static void test_many(void **state)
 	assert_true(hub_until(&hub, &done, 200));
 	for (unsigned i = 0; i < 200; i++) {
 		assert_true(asked[i]->read.found);
-		assert_true(str_equal(asked[i]->read.row.body, uploads[i % 3]->write.items[i / 3 % 2].observation->body));
+		assert_true(str_equal(asked[i]->read.row.body,
+			uploads[i % 3]->write.items[i / 3 % 2].observation->body));
 		asked_free(asked[i]);
 	}
 }
@@ -190,7 +216,8 @@ static void test_damaged(void **state)
 	(void)state;
 	unsigned done = 0;
 	struct asked *asked[3];
-	bed_number("UPDATE hub.observation SET pack = 99 WHERE id = %llu", (unsigned long long)uploads[1]->write.items[1].key.id);
+	bed_number("UPDATE hub.observation SET pack = 99 WHERE id = %llu",
+		(unsigned long long)uploads[1]->write.items[1].key.id);
 	for (unsigned i = 0; i < 3; i++) {
 		asked[i] = asked_new(&done, &uploads[i]->part, 1);
 		asked[i]->read.key = uploads[i]->write.items[1].key;
@@ -217,8 +244,10 @@ static void test_locate(void **state)
 	assert_int_equal(asked->locate.count, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(asked->locate.entries[i].tenant, i + 1);
-		assert_true(str_is(asked->locate.entries[i].category, "http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"));
-		assert_int_equal(asked->locate.entries[i].month, (2026 - 1970) * 12 + 10); /* the newest of two months */
+		assert_true(str_is(asked->locate.entries[i].category,
+			"http://terminology.hl7.org/CodeSystem/observation-category|vital-signs"));
+		assert_int_equal(asked->locate.entries[i].month,
+			(2026 - 1970) * 12 + 10); /* the newest of two months */
 	}
 	parts[1].classes = 1u << CLASS_WELFARE;
 	store_locate(hub.store, &asked->locate);
@@ -260,9 +289,12 @@ static void test_log(void **state)
 static void test_log_pages(void **state)
 {
 	(void)state;
-	bed_number("INSERT INTO hub.access_log SELECT now() - i * interval '1 minute', 100000 + i, 77 + i %% 2, i, 5, 1, 1, 1, 1, 0, 2, "
-		   "'00000000-0000-0000-0000-000000000000', '', repeat('s', 16)::bytea || '{}' FROM generate_series(1, 50) i");
-	struct grant_part persons[2] = { { .person = 77, .bucket = 5 }, { .person = 78, .bucket = 5 } };
+	bed_number("INSERT INTO hub.access_log SELECT now() - i * interval '1 minute', 100000 + i, "
+		   "77 + i %% 2, i, 5, 1, 1, 1, 1, 0, 2, "
+		   "'00000000-0000-0000-0000-000000000000', '', repeat('s', 16)::bytea || '{}' "
+		   "FROM generate_series(1, 50) i");
+	struct grant_part persons[2] = { { .person = 77, .bucket = 5 },
+		{ .person = 78, .bucket = 5 } };
 	unsigned done = 0, seen = 0;
 	struct asked *asked = asked_new(&done, persons, 2);
 	asked->log.limit = 8;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "bed.h"
+#include "tests/unit/storage/bed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	bed_make("test_resolve");
-	bed_number("INSERT INTO hub.tenant (orgnr, name, controller) VALUES (999999901, 'A', true), (999999902, 'B', true)");
+	bed_number("INSERT INTO hub.tenant (orgnr, name, controller) VALUES (999999901, 'A', "
+		   "true), (999999902, 'B', true)");
 	arena = arena_new((size_t)1 << 26);
 	hub_open(&hub, 1);
 	hub_until_ready(&hub);
@@ -99,7 +100,8 @@ static void test_person_alone(void **state)
 static void test_created_once(void **state)
 {
 	(void)state;
-	struct resolve_item item = item_of("13116900216", TENANT_A), again = item, other = item_of("13116900216", TENANT_B);
+	struct resolve_item item = item_of("13116900216", TENANT_A), again = item,
+			    other = item_of("13116900216", TENANT_B);
 	resolved(&item, 1);
 	assert_int_equal(item.patient.subject_count, 1);
 	assert_int_equal(item.patient.subjects[0].tenant, TENANT_A);
@@ -113,7 +115,10 @@ static void test_created_once(void **state)
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.person"), 1);
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.subject"), 2);
 	/* Back from the row. */
-	struct resolve_item row = { .by_row = true, .row = { .bucket = item.key.bucket, .tenant = TENANT_B, .subject = other.patient.subjects[1].id } };
+	struct resolve_item row = { .by_row = true,
+		.row = { .bucket = item.key.bucket,
+			.tenant = TENANT_B,
+			.subject = other.patient.subjects[1].id } };
 	resolved(&row, 1);
 	assert_true(row.patient.known);
 	assert_int_equal(row.patient.persons[0].id, item.patient.persons[0].id);
@@ -140,7 +145,8 @@ static void test_race(void **state)
 		for (unsigned j = 0; j < 50; j++) {
 			char digits[12];
 			const unsigned patient = i % 2 == 0 ? j : 49 - j;
-			snprintf(digits, sizeof(digits), "131169%05u", 10000 + patient + i / 4 * 50);
+			snprintf(
+				digits, sizeof(digits), "131169%05u", 10000 + patient + i / 4 * 50);
 			items[j] = item_of(digits, TENANT_A);
 		}
 		hub = *hubs[i % 2];
@@ -161,7 +167,9 @@ static void test_race(void **state)
 	}
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.person") - before, 500);
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.alias") - before, 500);
-	assert_int_equal(bed_number("SELECT count(*) FROM (SELECT FROM hub.subject GROUP BY bucket, person_id, tenant_id HAVING count(*) > 1) d"), 0);
+	assert_int_equal(bed_number("SELECT count(*) FROM (SELECT FROM hub.subject GROUP BY "
+				    "bucket, person_id, tenant_id HAVING count(*) > 1) d"),
+		0);
 	hub_close(&second);
 }
 
@@ -193,19 +201,22 @@ static void test_alias(void **state)
 static void test_linked(void **state)
 {
 	(void)state;
-	struct resolve_item one = item_of("16057900118", TENANT_A), two = item_of("56057900118", TENANT_B);
+	struct resolve_item one = item_of("16057900118", TENANT_A),
+			    two = item_of("56057900118", TENANT_B);
 	struct resolve_item three = item_of("96057900118", TENANT_B);
 	resolved(&one, 1);
 	resolved(&two, 1);
 	resolved(&three, 1);
 	joined("16057900118", "56057900118");
 	joined("56057900118", "96057900118");
-	struct resolve_item items[3] = { item_of("16057900118", 0), item_of("56057900118", 0), item_of("96057900118", TENANT_A) };
+	struct resolve_item items[3] = { item_of("16057900118", 0), item_of("56057900118", 0),
+		item_of("96057900118", TENANT_A) };
 	resolved(items, 3);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(items[i].patient.person_count, 3);
 		assert_int_equal(items[i].patient.subject_count, 3);
-		assert_memory_equal(items[i].patient.persons, items[0].patient.persons, 3 * sizeof(struct person));
+		assert_memory_equal(items[i].patient.persons, items[0].patient.persons,
+			3 * sizeof(struct person));
 		assert_int_equal(items[i].patient.subjects[0].id, one.patient.subjects[0].id);
 	}
 	assert_int_equal(bed_number("SELECT count(*) FROM hub.person_link"), 6);
@@ -214,11 +225,14 @@ static void test_linked(void **state)
 	new[0].create_person = new[1].create_person = true;
 	resolved(new, 2);
 	joined("17057900119", "57057900119");
-	struct resolve_item write[2] = { item_of("57057900119", TENANT_A), item_of("17057900119", TENANT_A) };
+	struct resolve_item write[2] = { item_of("57057900119", TENANT_A),
+		item_of("17057900119", TENANT_A) };
 	resolved(write, 2);
 	assert_int_equal(write[0].patient.subject_count, 1);
 	assert_int_equal(write[1].patient.subject_count, 1);
-	const uint64_t lowest = new[0].patient.persons[0].id < new[1].patient.persons[0].id ? new[0].patient.persons[0].id : new[1].patient.persons[0].id;
+	const uint64_t lowest = new[0].patient.persons[0].id < new[1].patient.persons[0].id
+					? new[0].patient.persons[0].id
+					: new[1].patient.persons[0].id;
 	assert_int_equal(write[0].patient.subjects[0].person, lowest);
 }
 
@@ -230,7 +244,8 @@ static void test_blocks(void **state)
 	uint64_t all = 0, one = 0;
 	const int64_t version = bed_number("SELECT version FROM hub.rules_version");
 	assert_true(admin_block_add(admin, hub.seal, "15057900117", 0, 0, &all, &outcome));
-	assert_true(admin_block_add(admin, hub.seal, "15057900117", 999999902, 999999901, &one, &outcome));
+	assert_true(admin_block_add(
+		admin, hub.seal, "15057900117", 999999902, 999999901, &one, &outcome));
 	assert_false(admin_block_add(admin, hub.seal, "15057900117", 999999977, 0, &one, &outcome));
 	struct resolve_item item = item_of("55057900117", 0);
 	resolved(&item, 1);
@@ -251,7 +266,8 @@ static void test_blocks(void **state)
 static void test_order(void **state)
 {
 	(void)state;
-	struct resolve_item items[4] = { item_of("16057900118", 0), item_of("00000000000", 0), item_of("15057900117", 0), { .by_row = true } };
+	struct resolve_item items[4] = { item_of("16057900118", 0), item_of("00000000000", 0),
+		item_of("15057900117", 0), { .by_row = true } };
 	resolved(items, 4);
 	assert_int_equal(items[0].patient.person_count, 3);
 	assert_false(items[1].patient.known);

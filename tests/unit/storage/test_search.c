@@ -3,7 +3,7 @@
  * Searches against an evaluator of their own: readings and searches are made at random (SEARCH_SEED sets another seed), every search is paged to its end
  * and must give exactly the readings that the plain words of FHIR R4 select, in order, without doubles, and none that the grant does not open.
  */
-#include "bed.h"
+#include "tests/unit/storage/bed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#define ROWS	 420
+#define ROWS     420
 #define SEARCHES 1500
-#define TENANTS	 3
-#define DAY	 ((instant)86400 * INSTANT_SECOND)
+#define TENANTS  3
+#define DAY      ((instant)86400 * INSTANT_SECOND)
 /* 2026-01-01T00:00:00Z */
 #define YEAR_START ((instant)1767225600 * INSTANT_SECOND)
 
@@ -37,7 +37,13 @@ struct concept_row {
 	struct coding codings[2];
 	unsigned count;
 };
-#define CODING(s, c) { { s, sizeof(s) - 1 }, { c, sizeof(c) - 1 } }
+#define CODING(s, c)                     \
+	{                                \
+		{ s, sizeof(s) - 1 },    \
+		{                        \
+			c, sizeof(c) - 1 \
+		}                        \
+	}
 static const struct concept_row concepts[] = {
 	{ 1, 0, { CODING("loinc", "A") }, 1 },
 	{ 2, 1, { CODING("loinc", "A"), CODING("mdc", "a") }, 2 },
@@ -51,7 +57,7 @@ static const struct concept_row concepts[] = {
 	{ 10, 0, { CODING("cat", "lab") }, 1 },
 	{ 11, 0, { CODING("cat", "vital"), CODING("cat", "lab") }, 2 },
 };
-#define CODES	   8
+#define CODES      8
 #define CATEGORIES 3
 
 struct row {
@@ -75,7 +81,8 @@ static const char *sql_time(char out[80], instant at)
 
 static void time_make(struct row *row)
 {
-	const instant at = YEAR_START + (instant)any(300) * DAY / 2 + (instant)any(5) * INSTANT_SECOND * 3600;
+	const instant at =
+		YEAR_START + (instant)any(300) * DAY / 2 + (instant)any(5) * INSTANT_SECOND * 3600;
 	switch (any(12)) {
 	case 0: /* none */
 		row->low = row->high = INSTANT_MIN;
@@ -112,16 +119,22 @@ static void rows_make(void)
 		struct row *row = &rows[i];
 		row->id = 1000 + i;
 		row->tenant = 1 + any(TENANTS);
-		row->subject = any(5) == 0 ? 500 + row->tenant : 100 + row->tenant; /* 5xx: another patient */
+		row->subject = any(5) == 0 ? 500 + row->tenant
+					   : 100 + row->tenant; /* 5xx: another patient */
 		row->code = &concepts[any(CODES)];
 		row->category = any(5) == 0 ? NULL : &concepts[CODES + any(CATEGORIES)];
 		row->class = any(4) == 0 ? CLASS_WELFARE : CLASS_HEALTH;
 		time_make(row);
 		char low[80], high[80];
-		bed_number("INSERT INTO hub.observation (id, time_low, time_high, recv, subject_id, upload_id, bucket, tenant_id, code, category, version, type, class, status, pack, digest, body) "
-			   "VALUES (%llu, '%s', '%s', now(), %llu, 1, 7, %u, %d, %d, 1, 1, %d, 3, 0, '00000000-0000-0000-0000-000000000000', 'row %llu')",
-			(unsigned long long)row->id, sql_time(low, row->low), sql_time(high, row->high), (unsigned long long)row->subject, row->tenant,
-			row->code->id, row->category == NULL ? 0 : row->category->id, row->class, (unsigned long long)row->id);
+		bed_number("INSERT INTO hub.observation (id, time_low, time_high, recv, "
+			   "subject_id, upload_id, bucket, tenant_id, code, category, version, "
+			   "type, class, status, pack, digest, body) "
+			   "VALUES (%llu, '%s', '%s', now(), %llu, 1, 7, %u, %d, %d, 1, 1, %d, 3, "
+			   "0, '00000000-0000-0000-0000-000000000000', 'row %llu')",
+			(unsigned long long)row->id, sql_time(low, row->low),
+			sql_time(high, row->high), (unsigned long long)row->subject, row->tenant,
+			row->code->id, row->category == NULL ? 0 : row->category->id, row->class,
+			(unsigned long long)row->id);
 	}
 }
 
@@ -133,11 +146,14 @@ static int set_up(void **state)
 	printf("SEARCH_SEED=%llu\n", (unsigned long long)seed);
 	bed_make("test_search");
 	for (size_t i = 0; i < sizeof(concepts) / sizeof(concepts[0]); i++) {
-		bed_number("INSERT INTO hub.code (code_id, canon, class, concept) OVERRIDING SYSTEM VALUE VALUES (%d, %d, 1, 'concept %d')",
+		bed_number("INSERT INTO hub.code (code_id, canon, class, concept) OVERRIDING "
+			   "SYSTEM VALUE VALUES (%d, %d, 1, 'concept %d')",
 			concepts[i].id, concepts[i].canon, concepts[i].id);
 		for (unsigned j = 0; j < concepts[i].count; j++)
-			bed_number("INSERT INTO hub.coding (code_id, system, code) VALUES (%d, '%s', '%s')", concepts[i].id,
-				concepts[i].codings[j].system.at, concepts[i].codings[j].code.at);
+			bed_number("INSERT INTO hub.coding (code_id, system, code) VALUES (%d, "
+				   "'%s', '%s')",
+				concepts[i].id, concepts[i].codings[j].system.at,
+				concepts[i].codings[j].code.at);
 	}
 	rows_make();
 	hub_open(&hub, 1);
@@ -158,13 +174,15 @@ static bool token_holds(const struct search_token *token, const struct concept_r
 {
 	for (unsigned i = 0; concept != NULL && i < concept->count; i++) {
 		const struct coding *coding = &concept->codings[i];
-		if ((token->any_system || str_equal(token->system, coding->system)) && (token->any_code || str_equal(token->code, coding->code)))
+		if ((token->any_system || str_equal(token->system, coding->system)) &&
+			(token->any_code || str_equal(token->code, coding->code)))
 			return true;
 	}
 	return false;
 }
 
-static bool tokens_hold(const struct search_tokens *tokens, size_t count, const struct concept_row *concept)
+static bool tokens_hold(
+	const struct search_tokens *tokens, size_t count, const struct concept_row *concept)
 {
 	for (size_t i = 0; i < count; i++) {
 		bool one = false;
@@ -185,15 +203,24 @@ static bool date_holds(const struct search_date *date, const struct row *r)
 	const bool contained = v->low <= r->low && r->high <= v->high;
 	const bool above_meets = r->high > v->high, below_meets = r->low < v->low;
 	switch (date->prefix) {
-	case PREFIX_EQ: return contained;
-	case PREFIX_NE: return !contained;
-	case PREFIX_GT: return above_meets;
-	case PREFIX_LT: return below_meets;
-	case PREFIX_GE: return above_meets || contained;
-	case PREFIX_LE: return below_meets || contained;
-	case PREFIX_SA: return r->low >= v->high;
-	case PREFIX_EB: return r->high <= v->low;
-	case PREFIX_AP: return r->low < v->high && r->high > v->low;
+	case PREFIX_EQ:
+		return contained;
+	case PREFIX_NE:
+		return !contained;
+	case PREFIX_GT:
+		return above_meets;
+	case PREFIX_LT:
+		return below_meets;
+	case PREFIX_GE:
+		return above_meets || contained;
+	case PREFIX_LE:
+		return below_meets || contained;
+	case PREFIX_SA:
+		return r->low >= v->high;
+	case PREFIX_EB:
+		return r->high <= v->low;
+	case PREFIX_AP:
+		return r->low < v->high && r->high > v->low;
 	}
 	return false;
 }
@@ -226,13 +253,15 @@ static bool open_to(const struct grant *grant, const struct row *row)
 		const struct grant_part *part = &grant->parts[i];
 		if (part->tenant != row->tenant || part->subject != row->subject)
 			continue;
-		const uint32_t canon = (uint32_t)(row->code->canon == 0 ? row->code->id : row->code->canon);
+		const uint32_t canon =
+			(uint32_t)(row->code->canon == 0 ? row->code->id : row->code->canon);
 		size_t at = 0;
 		if (is_in(part->blocked_canons, part->blocked_count, canon, &at))
 			return false;
 		if ((part->classes >> row->class & 1) != 0)
 			return true;
-		return is_in(part->canons, part->canon_count, canon, &at) && (part->canon_classes[at] >> row->class & 1) != 0;
+		return is_in(part->canons, part->canon_count, canon, &at) &&
+		       (part->canon_classes[at] >> row->class & 1) != 0;
 	}
 	return false;
 }
@@ -241,15 +270,19 @@ static bool id_holds(const struct store_search *search, const struct row *row)
 {
 	bool one = search->id_count == 0;
 	for (size_t i = 0; i < search->id_count; i++)
-		one = one || (search->ids[i].id == row->id && search->ids[i].tenant == row->tenant && search->ids[i].subject == row->subject);
+		one = one ||
+		      (search->ids[i].id == row->id && search->ids[i].tenant == row->tenant &&
+			      search->ids[i].subject == row->subject);
 	return one;
 }
 
 static bool holds(const struct store_search *search, const struct row *row)
 {
 	const struct search *asked = search->search;
-	return open_to(search->grant, row) && id_holds(search, row) && tokens_hold(asked->codes, asked->code_count, row->code) &&
-	       tokens_hold(asked->categories, asked->category_count, row->category) && dates_hold(asked, row);
+	return open_to(search->grant, row) && id_holds(search, row) &&
+	       tokens_hold(asked->codes, asked->code_count, row->code) &&
+	       tokens_hold(asked->categories, asked->category_count, row->category) &&
+	       dates_hold(asked, row);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -267,7 +300,8 @@ static int oldest_first(const void *a, const void *b)
 
 /* ---- what is asked */
 
-static void tokens_make(struct arena *arena, struct search_tokens **out, size_t *count, unsigned from, unsigned among)
+static void tokens_make(struct arena *arena, struct search_tokens **out, size_t *count,
+	unsigned from, unsigned among)
 {
 	*count = 1 + (any(4) == 0);
 	*out = arena_array(arena, *count, sizeof(**out));
@@ -279,8 +313,10 @@ static void tokens_make(struct arena *arena, struct search_tokens **out, size_t 
 			const struct concept_row *concept = &concepts[from + any(among)];
 			const struct coding *coding = &concept->codings[any(concept->count)];
 			const unsigned kind = any(6);
-			tokens->values[j] = (struct search_token){ .any_system = kind == 0, .any_code = kind == 1,
-				.system = kind == 0 ? STR("") : coding->system, .code = kind == 1 ? STR("") : coding->code };
+			tokens->values[j] = (struct search_token){ .any_system = kind == 0,
+				.any_code = kind == 1,
+				.system = kind == 0 ? STR("") : coding->system,
+				.code = kind == 1 ? STR("") : coding->code };
 			if (any(12) == 0)
 				tokens->values[j].system = STR("nobody");
 		}
@@ -295,7 +331,8 @@ static struct search_date date_make(void)
 	instant at = any(2) ? row->low : row->high;
 	if (at == INSTANT_MIN || at == INSTANT_MAX || any(2) == 0)
 		at = YEAR_START + (instant)any(300) * DAY / 2;
-	static const instant widths[] = { INSTANT_SECOND / 1000, INSTANT_SECOND, DAY, 30 * DAY, 365 * DAY };
+	static const instant widths[] = { INSTANT_SECOND / 1000, INSTANT_SECOND, DAY, 30 * DAY,
+		365 * DAY };
 	const instant width = widths[any(5)];
 	date.span.low = any(2) ? at : at - width;
 	date.span.high = date.span.low + width;
@@ -324,7 +361,10 @@ static const struct grant *grant_make(struct arena *arena)
 		if (any(5) == 0)
 			continue;
 		struct grant_part *part = &grant->parts[grant->count++];
-		*part = (struct grant_part){ .tenant = tenant, .subject = 100 + tenant, .bucket = 7, .classes = 1u << CLASS_HEALTH };
+		*part = (struct grant_part){ .tenant = tenant,
+			.subject = 100 + tenant,
+			.bucket = 7,
+			.classes = 1u << CLASS_HEALTH };
 		part->canons = arena_array(arena, 2, sizeof(uint32_t));
 		part->canon_classes = arena_array(arena, 2, sizeof(unsigned));
 		part->blocked_canons = arena_array(arena, 2, sizeof(uint32_t));
@@ -348,9 +388,11 @@ static void ids_make(struct arena *arena, struct store_search *search, struct se
 	search->ids = arena_array(arena, search->id_count, sizeof(*search->ids));
 	for (size_t i = 0; i < search->id_count; i++) {
 		const struct row *row = &rows[any(ROWS)];
-		search->ids[i] = (struct resource_key){ TYPE_OBSERVATION, 7, row->tenant, row->subject, row->id };
+		search->ids[i] = (struct resource_key){ TYPE_OBSERVATION, 7, row->tenant,
+			row->subject, row->id };
 		if (any(6) == 0)
-			search->ids[i].subject = 100 + 1 + any(TENANTS); /* a true id under another's name */
+			search->ids[i].subject =
+				100 + 1 + any(TENANTS); /* a true id under another's name */
 	}
 }
 
@@ -368,10 +410,13 @@ static size_t compare(struct arena *arena, struct store_search *search, struct o
 		if (holds(search, &rows[i]))
 			right[count++] = &rows[i];
 	}
-	qsort(right, count, sizeof(right[0]), search->search->ascending ? oldest_first : newest_first);
+	qsort(right, count, sizeof(right[0]),
+		search->search->ascending ? oldest_first : newest_first);
 	do {
 		unsigned done = 0;
-		search->call = (struct store_call){ .arena = arena, .outcome = outcome, .done = count_up, .context = &done };
+		search->call = (struct store_call){
+			.arena = arena, .outcome = outcome, .done = count_up, .context = &done
+		};
 		store_search(hub.store, search);
 		assert_true(hub_until(&hub, &done, 1));
 		assert_int_equal(outcome->errors, 0);
@@ -380,7 +425,8 @@ static size_t compare(struct arena *arena, struct store_search *search, struct o
 			assert_true(seen < count);
 			const struct store_row *row = &search->rows[i];
 			char body[32], text[32];
-			snprintf(body, sizeof(body), "row %llu", (unsigned long long)right[seen]->id);
+			snprintf(body, sizeof(body), "row %llu",
+				(unsigned long long)right[seen]->id);
 			snprintf(text, sizeof(text), "concept %d", right[seen]->code->id);
 			assert_int_equal(row->key.id, right[seen]->id);
 			assert_int_equal(row->key.tenant, right[seen]->tenant);
@@ -416,7 +462,8 @@ static void test_random(void **state)
 		if (any(2) == 0)
 			tokens_make(arena, &asked->codes, &asked->code_count, 0, CODES);
 		if (any(4) == 0)
-			tokens_make(arena, &asked->categories, &asked->category_count, CODES, CATEGORIES);
+			tokens_make(arena, &asked->categories, &asked->category_count, CODES,
+				CATEGORIES);
 		if (any(3) != 0)
 			dates_make(arena, asked);
 		if (any(8) == 0)
@@ -427,7 +474,8 @@ static void test_random(void **state)
 		arena_free(&arena);
 	}
 	printf("%u searches, %zu rows, %zu empty\n", SEARCHES, total, empty);
-	assert_true(total > SEARCHES && empty < SEARCHES * 3 / 4); /* else the searches prove little */
+	assert_true(
+		total > SEARCHES && empty < SEARCHES * 3 / 4); /* else the searches prove little */
 }
 
 int main(void)

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Every statement is prepared by each role that uses it, and every search that can be put together; the plans of those that are run all the time must be walks along
+ * the named indexes, on an empty database (where a plan is made that stays) and on a full one.
+ */
+#include "bed.h"
+
+#include <libpq-fe.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fhir/base/buf.h"
+#include "storage/search_sql.h"
+
+static const char *const roles[] = { "hub_resolve", "hub_read", "hub_write", "hub_audit", "hub_seq",
+	"hub_admin" };
+#define ROLES (sizeof(roles) / sizeof(roles[0]))
+
+static PGconn *connections[ROLES];
+static struct arena *arena;
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena = arena_new((size_t)1 << 28);
+	bed_make("test_statements");
+	for (unsigned i = 0; i < ROLES; i++) {
+		connections[i] =
+			PQconnectdb(str_format(arena, "%s user=%s", bed_conninfo(), roles[i]).at);
+		if (PQstatus(connections[i]) != CONNECTION_OK)
+			return -1;
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ROLES; i++)
+		PQfinish(connections[i]);
+	arena_free(&arena);
+	return 0;
+}
+
+static void prepare(PGconn *connection, const char *name, const char *text)
+{
+	PGresult *result = PQprepare(connection, name, text, 0, NULL);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s: %s\n%s", name, PQerrorMessage(connection), text);
+	PQclear(result);
+}
+
+static void test_prepare(void **state)
+{
+	(void)state;
+	unsigned prepared = 0;
+	for (unsigned i = 0; i < SQL_COUNT; i++) {
+		for (unsigned role = 0; role < ROLES; role++) {
+			if ((sql_statements[i].roles >> role & 1) == 0)
+				continue;
+			prepare(connections[role], sql_statements[i].name, sql_statements[i].text);
+			prepared++;
+		}
+	}
+	assert_true(prepared > 30);
+}
+
+/* What a plan says, line by line. */
+static struct str plan_of(PGconn *connection, const char *name, unsigned parameters)
+{
+	struct buf text = buf_new(arena, 256, 4096);
+	buf_add_format(&text, "EXPLAIN (COSTS OFF) EXECUTE \"%s\"", name);
+	/* The plan is the same for all values; but the log's partitions are chosen when it starts. */
+	const bool log = strncmp(name, "log_person", 10) == 0;
+	for (unsigned i = 0; i < parameters && !log; i++)
+		buf_add_text(&text, i == 0 ? "(NULL" : ", NULL");
+	buf_add(&text, parameters > 0 && !log ? STR(")") : STR(""));
+	buf_add(&text, log ? STR("(1, 1, 'infinity', 1, 1, '-infinity')") : STR(""));
+	buf_add_byte(&text, '\0');
+	PGresult *result = PQexec(connection, text.at);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", name, PQerrorMessage(connection));
+	struct buf plan = buf_new(arena, 1024, (size_t)1 << 20);
+	for (int i = 0; i < PQntuples(result); i++) {
+		buf_add_text(&plan, PQgetvalue(result, i, 0));
+		buf_add_byte(&plan, '\n');
+	}
+	buf_add_byte(&plan, '\0');
+	PQclear(result);
+	return buf_str(&plan);
+}
+
+static void expect_plan(
+	const char *name, struct str plan, const char *index, const char *const *absent)
+{
+	if (getenv("SHOW_PLANS") != NULL)
+		printf("---- %s\n%s", name, plan.at);
+	if (strstr(plan.at, index) == NULL)
+		fail_msg("%s does not use %s:\n%s", name, index, plan.at);
+	for (; *absent != NULL; absent++) {
+		if (strstr(plan.at, *absent) != NULL)
+			fail_msg("%s has a %s:\n%s", name, *absent, plan.at);
+	}
+}
+
+static const char *const no_sort[] = { "Sort", "Seq Scan", "Hash Join", "Merge Join", "Bitmap",
+	NULL };
+static const char *const no_scan[] = { "Seq Scan", "Hash Join", "Merge Join", "Bitmap", NULL };
+
+static void fixed_plan(enum sql statement, unsigned role, const char *index)
+{
+	const struct sql_statement *sql = &sql_statements[statement];
+	/* Planned afresh, with what is known of the tables now. */
+	char name[64];
+	static unsigned turn;
+	snprintf(name, sizeof(name), "%s_%u", sql->name, turn++);
+	prepare(connections[role], name, sql->text);
+	expect_plan(name, plan_of(connections[role], name, sql->parameters), index, no_sort);
+}
+
+static void shape_plan(struct search_shape shape, const char *index, const char *condition,
+	const char *const *absent)
+{
+	const struct search_text *text = search_text_new(arena, &shape);
+	char name[64];
+	static unsigned turn;
+	snprintf(name, sizeof(name), "shape_%u_%u", search_shape_number(&shape), turn++);
+	prepare(connections[1], name, text->text);
+	const struct str plan = plan_of(connections[1], name, text->count);
+	expect_plan(name, plan, index, absent);
+	if (strstr(plan.at, condition) == NULL)
+		fail_msg("%s lacks %s:\n%s", name, condition, plan.at);
+}
+
+static void check_plans(void)
+{
+	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "alias_pkey");
+	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "subject_bucket_person_id_tenant_id_key");
+	fixed_plan(SQL_RESOLVE_BLOCKS, 0, "block_pkey");
+	fixed_plan(SQL_RESOLVE_ROW_SUBJECTS, 0, "subject_pkey");
+	fixed_plan(SQL_READ_ID, 1, "observation_pkey");
+	fixed_plan(SQL_LOG_PERSON, 3, "bucket_person_id_at_id_idx");
+	fixed_plan(SQL_LOCATE, 0, "locator_pkey");
+	const char *keyset = "(ROW(time_low, id) < ROW(";
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST }, "observation_new", keyset,
+		no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .ascending = true },
+		"Scan Backward using observation_new", "ROW(time_low, id) > ROW(", no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .time = true },
+		"observation_new", "(time_low >= ", no_sort);
+	shape_plan(
+		(struct search_shape){ .source = SOURCE_NEWEST, .time = true, .time_long = true },
+		"observation_long", "observation_new", no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .category = true },
+		"observation_new", "hashed SubPlan", no_scan);
+	/* One Sort, of the rows of a few concepts, above the walks. */
+	shape_plan((struct search_shape){ .source = SOURCE_CODE }, "observation_code", keyset,
+		no_scan);
+	shape_plan(
+		(struct search_shape){ .source = SOURCE_CODE }, "coding_pkey", "Limit\n", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_CODE, .time = true, .time_long = true },
+		"observation_code", "(time_low >= ", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_WALK, .code = true }, "observation_code",
+		"coding_concept", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_IDS }, "observation_pkey", "(id = i.id)",
+		no_scan);
+}
+
+static void test_plans_empty(void **state)
+{
+	(void)state;
+	check_plans();
+}
+
+static void test_plans_full(void **state)
+{
+	(void)state;
+	bed_number("INSERT INTO hub.observation (id, time_low, time_high, recv, subject_id, "
+		   "upload_id, bucket, tenant_id, code, category, version, type, class, status, "
+		   "pack, digest, body) "
+		   "SELECT i, now() - i * interval '1 minute', now(), now(), i %% 100, 1, i %% 7, "
+		   "1 + i %% 3, i %% 5, 0, 1, 1, 1, 3, 0, '00000000-0000-0000-0000-000000000000', "
+		   "'x' FROM generate_series(1, 20000) i");
+	bed_number("INSERT INTO hub.alias SELECT md5(i::text)::uuid, i, i %% 7, i %% 7 FROM "
+		   "generate_series(1, 5000) i");
+	bed_number("INSERT INTO hub.subject SELECT i, i, i %% 7, 1 + i %% 3 FROM "
+		   "generate_series(1, 5000) i");
+	bed_number("INSERT INTO hub.locator SELECT i, i %% 7, 1 + i %% 3, 1, 600, 1 FROM "
+		   "generate_series(1, 5000) i");
+	bed_number(
+		"INSERT INTO hub.access_log SELECT now(), i, i %% 10, 1, i %% 7, 1, 1, 1, 1, 0, 2, "
+		"'00000000-0000-0000-0000-000000000000', '', '' FROM generate_series(1, 5000) i");
+	bed_number("INSERT INTO hub.code (canon, class, concept) SELECT 0, 1, 'concept ' || i FROM "
+		   "generate_series(1, 2000) i");
+	bed_number("INSERT INTO hub.coding SELECT code_id, 'system ' || code_id %% 10, 'code ' || "
+		   "code_id FROM hub.code");
+	bed_number("ANALYZE");
+	check_plans();
+}
+
+/* Every combination that a search can be of. */
+static void test_shapes(void **state)
+{
+	(void)state;
+	unsigned count = 0;
+	for (unsigned i = 0; i < 4u << 8; i++) {
+		const struct search_shape shape = {
+			.source = (enum search_source)(i >> 8),
+			.ids_code = i & 1,
+			.code = i >> 1 & 1,
+			.canons = i >> 2 & 1,
+			.category = i >> 3 & 1,
+			.time = i >> 4 & 1,
+			.time_long = i >> 5 & 1,
+			.dates = i >> 6 & 1,
+			.ascending = i >> 7 & 1,
+		};
+		const bool ids = shape.source == SOURCE_IDS, walk = shape.source == SOURCE_WALK;
+		if ((shape.ids_code && !ids) || (shape.code && !walk && !shape.ids_code) ||
+			(shape.canons && !walk && !ids) || (shape.time_long && !shape.time))
+			continue;
+		assert_int_equal(search_shape_number(&shape), i);
+		assert_true(search_shape_number(&shape) < SEARCH_SHAPES);
+		prepare(connections[1], "", search_text_new(arena, &shape)->text);
+		count++;
+	}
+	assert_int_equal(count, 24 * (1 + 1 + 4 + 6));
+}
+
+/* A role cannot do what another is for. */
+static void test_denied(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned role;
+		const char *sql;
+	} denials[] = {
+		{ 0, "SELECT FROM hub.observation" },
+		{ 0, "SELECT id_enc FROM hub.person" },
+		{ 0, "INSERT INTO hub.person_link VALUES (1, 2, 3, 4)" },
+		{ 1, "SELECT FROM hub.alias" },
+		{ 1, "SELECT FROM hub.obs_key" },
+		{ 1, "DELETE FROM hub.observation" },
+		{ 1, "SELECT FROM hub.access_log" },
+		{ 2, "SELECT FROM hub.access_log" },
+		{ 2, "UPDATE hub.access_log SET outcome = 1" },
+		{ 2, "DELETE FROM hub.observation" },
+		{ 2, "SELECT FROM hub.person" },
+		{ 2, "UPDATE hub.observation SET tenant_id = 2" },
+		{ 2, "UPDATE hub.code SET canon = 1" },
+		{ 3, "SELECT FROM hub.observation" },
+		{ 3, "INSERT INTO hub.access_log SELECT * FROM hub.access_log" },
+		{ 4, "DELETE FROM hub.access_log" },
+		{ 5, "SELECT FROM hub.observation" },
+		{ 5, "SELECT id_enc FROM hub.person" },
+		{ 5, "SELECT FROM hub.access_log" },
+		{ 5, "CREATE TABLE hub.mine (i int)" },
+		{ 1, "CREATE TEMPORARY TABLE t (i int)" },
+		{ 1, "SET ROLE hub_owner" },
+	};
+	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++) {
+		PGresult *result = PQexec(connections[denials[i].role], denials[i].sql);
+		const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		if (sqlstate == NULL || strcmp(sqlstate, "42501") != 0)
+			fail_msg("%s may: %s", roles[denials[i].role], denials[i].sql);
+		PQclear(result);
+	}
+}
+
+static int64_t counted(PGconn *connection, const char *sql)
+{
+	PGresult *result = PQexec(connection, sql);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(connection));
+	const int64_t count = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return count;
+}
+
+static void command(PGconn *connection, const char *sql)
+{
+	PQclear(PQexec(connection, sql));
+}
+
+/* Row-level security alone, without any condition: no tenant no row, one tenant its rows. */
+static void test_bound(void **state)
+{
+	(void)state;
+	PGconn *read = connections[1], *write = connections[2], *audit = connections[3];
+	const char *all = "SELECT count(*) FROM hub.observation";
+	assert_int_equal(counted(read, all), 0);
+	command(read, "BEGIN");
+	command(read, "SET LOCAL hub.tenant = 2");
+	assert_int_equal(counted(read, all),
+		bed_number("SELECT count(*) FROM hub.observation WHERE tenant_id = 2"));
+	assert_int_equal(
+		counted(read, "SELECT count(*) FROM hub.observation WHERE tenant_id = 1"), 0);
+	command(read, "COMMIT");
+	assert_int_equal(counted(read, all), 0); /* the setting is '' now, not NULL */
+	command(write, "BEGIN");
+	command(write, "SET LOCAL hub.tenant = 2");
+	PGresult *result = PQexec(write,
+		"INSERT INTO hub.obs_key VALUES (1, 7, 1, '00000000-0000-0000-0000-000000000001')");
+	assert_string_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "42501");
+	PQclear(result);
+	command(write, "ROLLBACK");
+	assert_int_equal(counted(audit, "SELECT count(*) FROM hub.access_log"), 0);
+	command(audit, "BEGIN");
+	command(audit, "SET LOCAL hub.person = 3");
+	assert_int_equal(counted(audit, "SELECT count(*) FROM hub.access_log"),
+		bed_number("SELECT count(*) FROM hub.access_log WHERE person_id = 3"));
+	command(audit, "COMMIT");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_prepare),
+		cmocka_unit_test(test_plans_empty),
+		cmocka_unit_test(test_plans_full),
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_bound),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
