@@ -4,11 +4,11 @@
  * executable win as long as they are in its dynamic symbol table (export_dynamic);
  * guard_self_test() proves it at every start.
  *
- * h2o_socket_read_start   puts the guard's read callback before h2o's, so that a frame's connection
- *                         is known
- * h2o_http2_decode_frame  counts frames that do nothing, breaks the endless loop at shutdown,
- * silences unknown frames h2o_hpack_parse_headers bounds header lists and the streams a connection
- * may waste
+ * h2o_socket_read_start puts the guard's read callback before h2o's, so that a frame's connection is
+ * known.
+ * h2o_http2_decode_frame counts frames that do nothing, breaks the endless loop at shutdown and
+ * silences unknown frames. h2o_hpack_parse_headers bounds header lists, and the streams a
+ * connection may waste.
  */
 #include "server/guard.h"
 
@@ -42,7 +42,7 @@
 /* Bodies of one connection that are not yet whole. */
 #define BUFFERED_MAX  ((uint64_t)128 << 20)
 #define SPINS_MAX     16u
-#define KILLED_CHARGE 20u
+#define KILLED_CHARGE 50u
 #define LINES_MAX     20.0
 #define LINES_LEAK    5.0
 
