@@ -32,6 +32,10 @@ FHIR_JSON = {"Content-Type": "application/fhir+json"}
 ER7 = {"Content-Type": "x-application/hl7-v2+er7"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
+PARENT = "helseid://claims/client/claims/orgnr_parent"
+PID = "helseid://claims/identity/pid"
+ATTEST = "nhn:tillitsrammeverk:parameters"
+SCOPES = ["nhn:pmd/observation.read", "nhn:pmd/observation.write", "nhn:pmd/pil.read"]
 SOLVIK, FJELLDAL, SYKEHUS, VENDOR = 310000019, 310000027, 310000035, 310000043
 
 
@@ -104,6 +108,10 @@ class Caller:
     def post(self, path, **rest):
         return self.request("POST", path, **rest)
 
+    def plain(self, method, path, headers=(), **rest):
+        """A request with exactly these headers besides httpx's own; a list, so that one may stand twice."""
+        return self.http.request(method, path, headers=list(headers), **rest)
+
     # ---- what callers do
     def upload(self, resource):
         path = "/fhir" if resource["resourceType"] == "Bundle" else f"/fhir/{resource['resourceType']}"
@@ -116,7 +124,15 @@ class Caller:
         form = [] if person is None else [("patient.identifier", f"{FNR}|{person}")]
         for name, value in parameters.items():
             form += [(name, one) for one in (value if isinstance(value, list) else [value])]
-        return self.post("/fhir/Observation/_search", headers=FORM, content=httpx.QueryParams(form).__str__())
+        return self.form("/fhir/Observation/_search", form)
+
+    def form(self, path, pairs):
+        return self.post(path, headers=FORM, content=str(httpx.QueryParams(pairs)))
+
+    def next(self, answer):
+        """The page after this one, or None."""
+        urls = [link["url"] for link in answer.json()["link"] if link["relation"] == "next"]
+        return self.get(urls[0].removeprefix(self.hub.url)) if urls else None
 
     def locate(self, person, **rest):
         return self.post("/pil/v1/search", json={"patient": {"system": FNR, "value": person}, **rest})
@@ -167,7 +183,17 @@ class Hub:
                   "DATABASE": f"host={self.pg['PGHOST']} port={self.pg['PGPORT']} dbname={self.pg['PGDATABASE']}"}
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
-        (self.dir / "hub.conf").write_text(text + f"threads = {self.threads}\n" + (self.extra if extra is None else extra) + "\n")
+        # a key the issuer has just made is asked for at once, not after half a minute
+        text += f"threads = {self.threads}\nkeys_retry = 1\n"
+        (self.dir / "hub.conf").write_text(text + (self.extra if extra is None else extra) + "\n")
+
+    def refusal(self, *lines, without=()):
+        """How maalehubd ends with these lines more and those settings less: (exit status, what it says)."""
+        kept = [line for line in self.text("hub.conf").splitlines() if line.split(" ")[0] not in without]
+        path = self.dir / "refused.conf"
+        path.write_text("\n".join([*kept, *lines]) + "\n")
+        done = subprocess.run([self.build / "server/maalehubd", "--config", path], capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stderr
 
     def register(self):
         for orgnr, name in ((SOLVIK, "Solvik kommune"), (FJELLDAL, "Fjelldal kommune"), (SYKEHUS, "Nordre sykehus HF")):
@@ -222,6 +248,31 @@ class Hub:
     def as_(self, name, **token):
         return Caller(self, name, **token)
 
+    def citizen(self, who):
+        return self.as_("innbygger-line", set={"helseid://claims/identity/pid": who})
+
+    def entries(self, who, **parameters):
+        """The citizen's log, newest first, without the citizen's own looks at it."""
+        answer = self.citizen(who).log(limit=200, **parameters)
+        assert answer.status_code == 200, answer.text
+        return [entry for entry in answer.json()["entries"] if entry["event"] != "insight"]
+
+    def controller(self, name="Ny kommune", scopes="read,write,locator"):
+        """A data controller more, with a client that uploads for it: (orgnr, caller)."""
+        orgnr = int(people.orgnr(next(_organisations)))
+        client = f"klient-{orgnr}"
+        self.maalehub("tenant", "add", str(orgnr), name)
+        self.maalehub("client", "add", client, str(orgnr), client, "--scopes", scopes)
+        return orgnr, self.as_("solvik-dho", set={"client_id": client, PARENT: str(orgnr), "scope": SCOPES})
+
+    def rule_from(self, orgnr, *more, to=SYKEHUS):
+        out = self.maalehub("rule", "add", "--from", str(orgnr), "--to", str(to), *more)
+        return int(out.split()[-1])
+
+    def rows(self, who=None):
+        """How many rows the access log holds."""
+        return self.sql("select count(*) from hub.access_log")[0][0]
+
     def dev(self, principal=None, **rest):
         headers = {"X-Dev-Principal": principal} if principal else {}
         return httpx.Client(base_url=self.dev_url, headers=headers, timeout=30, **rest)
@@ -245,15 +296,36 @@ class Hub:
 
 
 _people = iter(range(1000, 10 ** 6))
+_organisations = iter(range(100, 10 ** 6))
+issued = []  # every national id this run has used: none may be found where none belongs
 
 
 def person():
     """A synthetic fødselsnummer nobody in this run has had."""
-    return people.fnr(next(_people))
+    issued.append(people.fnr(next(_people)))
+    return issued[-1]
 
 
 def dnr():
-    return people.dnr(next(_people))
+    issued.append(people.dnr(next(_people)))
+    return issued[-1]
+
+
+def attest(orgnr=SYKEHUS, purpose="TREAT", **more):
+    """The trust framework's attest as a client sends it; members of `more` replace its own."""
+    unit = {"id": str(orgnr), "system": people.ORGNR_SYSTEM, "name": "Nordre sykehus HF"}
+    whole = {
+        "type": "nhn:tillitsrammeverk:parameters", "toa": int(time.time()),
+        "practitioner": {"authorization": {"code": "LE", "system": "urn:oid:2.16.578.1.12.4.1.1.9060", "text": "Lege"},
+                         "legal_entity": unit, "point_of_care": unit,
+                         "department": {"id": "705592", "system": "urn:oid:2.16.578.1.12.4.1.4.102", "name": "Lungeavdelingen"}},
+        "care_relationship": {"healthcare_service": {"code": "S03", "system": "urn:oid:2.16.578.1.12.4.1.1.8655"},
+                              "purpose_of_use": {"code": purpose, "system": "urn:oid:2.16.840.1.113883.1.11.20448"},
+                              "decision_ref": {"id": str(uuid.uuid4()), "user_selected": True}},
+        "patients": [],
+    }
+    whole.update(more)
+    return {name: value for name, value in whole.items() if value is not None}
 
 
 def observation(who, code="8867-4", value="72", unit="/min", at="2026-11-20T08:00:11+01:00", device="D-1", system="http://loinc.org", **rest):
@@ -287,6 +359,10 @@ def found(answer):
     """The Observations of a searchset."""
     assert answer.status_code == 200, answer.text
     return [entry["resource"] for entry in answer.json().get("entry", []) if entry["resource"]["resourceType"] == "Observation"]
+
+
+def ids(answer):
+    return [resource["id"] for resource in found(answer)]
 
 
 def issues(answer):
