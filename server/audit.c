@@ -98,6 +98,16 @@ static void write_rows(struct exchange *exchange)
 	store_log(exchange->loop->store, log);
 }
 
+/* Neither data nor a refusal leaves without its row. What stood in the way is ours to know. */
+static void withhold(struct exchange *exchange)
+{
+	log_outcome(LEVEL_ERROR, "access_log", &exchange->audit);
+	exchange->outcome = (struct outcome){ .arena = exchange->arena };
+	exchange->challenge = NULL;
+	outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
+		"the access log cannot be written at present, and nothing is answered without it");
+}
+
 void step_audit(struct exchange *exchange)
 {
 	if (exchange->phase == PHASE_ROWS) {
@@ -109,7 +119,6 @@ void step_audit(struct exchange *exchange)
 		else
 			security_log(exchange);
 	}
-	/* Neither data nor a refusal leaves without its row. */
 	if (exchange->audit.errors > 0 && !exchange->yielded)
-		exchange->outcome = exchange->audit;
+		withhold(exchange);
 }

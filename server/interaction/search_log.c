@@ -56,19 +56,19 @@ static void permitted(struct exchange *exchange, const struct search_work *work,
 	row->body = detail_render(exchange->arena, &detail);
 }
 
-/* Nothing left: a row under the caller's own controller, or a refusal under another. */
+/* Nothing left: a row under the caller's own controller, or of a refusal (`reason`) under another. */
 static void nothing(struct exchange *exchange, const struct search_work *work,
-	const struct patient *patient, uint32_t tenant)
+	const struct patient *patient, uint32_t tenant, const char *reason)
 {
 	struct log_detail detail = detail_of(exchange, work);
-	detail.reason = audit_reason(&exchange->outcome);
+	detail.reason = reason;
 	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_OBSERVATION);
-	if (patient != NULL && patient->person_count > 0) {
+	if (patient->person_count > 0) {
 		row->person = patient->persons[0].id;
 		row->bucket = patient->persons[0].home;
 	}
 	row->tenant = tenant;
-	row->outcome = exchange->outcome.errors > 0 ? LOG_DENY : LOG_PERMIT;
+	row->outcome = reason == NULL ? LOG_PERMIT : LOG_DENY;
 	row->body = detail_render(exchange->arena, &detail);
 }
 
@@ -81,37 +81,43 @@ static bool is_first_of_tenant(const struct grant *grant, size_t index)
 	return true;
 }
 
-static void refused(
-	struct exchange *exchange, const struct search_work *work, const struct patient *patient)
+static void refused(struct exchange *exchange, const struct search_work *work,
+	const struct patient *patient, const char *reason)
 {
 	uint32_t last = 0; /* subjects are sorted by tenant */
 	for (size_t i = 0; i < patient->subject_count; i++) {
 		if (patient->subjects[i].tenant == last)
 			continue;
 		last = patient->subjects[i].tenant;
-		nothing(exchange, work, patient, last);
+		nothing(exchange, work, patient, last, reason);
 	}
 	if (last == 0)
-		nothing(exchange, work, patient, exchange->tenant->id);
+		nothing(exchange, work, patient, exchange->tenant->id, reason);
+}
+
+static void row_of_ask(
+	struct exchange *exchange, const struct search_work *work, const struct search_ask *ask)
+{
+	const struct patient *patient = &exchange->resolve.items[ask->item].patient;
+	const struct grant *grant = ask->grant;
+	if (exchange->outcome.errors > 0) {
+		refused(exchange, work, patient, audit_reason(&exchange->outcome));
+	} else if (grant == NULL && patient->person_count > 0) {
+		nothing(exchange, work, patient, ask->only_tenant, ask->reason);
+	} else if (grant == NULL || grant->count == 0) {
+		nothing(exchange, work, patient, exchange->tenant->id, NULL);
+	} else {
+		for (size_t part = 0; part < grant->count; part++)
+			if (is_first_of_tenant(grant, part))
+				permitted(exchange, work, grant, &grant->parts[part]);
+	}
 }
 
 void search_audit(struct exchange *exchange, const struct search_work *work)
 {
-	for (size_t i = 0; i < work->count; i++) {
-		const struct search_ask *ask = &work->asks[i];
-		const struct patient *patient = &exchange->resolve.items[ask->item].patient;
-		if (exchange->outcome.errors > 0) {
-			refused(exchange, work, patient);
-			continue;
-		}
-		const struct grant *grant = ask->grant;
-		if (grant == NULL || grant->count == 0)
-			nothing(exchange, work, patient, exchange->tenant->id);
-		for (size_t part = 0; grant != NULL && part < grant->count; part++)
-			if (is_first_of_tenant(grant, part))
-				permitted(exchange, work, grant, &grant->parts[part]);
-	}
+	for (size_t i = 0; i < work->count; i++)
+		row_of_ask(exchange, work, &work->asks[i]);
 	/* An id that leads to nobody costs what one costs that leads to somebody. */
 	if (work->count == 0 && exchange->outcome.errors == 0)
-		nothing(exchange, work, NULL, exchange->tenant->id);
+		nothing(exchange, work, &(struct patient){ 0 }, exchange->tenant->id, NULL);
 }

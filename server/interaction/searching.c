@@ -139,6 +139,7 @@ static void decide_search(struct exchange *exchange)
 		ask->grant = resolve_decide(exchange, ASK_READ, item,
 			work->search.has_identifier ? &work->search.identifier : NULL,
 			ask->only_tenant, work->named ? &exchange->outcome : &refusal);
+		ask->reason = audit_reason(&refusal);
 	}
 }
 

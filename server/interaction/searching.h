@@ -13,6 +13,7 @@ struct search_ask {
 	size_t item; /* of exchange->resolve.items */
 	uint32_t only_tenant;
 	const struct grant *grant; /* NULL: refused */
+	const char *reason;        /* of a refusal that the caller is not told */
 	struct resource_key *ids;
 	size_t id_count;
 	struct store_search run;
