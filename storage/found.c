@@ -66,6 +66,11 @@ bool found_row(const struct store *store, struct arena *arena, const struct foun
 	return pack_open(arena, found->pack, found->packed, &out->body);
 }
 
+bool part_limits_codes(const struct grant_part *part)
+{
+	return part->canon_count > 0 || part->blocked_count > 0;
+}
+
 void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part)
 {
 	(void)arena;

@@ -26,6 +26,7 @@ bool found_row(const struct store *store, struct arena *arena, const struct foun
 	struct store_row *out);
 
 /* Which rows of a part are open, as parameters: classes, then canons with their classes, then what is blocked. */
+bool part_limits_codes(const struct grant_part *part); /* else classes alone decide */
 void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part);
 void part_canons(struct db_params *params, struct arena *arena, const struct grant_part *part);
 void part_canon_classes(

@@ -38,16 +38,19 @@ static void read_row(struct batch *batch, struct batch_item *item)
 	const struct grant_part *part = reading->part == NULL ? &nothing : reading->part;
 	const uint32_t tenant = reading->part == NULL ? read->grant->own_tenant : part->tenant;
 	db_set_local(batch->flight, DB_TENANT, tenant);
-	struct db_params *params = db_params(batch->arena, 8);
+	const bool codes = part_limits_codes(part);
+	struct db_params *params = db_params(batch->arena, codes ? 8 : 5);
 	db_int4(params, read->key.bucket);
 	db_int4(params, (int32_t)tenant);
 	db_int8(params, (int64_t)part->subject);
 	db_int8(params, (int64_t)read->key.id);
 	part_classes(params, batch->arena, part);
-	part_canons(params, batch->arena, part);
-	part_canon_classes(params, batch->arena, part);
-	part_blocked(params, batch->arena, part);
-	db_add(batch->flight, SQL_READ_ID, params, read_came, reading);
+	if (codes) {
+		part_canons(params, batch->arena, part);
+		part_canon_classes(params, batch->arena, part);
+		part_blocked(params, batch->arena, part);
+	}
+	db_add(batch->flight, codes ? SQL_READ_ID_CODES : SQL_READ_ID, params, read_came, reading);
 }
 
 static void read_add(struct batch *batch)

@@ -8,11 +8,6 @@
 #include "storage/search_bind.h"
 #include "storage/texts.h"
 
-static bool part_limits_codes(const struct grant_part *part)
-{
-	return part->canon_count > 0 || part->blocked_count > 0;
-}
-
 /* The usual one: exactly one coding. */
 static bool is_one_coding(const struct search *search)
 {
