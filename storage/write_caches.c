@@ -11,7 +11,10 @@
 #define RESEND_FOR (60 * INSTANT_SECOND)
 
 struct caches {
-	struct mac128 contexts[CONTEXTS];
+	struct known_context {
+		struct mac128 context;
+		int32_t month;
+	} contexts[CONTEXTS];
 	struct locator_key locators[LOCATORS];
 	struct resender {
 		uint64_t hash;
@@ -40,14 +43,15 @@ static size_t context_slot(const struct mac128 *context)
 	return slot % CONTEXTS;
 }
 
-bool cache_has_context(const struct caches *caches, const struct mac128 *context)
+bool cache_has_context(const struct caches *caches, const struct mac128 *context, int32_t month)
 {
-	return memcmp(&caches->contexts[context_slot(context)], context, sizeof(*context)) == 0;
+	const struct known_context *have = &caches->contexts[context_slot(context)];
+	return have->month == month && memcmp(&have->context, context, sizeof(*context)) == 0;
 }
 
-void cache_add_context(struct caches *caches, const struct mac128 *context)
+void cache_add_context(struct caches *caches, const struct mac128 *context, int32_t month)
 {
-	caches->contexts[context_slot(context)] = *context;
+	caches->contexts[context_slot(context)] = (struct known_context){ *context, month };
 }
 
 static size_t locator_slot(const struct locator_key *key)
@@ -57,8 +61,8 @@ static size_t locator_slot(const struct locator_key *key)
 	       LOCATORS;
 }
 
-/* Months since 1970-01 (proleptic Gregorian, days_from_civil turned round). */
-static int32_t month_of(instant at)
+/* Proleptic Gregorian: days_from_civil turned round. */
+int32_t instant_month(instant at)
 {
 	const int64_t day = 86400 * INSTANT_SECOND;
 	const int64_t days = (at - (at % day + day) % day) / day + 719468;
@@ -78,7 +82,7 @@ struct locator_key locator_key(const struct reading *reading, instant at)
 		.person = reading->item->part->person,
 		.tenant = reading->item->part->tenant,
 		.category = reading->category,
-		.month = month_of(time),
+		.month = instant_month(time),
 		.bucket = reading->item->part->bucket,
 		.class = (int16_t)observation->class,
 	};

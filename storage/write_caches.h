@@ -7,8 +7,11 @@
 
 /* What this process knows to be committed. Filled after COMMIT only; bounded, forgetful, never wrong. */
 struct caches *caches_new(struct arena *arena);
-bool cache_has_context(const struct caches *caches, const struct mac128 *context);
-void cache_add_context(struct caches *caches, const struct mac128 *context);
+/* Months since 1970-01 (UTC). */
+int32_t instant_month(instant at);
+/* A context, and that its last_month is this one. */
+bool cache_has_context(const struct caches *caches, const struct mac128 *context, int32_t month);
+void cache_add_context(struct caches *caches, const struct mac128 *context, int32_t month);
 struct locator_key {
 	uint64_t person;
 	uint32_t tenant;

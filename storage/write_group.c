@@ -285,7 +285,7 @@ static void remember(struct group *group)
 {
 	struct caches *caches = group->store->writer->caches;
 	for (size_t i = 0; i < group->line_count; i++)
-		cache_add_context(caches, &group->lines[i].context);
+		cache_add_context(caches, &group->lines[i].context, instant_month(group->at));
 	for (size_t i = 0; i < group->count; i++) {
 		const struct reading *reading = group->readings[i];
 		const struct locator_key key = locator_key(reading, group->at);

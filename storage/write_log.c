@@ -41,14 +41,15 @@ static int by_context(const void *a, const void *b)
 	return memcmp(&one->context, &two->context, sizeof(one->context));
 }
 
-/* The contexts nobody has committed yet, as far as this process knows: ordered, so that two hubs take them in one order. */
+/* The contexts nobody has committed yet this month, as far as this process knows: ordered, so that two hubs take them in one order. */
 void log_contexts(struct group *group)
 {
 	const struct caches *caches = group->store->writer->caches;
+	const int32_t month = instant_month(group->at);
 	struct log_line **lines = arena_array(group->arena, group->line_count, sizeof(*lines));
 	size_t count = 0;
 	for (size_t i = 0; i < group->line_count; i++) {
-		if (!cache_has_context(caches, &group->lines[i].context))
+		if (!cache_has_context(caches, &group->lines[i].context, month))
 			lines[count++] = &group->lines[i];
 	}
 	if (count == 0)
@@ -66,7 +67,7 @@ void log_contexts(struct group *group)
 	}
 	struct db_params *params = db_params(group->arena, 3);
 	db_uuids(params, contexts, distinct);
-	db_time(params, group->at);
+	db_int4(params, month);
 	db_byteas(params, bodies, distinct);
 	db_add(group->flight, SQL_LOG_CTX_NEW, params, NULL, NULL);
 }

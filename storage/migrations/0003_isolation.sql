@@ -50,7 +50,7 @@ GRANT SELECT ON hub.code, hub.coding TO hub_write;
 GRANT INSERT (canon, class, concept) ON hub.code TO hub_write;
 GRANT INSERT ON hub.coding TO hub_write;
 GRANT INSERT ON hub.access_log TO hub_write;
-GRANT SELECT, INSERT ON hub.log_ctx TO hub_write;
+GRANT SELECT, INSERT, UPDATE (last_month) ON hub.log_ctx TO hub_write;
 GRANT USAGE ON SEQUENCE hub.id_lease TO hub_write;
 -- audit: the log as it is read; seq: the log's tree and chain
 GRANT SELECT ON hub.access_log, hub.log_ctx, hub.tenant TO hub_audit;

@@ -2,7 +2,8 @@
 /*
  * How many readings a second one store commits: with_cluster.sh bench_write SECONDS READINGS OPEN CONNECTIONS [PATIENTS]
  * OPEN requests of READINGS readings (of PATIENTS patients each, a log row a patient) are always under way. 100,000 patients of 20 controllers; five
- * codes, every fifth reading a blood pressure with two components; two keys each; bodies of about 900 bytes. Not run by the tests.
+ * codes, every fifth reading a blood pressure with two components; two keys each; bodies of about 900 bytes. BENCH_SQL in the environment is run before.
+ * Not run by the tests.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,6 +203,8 @@ int main(int count, char **arguments)
 	bench.readings = strtoul(arguments[2], NULL, 10);
 	bench.patients = count > 5 ? strtoul(arguments[5], NULL, 10) : bench.readings;
 	bed_make("bench_write");
+	if (getenv("BENCH_SQL") != NULL)
+		bed_number("%s", getenv("BENCH_SQL"));
 	hub_open(&bench.hub, (unsigned)strtoul(arguments[4], NULL, 10));
 	hub_until_ready(&bench.hub);
 	bed_number("CHECKPOINT");

@@ -434,6 +434,18 @@ static void test_log_and_probe(void **state)
 				    "person_id = 20 AND corr = 77"),
 		3);
 
+	/* A context that is used again in a later month says so: retention goes by it. */
+	bed_number("UPDATE hub.log_ctx SET last_month = 1");
+	struct hub other;
+	hub_open(&other, 1);
+	hub_until_ready(&other);
+	store_log(other.store, &call.log);
+	call.done = 0;
+	assert_true(hub_until(&other, &call.done, 1));
+	hub_close(&other);
+	assert_int_equal(call.outcome.errors, 0);
+	assert_int_equal(bed_number("SELECT count(*) FROM hub.log_ctx WHERE last_month > 600"), 1);
+
 	const int64_t before = bed_number("SELECT count(*) FROM hub.access_log");
 	struct store_probe probe = { .call = { arena, &call.outcome, log_done, &call, NULL, 0 } };
 	store_probe(hub.store, &probe);
