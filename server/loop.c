@@ -124,10 +124,15 @@ static void load_first_rules(struct loop *loop)
 
 /* ---- messages from other threads */
 
-static void on_posts(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
+/* The library calls a receiver for messages of its own kind only; a wake-up without one just ends the sleep, and the turn runs what was posted. */
+static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
+	(void)receiver;
 	(void)messages;
-	struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, receiver, receiver);
+}
+
+static void run_posts(struct server *server)
+{
 	pthread_mutex_lock(&server->posts_lock);
 	struct loop_post *post = server->posts;
 	server->posts = NULL;
@@ -183,6 +188,7 @@ static void turn(struct loop *loop)
 	loop->now = hub_now();
 	loop->ticked = loop->now;
 	metric_add(METRIC_LOOP_TURNS, 1);
+	run_posts(server);
 	if (server->db_readable) {
 		server->db_readable = false;
 		db_run(loop->db, loop->now);
@@ -254,7 +260,7 @@ struct loop *loop_new(struct hub *hub, unsigned index, const struct loop_doors *
 				      &server->conf, h2o_iovec_init(H2O_STRLIT("default")), 65535));
 	server->evloop = h2o_evloop_create();
 	h2o_context_init(&server->context, server->evloop, &server->conf);
-	h2o_multithread_register_receiver(server->context.queue, &server->receiver, on_posts);
+	h2o_multithread_register_receiver(server->context.queue, &server->receiver, on_wake);
 	serve(server, doors);
 	return loop;
 }
