@@ -55,6 +55,11 @@ static void on_rows(void *context, const struct db_rows *rows)
 static struct trip trip_start(enum db_role role)
 {
 	struct trip trip = { .flight = db_flight(hub.db, role, DB_ANY_LANE) };
+	/* The store may be fetching ids. */
+	for (unsigned i = 0; i < 100 && trip.flight == NULL; i++) {
+		hub_turn(&hub, 50);
+		trip.flight = db_flight(hub.db, role, DB_ANY_LANE);
+	}
 	assert_non_null(trip.flight);
 	return trip;
 }
