@@ -104,21 +104,23 @@ static void note(void *context, const char *text)
 		fprintf(stderr, "# %s\n", text);
 }
 
-void hub_open(struct hub *hub, unsigned writers)
+void hub_open_with(struct hub *hub, const unsigned connections[DB_ROLES])
 {
-	const struct db_settings settings = {
+	struct db_settings settings = {
 		.conninfo = conninfo,
-		.connections = { [DB_RESOLVE] = 1,
-			[DB_READ] = 1,
-			[DB_WRITE] = writers,
-			[DB_AUDIT] = 1 },
 		.statement_timeout = 20 * INSTANT_SECOND,
 		.note = note,
 	};
+	memcpy(settings.connections, connections, sizeof(settings.connections));
 	hub->seal = seal_new(STR("a master secret for tests, 32 bytes and more"));
 	hub->db = db_open(&settings);
 	hub->store = store_open(hub->db, hub->seal,
 		&(struct store_settings){ .queue_max = 10000, .group_max = 1024 });
+}
+
+void hub_open(struct hub *hub, unsigned writers)
+{
+	hub_open_with(hub, (const unsigned[DB_ROLES]){ 1, 1, writers, 1 });
 }
 
 void hub_close(struct hub *hub)

@@ -20,6 +20,7 @@ struct hub {
 	struct seal *seal;
 };
 void hub_open(struct hub *hub, unsigned writers);
+void hub_open_with(struct hub *hub, const unsigned connections[DB_ROLES]);
 void hub_close(struct hub *hub);
 /* One turn of the hub's loop, waiting at most `ms` for the database. */
 void hub_turn(struct hub *hub, int ms);
