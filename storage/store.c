@@ -41,7 +41,10 @@ void call_end(struct store *store, struct store_call *call, const struct db_end 
 		return;
 	}
 	store_note(store, end);
-	call_fail(call, OUTCOME_FAULT, "The database refused the statement");
+	if (strcmp(end->sqlstate, "57014") == 0) /* query_canceled: the role's statement_timeout */
+		call_fail(call, OUTCOME_TIMEOUT, "The database took too long over this");
+	else
+		call_fail(call, OUTCOME_FAULT, "The database refused the statement");
 }
 
 void store_note(const struct store *store, const struct db_end *end)

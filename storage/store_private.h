@@ -65,7 +65,7 @@ void queue_return(struct store *store, enum store_kind kind, struct store_call *
 /* Answers a call with an error, or as it is. Only from dispatch and from db callbacks. */
 void call_fail(struct store_call *call, enum outcome_kind kind, const char *text);
 void call_done(struct store_call *call);
-/* Answers after a Sync that did not succeed: DB_LOST is BUSY (a read has done nothing), DB_FAILED is FAULT; the hub's log gets the message. */
+/* Answers after a Sync that did not succeed: DB_LOST is BUSY (a read has done nothing), DB_FAILED is FAULT (TIMEOUT when it took too long); the hub's log gets the message. */
 void call_end(struct store *store, struct store_call *call, const struct db_end *end);
 
 /* One line of the hub's log about a statement that the database refused. */

@@ -231,6 +231,32 @@ static void test_damaged(void **state)
 		asked_free(asked[i]);
 }
 
+/* A lock that does not go away: the read ends in time, and says so. */
+static void test_too_long(void **state)
+{
+	(void)state;
+	unsigned done = 0;
+	struct asked *asked = asked_new(&done, &uploads[0]->part, 1);
+	asked->read.key = uploads[0]->write.items[0].key;
+	bed_number("ALTER ROLE hub_read IN DATABASE test_read SET statement_timeout = '300ms'");
+	struct hub other;
+	hub_open(&other, 1);
+	hub_until_ready(&other);
+	bed_number("BEGIN");
+	bed_number("LOCK TABLE hub.observation IN ACCESS EXCLUSIVE MODE");
+	store_read(other.store, &asked->read);
+	assert_true(hub_until(&other, &done, 1));
+	assert_int_equal(outcome_first(&asked->outcome), OUTCOME_TIMEOUT);
+	bed_number("ROLLBACK");
+	asked->outcome = (struct outcome){ .arena = asked->arena };
+	store_read(other.store, &asked->read);
+	assert_true(hub_until(&other, &done, 2));
+	assert_int_equal(asked->outcome.errors, 0);
+	assert_true(asked->read.found);
+	hub_close(&other);
+	asked_free(asked);
+}
+
 /* ---- the locator */
 
 static void test_locate(void **state)
@@ -320,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_not_open),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_locate),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_pages),

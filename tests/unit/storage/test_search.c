@@ -478,10 +478,50 @@ static void test_random(void **state)
 		total > SEARCHES && empty < SEARCHES * 3 / 4); /* else the searches prove little */
 }
 
+/* What the database refuses (here bytes that are no UTF-8, which the parser lets nobody send) is its own search's fault: those beside it are answered. */
+static void test_culprit(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new((size_t)1 << 24);
+	struct grant_part part = {
+		.tenant = 1, .subject = 101, .bucket = 7, .classes = 1u << CLASS_HEALTH
+	};
+	const struct grant grant = { .own_tenant = 1, .parts = &part, .count = 1 };
+	struct search_token token = { .system = STR("loinc"), .code = STR("\xff") };
+	struct search_tokens tokens = { .values = &token, .count = 1 };
+	const struct search plain = { 0 }, bad = { .codes = &tokens, .code_count = 1 };
+	struct store_search searches[5];
+	struct outcome outcomes[5];
+	unsigned done = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		outcomes[i] = (struct outcome){ .arena = arena };
+		searches[i] = (struct store_search){ .call = { .arena = arena,
+							     .outcome = &outcomes[i],
+							     .done = count_up,
+							     .context = &done },
+			.grant = &grant,
+			.search = i == 2 ? &bad : &plain,
+			.limit = 200 };
+		store_search(hub.store, &searches[i]);
+	}
+	assert_true(hub_until(&hub, &done, 5));
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(outcomes[i].errors, i == 2);
+	assert_int_equal(outcome_first(&outcomes[2]), OUTCOME_FAULT);
+	assert_true(searches[0].count > 0);
+	assert_int_equal(searches[4].count, searches[0].count);
+	/* The session is whole again. */
+	store_search(hub.store, &searches[0]);
+	assert_true(hub_until(&hub, &done, 6));
+	assert_int_equal(outcomes[0].errors, 0);
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_culprit),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
