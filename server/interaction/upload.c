@@ -13,6 +13,9 @@
 #define SLICE   (8 * INSTANT_SECOND / 1000) /* of work before other exchanges have their turn */
 #define LOOK_AT 16                          /* entries between looks at the clock */
 
+/* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
+#define RESOURCE_MAX ((size_t)1 << 20)
+
 struct upload *upload_new(struct exchange *exchange, size_t count)
 {
 	struct upload *upload = arena_alloc(exchange->arena, sizeof(*upload));
@@ -86,6 +89,12 @@ static void check_entry(
 {
 	if (entry->resource == NULL)
 		return;
+	if (upload->door == DOOR_FHIR && entry->resource->raw.length > RESOURCE_MAX) {
+		outcome_fail(&entry->outcome, OUTCOME_TOO_LARGE, entry->expression,
+			"the resource is %zu bytes; one may be at most %zu",
+			entry->resource->raw.length, RESOURCE_MAX);
+		return;
+	}
 	const struct observation_policy policy = {
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,
@@ -391,8 +400,8 @@ void upload_explain(struct upload_entry *entry)
 			"kept");
 		return;
 	}
-	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_CONFLICT, (struct hl7_place){ 0 },
-		"%s", text);
+	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_DUPLICATE,
+		(struct hl7_place){ 0 }, "%s", text);
 }
 
 int upload_status(const struct upload_entry *entry)

@@ -198,7 +198,7 @@ def test_a_proof_is_good_once(hub, doctor):
     headers = [*FORM.items(), ("Authorization", f"DPoP {token}"), ("DPoP", doctor.key.proof("POST", hub.url + PATH, token))]
     assert doctor.plain("POST", PATH, content=body(person()), headers=headers).status_code == 200
     for _ in range(8):  # new connections fall on all loops
-        with httpx.Client(http2=True, verify=str(hub.ca), base_url=hub.url) as again:
+        with httpx.Client(http2=True, verify=hub.trusted(), base_url=hub.url) as again:
             is_refused(again.request("POST", PATH, content=body(person()), headers=headers), "invalid_dpop_proof")
 
 
