@@ -12,7 +12,8 @@
 struct admin;
 
 /* Connects as hub_admin (or, for migrate, as who `conninfo` says). NULL adds FAULT. */
-struct admin *admin_open(struct arena *arena, const char *conninfo, const char *user, struct outcome *outcome);
+struct admin *admin_open(
+	struct arena *arena, const char *conninfo, const char *user, struct outcome *outcome);
 void admin_close(struct admin **admin);
 
 /* Applies the migrations that are missing, in order, one statement per call, checksummed; makes partitions of the access log three months ahead. *applied counts. A released migration whose text changed is an error. */
@@ -20,13 +21,15 @@ bool admin_migrate(struct admin *admin, unsigned *applied, struct outcome *outco
 /* The isolation assertion: each fault found is an issue; true when there is none. The hub runs it at start and refuses to serve. */
 bool admin_assert(struct admin *admin, struct outcome *outcome);
 
-bool admin_tenant_add(struct admin *admin, uint32_t orgnr, struct str name, bool controller, struct outcome *outcome);
+bool admin_tenant_add(struct admin *admin, uint32_t orgnr, struct str name, bool controller,
+	struct outcome *outcome);
 struct client_row {
 	struct str id, name, zone; /* zone empty: none */
 	uint32_t orgnr;
 	unsigned scopes;
 };
-bool admin_client_add(struct admin *admin, const struct client_row *client, struct outcome *outcome);
+bool admin_client_add(
+	struct admin *admin, const struct client_row *client, struct outcome *outcome);
 struct rule_row {
 	uint32_t id, tenant_orgnr, reader_orgnr;
 	enum reading_class class;
@@ -38,13 +41,23 @@ struct rule_row {
 bool admin_rule_add(struct admin *admin, struct rule_row *rule, struct outcome *outcome);
 /* The rule is gone for the next request: valid_to is set and rules_version moves, in one transaction. */
 bool admin_rule_revoke(struct admin *admin, uint32_t id, struct outcome *outcome);
-bool admin_tenants(struct admin *admin, struct tenant **out, size_t *count, struct outcome *outcome);
-bool admin_clients(struct admin *admin, struct client_row **out, size_t *count, struct outcome *outcome);
-bool admin_rules(struct admin *admin, struct rule_row **out, size_t *count, struct outcome *outcome);
+bool admin_tenants(
+	struct admin *admin, struct tenant **out, size_t *count, struct outcome *outcome);
+bool admin_clients(
+	struct admin *admin, struct client_row **out, size_t *count, struct outcome *outcome);
+bool admin_rules(
+	struct admin *admin, struct rule_row **out, size_t *count, struct outcome *outcome);
 /* Joins the persons of two national ids (D-number and fødselsnummer of one person): an alias where one is unknown, links both ways where both are known. */
-bool admin_person_join(struct admin *admin, const struct seal *seal, const char a[static 11], const char b[static 11], struct outcome *outcome);
-/* A patient's block (sperre): all controllers when tenant_orgnr is 0, everybody when actor_orgnr is 0. *id out. */
-bool admin_block_add(struct admin *admin, const struct seal *seal, const char digits[static 11], uint32_t tenant_orgnr, uint32_t actor_orgnr, uint64_t *id, struct outcome *outcome);
+bool admin_person_join(struct admin *admin, const struct seal *seal, const char a[static 11],
+	const char b[static 11], struct outcome *outcome);
+/* A patient's block (sperre): all controllers when tenant_orgnr is 0, everybody when actor_orgnr is 0. admin_block_add() fills in the number. */
+struct block_row {
+	uint64_t id;
+	const char *digits; /* the patient's national id, 11 digits */
+	uint32_t tenant_orgnr, actor_orgnr;
+};
+bool admin_block_add(struct admin *admin, const struct seal *seal, struct block_row *block,
+	struct outcome *outcome);
 bool admin_block_end(struct admin *admin, uint64_t id, struct outcome *outcome);
 
 #endif

@@ -96,29 +96,29 @@ bool admin_person_join(struct admin *admin, const struct seal *seal, const char 
 }
 
 static bool block_insert(struct admin *admin, const struct person_place *place,
-	const char *tenant_orgnr, const char *actor_orgnr, uint64_t *id, struct outcome *outcome)
+	struct block_row *block, struct outcome *outcome)
 {
-	const char *values[] = { place->home, place->person, tenant_orgnr, actor_orgnr };
+	const char *values[] = { place->home, place->person,
+		admin_number(admin, block->tenant_orgnr), admin_number(admin, block->actor_orgnr) };
 	PGresult *rows = admin_sql(admin, SQL_ADMIN_BLOCK_ADD, values, outcome);
 	if (rows == NULL)
 		return false;
 	const bool good = PQntuples(rows) == 1;
 	if (good)
-		*id = (uint64_t)admin_field_number(rows, 0, 0);
+		block->id = (uint64_t)admin_field_number(rows, 0, 0);
 	PQclear(rows);
 	return good || outcome_fail(outcome, OUTCOME_NOT_FOUND, STR(""),
 			       "no tenant has the controller's orgnr");
 }
 
-bool admin_block_add(struct admin *admin, const struct seal *seal, const char digits[static 11],
-	uint32_t tenant_orgnr, uint32_t actor_orgnr, uint64_t *id, struct outcome *outcome)
+bool admin_block_add(struct admin *admin, const struct seal *seal, struct block_row *block,
+	struct outcome *outcome)
 {
 	struct person_place place = { 0 };
 	if (!admin_begin(admin, outcome))
 		return false;
-	const bool good = person_take(admin, seal, digits, &place, outcome) &&
-			  block_insert(admin, &place, admin_number(admin, tenant_orgnr),
-				  admin_number(admin, actor_orgnr), id, outcome) &&
+	const bool good = person_take(admin, seal, block->digits, &place, outcome) &&
+			  block_insert(admin, &place, block, outcome) &&
 			  admin_run(admin, SQL_ADMIN_VERSION, NULL, NULL, outcome);
 	return admin_end(admin, good, outcome);
 }

@@ -320,19 +320,18 @@ bool command_person_join(struct command_line *line)
 bool command_block_add(struct command_line *line)
 {
 	const char *tenant = command_option(line, "tenant"), *actor = command_option(line, "actor");
-	uint32_t tenant_orgnr = 0, actor_orgnr = 0;
+	struct block_row block = { 0 };
 	struct national_id id;
-	uint64_t number = 0;
-	if ((tenant != NULL && !command_orgnr(line, tenant, "--tenant", &tenant_orgnr)) ||
-		(actor != NULL && !command_orgnr(line, actor, "--actor", &actor_orgnr)) ||
+	if ((tenant != NULL && !command_orgnr(line, tenant, "--tenant", &block.tenant_orgnr)) ||
+		(actor != NULL && !command_orgnr(line, actor, "--actor", &block.actor_orgnr)) ||
 		!read_national(line, &id))
 		return false;
+	block.digits = id.digits;
 	struct seal *seal = load_seal(line);
 	struct admin *admin = seal == NULL ? NULL : command_admin(line, NULL);
-	const bool done = admin != NULL && admin_block_add(admin, seal, id.digits, tenant_orgnr,
-						   actor_orgnr, &number, line->outcome);
+	const bool done = admin != NULL && admin_block_add(admin, seal, &block, line->outcome);
 	if (done)
-		printf("block %llu\n", (unsigned long long)number);
+		printf("block %llu\n", (unsigned long long)block.id);
 	seal_free(&seal);
 	return finish(admin, done);
 }

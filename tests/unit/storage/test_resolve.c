@@ -76,7 +76,7 @@ static struct resolve_item item_of(const char *digits, uint32_t create_subject)
 static void test_unknown(void **state)
 {
 	(void)state;
-	struct resolve_item item = item_of("13116900216", 0);
+	struct resolve_item item = item_of("13916900216", 0);
 	resolved(&item, 1);
 	assert_false(item.patient.known);
 	assert_int_equal(item.patient.person_count, 0);
@@ -88,7 +88,7 @@ static void test_unknown(void **state)
 static void test_person_alone(void **state)
 {
 	(void)state;
-	struct resolve_item item = item_of("13116900216", 0);
+	struct resolve_item item = item_of("13916900216", 0);
 	item.create_person = true;
 	resolved(&item, 1);
 	assert_true(item.patient.known);
@@ -100,8 +100,8 @@ static void test_person_alone(void **state)
 static void test_created_once(void **state)
 {
 	(void)state;
-	struct resolve_item item = item_of("13116900216", TENANT_A), again = item,
-			    other = item_of("13116900216", TENANT_B);
+	struct resolve_item item = item_of("13916900216", TENANT_A), again = item,
+			    other = item_of("13916900216", TENANT_B);
 	resolved(&item, 1);
 	assert_int_equal(item.patient.subject_count, 1);
 	assert_int_equal(item.patient.subjects[0].tenant, TENANT_A);
@@ -241,12 +241,15 @@ static void test_blocks(void **state)
 	(void)state;
 	struct outcome outcome = { .arena = arena };
 	struct admin *admin = admin_open(arena, bed_conninfo(), "hub_admin", &outcome);
-	uint64_t all = 0, one = 0;
+	struct block_row all = { .digits = "15057900117" };
+	struct block_row one = {
+		.digits = "15057900117", .tenant_orgnr = 999999902, .actor_orgnr = 999999901
+	};
+	struct block_row none = { .digits = "15057900117", .tenant_orgnr = 999999977 };
 	const int64_t version = bed_number("SELECT version FROM hub.rules_version");
-	assert_true(admin_block_add(admin, hub.seal, "15057900117", 0, 0, &all, &outcome));
-	assert_true(admin_block_add(
-		admin, hub.seal, "15057900117", 999999902, 999999901, &one, &outcome));
-	assert_false(admin_block_add(admin, hub.seal, "15057900117", 999999977, 0, &one, &outcome));
+	assert_true(admin_block_add(admin, hub.seal, &all, &outcome));
+	assert_true(admin_block_add(admin, hub.seal, &one, &outcome));
+	assert_false(admin_block_add(admin, hub.seal, &none, &outcome));
 	struct resolve_item item = item_of("55057900117", 0);
 	resolved(&item, 1);
 	assert_int_equal(item.patient.block_count, 2);
@@ -256,7 +259,7 @@ static void test_blocks(void **state)
 	assert_int_equal(item.patient.blocks[1].tenant, TENANT_B);
 	assert_int_equal(item.patient.blocks[1].actor_orgnr, 999999901);
 	assert_int_equal(item.patient.blocks[1].valid_to, INSTANT_MAX);
-	assert_true(admin_block_end(admin, all, &outcome));
+	assert_true(admin_block_end(admin, all.id, &outcome));
 	resolved(&item, 1);
 	assert_int_equal(item.patient.block_count, 1);
 	admin_close(&admin);
