@@ -4,10 +4,6 @@
 #include "storage/db_admin.h"
 #include "storage/migrations.h"
 
-/* Only one migrates at a time; the number is ours alone. */
-#define LOCK   "SELECT pg_advisory_lock(7120265113)"
-#define UNLOCK "SELECT pg_advisory_unlock(7120265113)"
-
 static bool run(struct admin *admin, const char *text, struct outcome *outcome)
 {
 	PGresult *result = admin_text(admin, text, 0, NULL, outcome);
@@ -29,11 +25,7 @@ static bool apply(struct admin *admin, const struct migration *migration, struct
 	if (good && migration->number > 0) {
 		const char *values[] = { admin_number(admin, migration->number), migration->name,
 			migration->checksum };
-		PGresult *result = admin_text(admin,
-			"INSERT INTO hub.migration (number, name, checksum) VALUES ($1, $2, $3)", 3,
-			values, outcome);
-		good = result != NULL;
-		PQclear(result);
+		good = admin_run(admin, SQL_MIGRATE_RECORD, values, NULL, outcome);
 	}
 	return admin_end(admin, good, outcome);
 }
@@ -41,8 +33,7 @@ static bool apply(struct admin *admin, const struct migration *migration, struct
 /* Are those that were applied the ones this program knows? *count: how many. */
 static bool compare(struct admin *admin, size_t *count, struct outcome *outcome)
 {
-	PGresult *rows = admin_text(admin,
-		"SELECT number, checksum FROM hub.migration ORDER BY number", 0, NULL, outcome);
+	PGresult *rows = admin_sql(admin, SQL_MIGRATE_APPLIED, NULL, outcome);
 	if (rows == NULL)
 		return false;
 	*count = (size_t)PQntuples(rows);
@@ -81,13 +72,14 @@ bool admin_migrate(struct admin *admin, unsigned *applied, struct outcome *outco
 	*applied = 0;
 	/* A migration that cannot have its lock soon gives up rather than make the requests queue behind it. */
 	if (!run(admin, "SET TimeZone = 'UTC'", outcome) ||
-		!run(admin, "SET search_path = pg_catalog", outcome) || !run(admin, LOCK, outcome))
+		!run(admin, "SET search_path = pg_catalog", outcome) ||
+		!admin_run(admin, SQL_MIGRATE_LOCK, NULL, NULL, outcome))
 		return false;
 	const bool good = run(admin, "SET lock_timeout = '5s'", outcome) &&
 			  apply(admin, &migration_before, outcome) &&
 			  missing(admin, applied, outcome) &&
 			  apply(admin, &migration_after, outcome);
-	return run(admin, UNLOCK, outcome) && good;
+	return admin_run(admin, SQL_MIGRATE_UNLOCK, NULL, NULL, outcome) && good;
 }
 
 bool admin_assert(struct admin *admin, struct outcome *outcome)

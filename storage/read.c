@@ -26,22 +26,14 @@ static void read_came(void *context, const struct db_rows *rows)
 		found_add(&reading->founds, reading->part, rows);
 }
 
-static void read_row(struct batch *batch, struct batch_item *item)
+static void add_row(struct batch *batch, const struct store_read *read, struct reading *reading)
 {
-	/* Opens nothing: no class, no code. */
-	static const struct grant_part nothing;
-	const struct store_read *read = (struct store_read *)item->call;
-	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
-	reading->founds.arena = read->call.arena;
-	reading->part = part_of(read->grant, &read->key);
-	item->state = reading;
-	const struct grant_part *part = reading->part == NULL ? &nothing : reading->part;
-	const uint32_t tenant = reading->part == NULL ? read->grant->own_tenant : part->tenant;
-	db_set_local(batch->flight, DB_TENANT, tenant);
+	const struct grant_part *part = reading->part;
 	const bool codes = part_limits_codes(part);
 	struct db_params *params = db_params(batch->arena, codes ? 8 : 5);
-	db_int4(params, read->key.bucket);
-	db_int4(params, (int32_t)tenant);
+	db_set_local(batch->flight, DB_TENANT, part->tenant);
+	db_int4(params, part->bucket);
+	db_int4(params, (int32_t)part->tenant);
 	db_int8(params, (int64_t)part->subject);
 	db_int8(params, (int64_t)read->key.id);
 	part_classes(params, batch->arena, part);
@@ -51,6 +43,32 @@ static void read_row(struct batch *batch, struct batch_item *item)
 		part_blocked(params, batch->arena, part);
 	}
 	db_add(batch->flight, codes ? SQL_READ_ID_CODES : SQL_READ_ID, params, read_came, reading);
+}
+
+/* The caller's own controller has no such subject, and no class is open. */
+static void add_nothing(struct batch *batch, const struct store_read *read, struct reading *reading)
+{
+	struct db_params *params = db_params(batch->arena, 5);
+	db_set_local(batch->flight, DB_TENANT, read->grant->own_tenant);
+	db_int4(params, read->key.bucket);
+	db_int4(params, (int32_t)read->grant->own_tenant);
+	db_int8(params, 0);
+	db_int8(params, (int64_t)read->key.id);
+	db_int4(params, 0);
+	db_add(batch->flight, SQL_READ_ID, params, read_came, reading);
+}
+
+static void read_row(struct batch *batch, struct batch_item *item)
+{
+	const struct store_read *read = (struct store_read *)item->call;
+	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
+	reading->founds.arena = read->call.arena;
+	reading->part = part_of(read->grant, &read->key);
+	item->state = reading;
+	if (reading->part == NULL)
+		add_nothing(batch, read, reading);
+	else
+		add_row(batch, read, reading);
 }
 
 static void read_add(struct batch *batch)

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 my ($path, $text);
+my %fragments; # the WITH names that the fragments of one search make for each other
 
 sub offence {
 	my ($at, $what) = @_;
@@ -55,7 +56,7 @@ sub from_list {
 
 sub check_statement {
 	my ($sql) = @_;
-	my %with;
+	my %with = $path =~ m{^storage/sql/search/} ? %fragments : ();
 	$with{$1} = 1 while $sql =~ /\b([a-z_]\w*)\s*(?:\([^()]*\))?\s+as\s+(?:not\s+)?(?:materialized\s+)?\(/g;
 	while ($sql =~ /\b(from|join|into|update)\b/g) {
 		my ($word, $at) = ($1, pos $sql);
@@ -66,6 +67,12 @@ sub check_statement {
 		next if $word eq 'from' && $before =~ /\brevoke\b[^;]*$/;
 		check_table($sql, $_, \%with) for $word eq 'from' ? from_list($sql, $at) : ($at);
 	}
+}
+
+for (grep { m{^storage/sql/search/} } @ARGV) {
+	open my $file, '<', $_ or die "$_: $!\n";
+	my $sql = bare(do { local $/; <$file> } // '');
+	$fragments{$1} = 1 while $sql =~ /^([a-z_]\w*)\s*\([^()]*\)\s+as\s+(?:materialized\s+)?\(/gm;
 }
 
 for (@ARGV) {

@@ -3,7 +3,7 @@
  * Every statement is prepared by each role that uses it, and every search that can be put together; the plans of those that are run all the time must be walks along
  * the named indexes, on an empty database (where a plan is made that stays) and on a full one.
  */
-#include "bed.h"
+#include "tests/unit/storage/bed.h"
 
 #include <libpq-fe.h>
 #include <setjmp.h>
