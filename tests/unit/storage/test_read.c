@@ -189,6 +189,42 @@ static void test_not_open(void **state)
 	assert_false(is_found(part, &forged));
 }
 
+static size_t search_count(struct grant_part part)
+{
+	unsigned done = 0;
+	struct asked *asked = asked_new(&done, &part, 1);
+	const struct search all = { 0 };
+	struct store_search search = {
+		.call = asked->read.call, .grant = &asked->grant, .search = &all, .limit = 10
+	};
+	store_search(hub.store, &search);
+	assert_true(hub_until(&hub, &done, 1));
+	assert_int_equal(asked->outcome.errors, 0);
+	asked_free(asked);
+	return search.count;
+}
+
+/* Two walls, each by itself: the statement's own condition holds where the policies are off, and the policies where another tenant is set. */
+static void test_condition_alone(void **state)
+{
+	(void)state;
+	struct resource_key key = uploads[1]->write.items[0].key;
+	struct grant_part part = uploads[1]->part;
+	bed_number("ALTER TABLE hub.observation DISABLE ROW LEVEL SECURITY");
+	assert_true(is_found(part, &key));
+	assert_int_equal(search_count(part), 2);
+	part.tenant = key.tenant = 2;
+	assert_false(is_found(part, &key));
+	assert_int_equal(search_count(part), 0);
+	part = uploads[1]->part;
+	part.bucket++;
+	key = uploads[1]->write.items[0].key;
+	key.bucket++;
+	assert_false(is_found(part, &key));
+	assert_int_equal(search_count(part), 0);
+	bed_number("ALTER TABLE hub.observation ENABLE ROW LEVEL SECURITY");
+}
+
 /* Rows of two controllers in one flight, 200 reads: every one gets its own. */
 static void test_many(void **state)
 {
@@ -344,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_not_open),
+		cmocka_unit_test(test_condition_alone),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_too_long),

@@ -203,33 +203,76 @@ static void test_plans_full(void **state)
 	check_plans();
 }
 
+static struct search_shape shape_of(uint32_t number)
+{
+	return (struct search_shape){
+		.source = (enum search_source)(number >> 8),
+		.ids_code = number & 1,
+		.code = number >> 1 & 1,
+		.canons = number >> 2 & 1,
+		.category = number >> 3 & 1,
+		.time = number >> 4 & 1,
+		.time_long = number >> 5 & 1,
+		.dates = number >> 6 & 1,
+		.ascending = number >> 7 & 1,
+	};
+}
+
+static bool is_possible(const struct search_shape *shape)
+{
+	const bool ids = shape->source == SOURCE_IDS, walk = shape->source == SOURCE_WALK;
+	return (ids || !shape->ids_code) && (walk || shape->ids_code || !shape->code) &&
+	       (walk || ids || !shape->canons) && (shape->time || !shape->time_long);
+}
+
 /* Every combination that a search can be of. */
 static void test_shapes(void **state)
 {
 	(void)state;
 	unsigned count = 0;
-	for (unsigned i = 0; i < 4u << 8; i++) {
-		const struct search_shape shape = {
-			.source = (enum search_source)(i >> 8),
-			.ids_code = i & 1,
-			.code = i >> 1 & 1,
-			.canons = i >> 2 & 1,
-			.category = i >> 3 & 1,
-			.time = i >> 4 & 1,
-			.time_long = i >> 5 & 1,
-			.dates = i >> 6 & 1,
-			.ascending = i >> 7 & 1,
-		};
-		const bool ids = shape.source == SOURCE_IDS, walk = shape.source == SOURCE_WALK;
-		if ((shape.ids_code && !ids) || (shape.code && !walk && !shape.ids_code) ||
-			(shape.canons && !walk && !ids) || (shape.time_long && !shape.time))
+	for (uint32_t i = 0; i < SEARCH_SHAPES; i++) {
+		const struct search_shape shape = shape_of(i);
+		if (!is_possible(&shape))
 			continue;
 		assert_int_equal(search_shape_number(&shape), i);
-		assert_true(search_shape_number(&shape) < SEARCH_SHAPES);
 		prepare(connections[1], "", search_text_new(arena, &shape)->text);
 		count++;
 	}
 	assert_int_equal(count, 24 * (1 + 1 + 4 + 6));
+}
+
+static unsigned times(const char *text, const char *words)
+{
+	unsigned count = 0;
+	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
+		count++;
+	return count;
+}
+
+/* No statement that reads readings leaves the controller to the policies alone. */
+static void test_tenant_condition(void **state)
+{
+	(void)state;
+	unsigned checked = 0;
+	for (uint32_t i = 0; i < SEARCH_SHAPES; i++) {
+		const struct search_shape shape = shape_of(i);
+		if (!is_possible(&shape))
+			continue;
+		const char *text = search_text_new(arena, &shape)->text;
+		const unsigned tables = times(text, "hub.observation");
+		assert_true(tables > 0);
+		assert_int_equal(times(text, "tenant_id = $"), tables);
+		assert_int_equal(times(text, "bucket = $"), tables);
+		checked++;
+	}
+	for (unsigned i = 0; i < SQL_COUNT; i++) {
+		if ((sql_statements[i].roles & SQL_FOR_READ) == 0)
+			continue;
+		const unsigned tables = times(sql_statements[i].text, "hub.observation");
+		assert_int_equal(times(sql_statements[i].text, "tenant_id = $"), tables);
+		checked++;
+	}
+	assert_true(checked > 200);
 }
 
 /* A role cannot do what another is for. */
@@ -324,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_plans_empty),
 		cmocka_unit_test(test_plans_full),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_tenant_condition),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_bound),
 	};
