@@ -37,8 +37,7 @@ static bool asks_create(const struct bundle_entry *from, struct upload_entry *en
 static void ignore_patient(struct upload_entry *entry)
 {
 	entry->ignored = true;
-	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_NOT_SUPPORTED,
-		(struct hl7_place){ 0 },
+	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_NOTED, (struct hl7_place){ 0 },
 		"Patient is ignored; the patient is who Observation.subject.identifier names");
 }
 
