@@ -10,6 +10,8 @@
  * them). -1 adds an error.
  */
 int accept_bind(struct arena *arena, const char *address, struct outcome *outcome);
+/* Does nobody else listen there? With SO_REUSEPORT two hubs would share a port without a word. False adds an error. */
+bool accept_is_free(struct arena *arena, const char *address, struct outcome *outcome);
 
 /*
  * How many connections each of `loops` loops may hold, so that files for the database and the rest
