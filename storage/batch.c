@@ -17,6 +17,7 @@ static void round_start(struct batch *batch)
 	if (batch->aborted)
 		db_rollback(batch->flight);
 	batch->aborted = false;
+	batch->bound = 0;
 	if (batch->kind->transaction)
 		db_begin(batch->flight);
 	batch->kind->add(batch);
@@ -131,6 +132,14 @@ static void round_synced(void *context, const struct db_end *end)
 		round_start(batch);
 	else
 		batch_end(batch);
+}
+
+void batch_bind(struct batch *batch, uint32_t tenant)
+{
+	if (batch->bound == tenant && tenant != 0)
+		return;
+	db_set_local(batch->flight, DB_TENANT, tenant);
+	batch->bound = tenant;
 }
 
 void batch_dispatch(struct store *store, const struct batch_kind *kind)

@@ -27,7 +27,8 @@ struct batch {
 	unsigned count;
 	unsigned first, last; /* the items of this round */
 	bool alone;
-	bool aborted; /* the session's transaction failed and is still open */
+	bool aborted;   /* the session's transaction failed and is still open */
+	uint32_t bound; /* the tenant of SET LOCAL in this transaction; 0: none yet */
 };
 
 struct batch_kind {
@@ -39,6 +40,9 @@ struct batch_kind {
 	/* After a Sync without error: true when the item needs another round, else it is answered (call_done or call_fail). */
 	bool (*again)(struct batch *batch, struct batch_item *item);
 };
+
+/* SET LOCAL hub.tenant, unless the transaction is bound to it already: statements ordered by tenant save most of them. */
+void batch_bind(struct batch *batch, uint32_t tenant);
 
 /* Starts flights for what waits in the kind's queue while there are idle connections. */
 void batch_dispatch(struct store *store, const struct batch_kind *kind);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Reads by id. A row that no part of the grant opens is asked for as one that is not there: the same statement, the same time. */
+#include <stdlib.h>
+
 #include "storage/found.h"
 #include "storage/texts.h"
 
@@ -15,6 +17,8 @@ static const struct grant_part *part_of(const struct grant *grant, const struct 
 }
 
 struct reading {
+	struct store_read *read;
+	uint32_t tenant;
 	const struct grant_part *part;
 	struct founds founds;
 };
@@ -26,16 +30,16 @@ static void read_came(void *context, const struct db_rows *rows)
 		found_add(&reading->founds, reading->part, rows);
 }
 
-static void add_row(struct batch *batch, const struct store_read *read, struct reading *reading)
+static void add_row(struct batch *batch, struct reading *reading)
 {
 	const struct grant_part *part = reading->part;
 	const bool codes = part_limits_codes(part);
 	struct db_params *params = db_params(batch->arena, codes ? 8 : 5);
-	db_set_local(batch->flight, DB_TENANT, part->tenant);
+	batch_bind(batch, part->tenant);
 	db_int4(params, part->bucket);
 	db_int4(params, (int32_t)part->tenant);
 	db_int8(params, (int64_t)part->subject);
-	db_int8(params, (int64_t)read->key.id);
+	db_int8(params, (int64_t)reading->read->key.id);
 	part_classes(params, batch->arena, part);
 	if (codes) {
 		part_canons(params, batch->arena, part);
@@ -46,10 +50,11 @@ static void add_row(struct batch *batch, const struct store_read *read, struct r
 }
 
 /* The caller's own controller has no such subject, and no class is open. */
-static void add_nothing(struct batch *batch, const struct store_read *read, struct reading *reading)
+static void add_nothing(struct batch *batch, struct reading *reading)
 {
+	const struct store_read *read = reading->read;
 	struct db_params *params = db_params(batch->arena, 5);
-	db_set_local(batch->flight, DB_TENANT, read->grant->own_tenant);
+	batch_bind(batch, read->grant->own_tenant);
 	db_int4(params, read->key.bucket);
 	db_int4(params, (int32_t)read->grant->own_tenant);
 	db_int8(params, 0);
@@ -58,29 +63,45 @@ static void add_nothing(struct batch *batch, const struct store_read *read, stru
 	db_add(batch->flight, SQL_READ_ID, params, read_came, reading);
 }
 
-static void read_row(struct batch *batch, struct batch_item *item)
+static struct reading *reading_new(struct store_read *read)
 {
-	const struct store_read *read = (struct store_read *)item->call;
 	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
 	reading->founds.arena = read->call.arena;
+	reading->read = read;
 	reading->part = part_of(read->grant, &read->key);
-	item->state = reading;
-	if (reading->part == NULL)
-		add_nothing(batch, read, reading);
-	else
-		add_row(batch, read, reading);
+	reading->tenant = reading->part == NULL ? read->grant->own_tenant : reading->part->tenant;
+	return reading;
+}
+
+static int by_tenant(const void *a, const void *b)
+{
+	const struct reading *one = *(struct reading *const *)a;
+	const struct reading *two = *(struct reading *const *)b;
+	return (one->tenant > two->tenant) - (one->tenant < two->tenant);
 }
 
 static void read_add(struct batch *batch)
 {
+	struct reading *readings[BATCH_MAX];
+	size_t count = 0;
 	for (unsigned i = batch->first; i < batch->last; i++) {
 		struct batch_item *item = &batch->items[i];
 		if (item->over)
 			continue;
-		if (item->round == 0)
-			read_row(batch, item);
-		else
+		if (item->round > 0) {
 			found_texts(batch, &((struct reading *)item->state)->founds);
+			continue;
+		}
+		readings[count] = reading_new((struct store_read *)item->call);
+		item->state = readings[count++];
+	}
+	if (count > 1)
+		qsort(readings, count, sizeof(readings[0]), by_tenant);
+	for (size_t i = 0; i < count; i++) {
+		if (readings[i]->part == NULL)
+			add_nothing(batch, readings[i]);
+		else
+			add_row(batch, readings[i]);
 	}
 }
 

@@ -77,39 +77,72 @@ static void part_ids(struct part_finding *part)
 	}
 }
 
-static void add_part(struct batch *batch, struct finding *finding, const struct grant_part *of)
+/* The statements of a round. */
+struct part_list {
+	struct part_finding **parts;
+	size_t count;
+};
+
+static void list_parts(struct part_list *list, struct arena *arena, struct finding *finding)
 {
-	struct part_finding *part = arena_alloc(batch->arena, sizeof(*part));
-	part->finding = finding;
-	part->part = of;
-	part_ids(part);
-	if (finding->search->search->id_count > 0 && part->id_count == 0)
-		return;
+	const struct grant *grant = finding->search->grant;
+	for (size_t i = 0; i < grant->count; i++) {
+		struct part_finding *part = arena_alloc(arena, sizeof(*part));
+		part->finding = finding;
+		part->part = &grant->parts[i];
+		part_ids(part);
+		if (finding->search->search->id_count == 0 || part->id_count > 0)
+			list->parts[list->count++] = part;
+	}
+}
+
+static void add_part(struct batch *batch, struct part_finding *part)
+{
 	const struct search_shape shape = shape_of(part);
 	const uint32_t number = search_shape_number(&shape);
 	const struct search_text *text = text_of(batch->store, &shape, number);
 	struct db_params *params = db_params(batch->arena, text->count);
 	search_bind(params, batch->arena, text, part);
-	db_set_local(batch->flight, DB_TENANT, of->tenant);
+	batch_bind(batch, part->part->tenant);
 	db_add_shape(batch->flight, number, text->text, params, part_came, part);
+}
+
+static int by_tenant(const void *a, const void *b)
+{
+	const struct grant_part *one = (*(struct part_finding *const *)a)->part;
+	const struct grant_part *two = (*(struct part_finding *const *)b)->part;
+	return (one->tenant > two->tenant) - (one->tenant < two->tenant);
+}
+
+static size_t part_count(const struct batch *batch)
+{
+	size_t count = 0;
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		if (!batch->items[i].over)
+			count += ((struct store_search *)batch->items[i].call)->grant->count;
+	}
+	return count;
 }
 
 static void search_add(struct batch *batch)
 {
+	struct part_list list = { .parts = arena_array(
+					  batch->arena, part_count(batch), sizeof(*list.parts)) };
 	for (unsigned i = batch->first; i < batch->last; i++) {
 		struct batch_item *item = &batch->items[i];
-		struct store_search *search = (struct store_search *)item->call;
 		if (item->over)
 			continue;
 		if (item->round > 0) {
 			found_texts(batch, &((struct finding *)item->state)->founds);
 			continue;
 		}
-		struct finding *finding = finding_new(search);
-		item->state = finding;
-		for (size_t j = 0; j < search->grant->count; j++)
-			add_part(batch, finding, &search->grant->parts[j]);
+		item->state = finding_new((struct store_search *)item->call);
+		list_parts(&list, batch->arena, item->state);
 	}
+	if (list.count > 1)
+		qsort(list.parts, list.count, sizeof(struct part_finding *), by_tenant);
+	for (size_t i = 0; i < list.count; i++)
+		add_part(batch, list.parts[i]);
 }
 
 /* ---- what came */
