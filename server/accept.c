@@ -13,15 +13,18 @@
 #define AT_ONCE    32
 #define LEAST_ROOM 16u
 
-static int open_socket(const struct addrinfo *info)
+enum sharing { ALONE, WITH_OUR_LOOPS };
+
+static int open_socket(const struct addrinfo *info, enum sharing sharing)
 {
 	const int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 		info->ai_protocol);
 	if (fd < 0)
 		return -1;
 	const int on = 1;
+	const int shared = sharing == WITH_OUR_LOOPS ? 1 : 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &shared, sizeof(shared)) == 0 &&
 		bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	const int fault = errno;
@@ -30,7 +33,8 @@ static int open_socket(const struct addrinfo *info)
 	return -1;
 }
 
-int accept_bind(struct arena *arena, const char *address, struct outcome *outcome)
+static int bind_as(
+	struct arena *arena, const char *address, enum sharing sharing, struct outcome *outcome)
 {
 	const char *host, *port;
 	if (!config_address(arena, str_of(address), &host, &port)) {
@@ -46,12 +50,25 @@ int accept_bind(struct arena *arena, const char *address, struct outcome *outcom
 			outcome, OUTCOME_INVALID, STR(""), "%s: %s", address, gai_strerror(fault));
 		return -1;
 	}
-	const int fd = open_socket(info);
+	const int fd = open_socket(info, sharing);
 	if (fd < 0)
 		outcome_fail(outcome, OUTCOME_INVALID, STR(""), "%s: cannot listen: %s", address,
 			strerror(errno));
 	freeaddrinfo(info);
 	return fd;
+}
+
+bool accept_is_free(struct arena *arena, const char *address, struct outcome *outcome)
+{
+	const int fd = bind_as(arena, address, ALONE, outcome);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int accept_bind(struct arena *arena, const char *address, struct outcome *outcome)
+{
+	return bind_as(arena, address, WITH_OUR_LOOPS, outcome);
 }
 
 unsigned accept_room(unsigned wanted, unsigned loops, unsigned kept)

@@ -10,7 +10,10 @@
  * them). -1 adds an error.
  */
 int accept_bind(struct arena *arena, const char *address, struct outcome *outcome);
-/* Does nobody else listen there? With SO_REUSEPORT two hubs would share a port without a word. False adds an error. */
+/*
+ * Does nobody else listen there? With SO_REUSEPORT two hubs would share a port without a word.
+ * False adds an error.
+ */
 bool accept_is_free(struct arena *arena, const char *address, struct outcome *outcome);
 
 /*

@@ -17,6 +17,7 @@ bool log_wanted(enum log_level level);
  * key=value pairs of ours ("" for none). Values that come from outside go through log_quote().
  * Control characters become spaces, so that a request is never two lines. Never a person's
  * identifier, a token or a URL. Any thread.
+ * At most a hundred lines a second for long (errors always pass); what is dropped is counted.
  */
 void log_line(enum log_level level, const char *event, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

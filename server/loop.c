@@ -124,7 +124,10 @@ static void load_first_rules(struct loop *loop)
 
 /* ---- messages from other threads */
 
-/* The library calls a receiver for messages of its own kind only; a wake-up without one just ends the sleep, and the turn runs what was posted. */
+/*
+ * The library calls a receiver for messages of its own kind only; a wake-up without one just ends
+ * the sleep, and the turn runs what was posted.
+ */
 static void on_wake(h2o_multithread_receiver_t *receiver, h2o_linklist_t *messages)
 {
 	(void)receiver;

@@ -156,6 +156,11 @@ static int bind_door(const char *address)
 	return address[0] == '\0' ? -1 : accept_bind(process.arena, address, &process.outcome);
 }
 
+static bool is_free(const char *address)
+{
+	return address[0] == '\0' || accept_is_free(process.arena, address, &process.outcome);
+}
+
 static bool make_loops(void)
 {
 	struct hub *hub = &process.hub;
@@ -166,6 +171,8 @@ static bool make_loops(void)
 					      config->database_resolve + config->database_write);
 	const unsigned room = accept_room(
 		(unsigned)config->connections_max, count, FILES_KEPT + count * (databases + 16));
+	if (!is_free(config->listen) || !is_free(config->dev_listen))
+		return false;
 	hub->loops = arena_array(process.arena, count, sizeof(struct loop *));
 	for (unsigned i = 0; i < count; i++) {
 		const struct loop_doors doors = { .tls = process.tls,
