@@ -73,6 +73,33 @@ static void test_again(void **state)
 	assert_null(admin);
 }
 
+/* A month that lacks its partition gets it at the next run, and rows go into it. */
+static void test_partition(void **state)
+{
+	(void)state;
+	struct outcome outcome = fresh();
+	unsigned applied = 0;
+	struct admin *admin = opened(getenv("PGUSER"));
+	PGresult *dropped =
+		PQexec(superuser, "DO $$ BEGIN EXECUTE 'DROP TABLE hub.access_log_' || "
+				  "to_char(now() + interval '2 months', 'YYYY_MM'); END $$");
+	assert_int_equal(PQresultStatus(dropped), PGRES_COMMAND_OK);
+	PQclear(dropped);
+	assert_true(admin_migrate(admin, &applied, &outcome));
+	assert_int_equal(
+		bed_number("SELECT count(*) FROM pg_class WHERE relispartition AND relkind = "
+			   "'r' AND relname LIKE 'access_log_%%'"),
+		5);
+	for (int month = -1; month <= 3; month++)
+		bed_number("INSERT INTO hub.access_log SELECT date_trunc('month', now()) + %d * "
+			   "interval '1 month', 1, 1, 1, 1, 1, 1, 1, 1, 0, 2, "
+			   "'00000000-0000-0000-0000-000000000000', '', ''",
+			month);
+	assert_int_equal(bed_number("SELECT count(DISTINCT tableoid) FROM hub.access_log"), 5);
+	assert_true(admin_assert(admin, &outcome));
+	admin_close(&admin);
+}
+
 static void test_changed_text(void **state)
 {
 	(void)state;
@@ -391,6 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_again),
+		cmocka_unit_test(test_partition),
 		cmocka_unit_test(test_changed_text),
 		cmocka_unit_test(test_newer_database),
 		cmocka_unit_test(test_missing_migration),
