@@ -45,7 +45,6 @@ struct loop {
 	struct exchange *resume;        /* to be run after the callbacks of this turn */
 	struct exchange *waiting_rules; /* parked until a newer snapshot is loaded */
 	bool rules_loading;
-	instant rules_asked;       /* when a refused caller last had them loaded (permit.c) */
 	struct sessions *sessions; /* verified tokens (session.h); NULL until the first */
 	bool draining;
 	unsigned live;            /* exchanges */

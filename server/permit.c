@@ -3,13 +3,11 @@
 #include "server/permit.h"
 
 #include "server/loop.h"
+#include "server/resolve.h"
 #include "server/rules_load.h"
 #include "server/steps.h"
 
-/* A caller who is refused may have been registered a moment ago; each loop looks at most this often. */
-#define LOOK_AGAIN INSTANT_SECOND
-
-enum { PHASE_SNAPSHOT, PHASE_NEWEST };
+enum { PHASE_SNAPSHOT, PHASE_VERSION, PHASE_NEWEST };
 
 static bool registered(struct exchange *exchange, struct outcome *outcome)
 {
@@ -48,27 +46,52 @@ static const char *challenge_of(const struct outcome *outcome)
 /* Could a newer snapshot judge otherwise? It could not, where the token itself lacks what is needed. */
 static bool may_be_stale(const struct exchange *exchange, const struct outcome *outcome)
 {
-	const struct loop *loop = exchange->loop;
 	const struct route *route = exchange->route;
 	const struct principal *principal = &exchange->principal;
 	return exchange->phase == PHASE_SNAPSHOT && outcome_first(outcome) == OUTCOME_FORBIDDEN &&
 	       (principal->scopes & route->scope) != 0 &&
-	       (1u << principal->kind & route->kinds) != 0 &&
-	       loop->now - loop->rules_asked >= LOOK_AGAIN;
+	       (1u << principal->kind & route->kinds) != 0;
+}
+
+/* Who was registered a moment ago is let in: asks RESOLVE for the rules' version, by way of a row that is nobody's. */
+static void ask_version(struct exchange *exchange)
+{
+	resolve_items(exchange, 1)->by_row = true;
+	exchange->resolve.call = (struct store_call){
+		.arena = exchange->arena,
+		.outcome = &exchange->outcome,
+		.done = exchange_done,
+		.context = exchange,
+	};
+	exchange->phase = PHASE_VERSION;
+	exchange_hold(exchange);
+	exchange_yield(exchange);
+	store_resolve(exchange->loop->store, &exchange->resolve);
+}
+
+/* True where there are newer rules, which the exchange then waits for. */
+static bool load_newer(struct exchange *exchange)
+{
+	const int64_t version = exchange->resolve.items[0].patient.rules_version;
+	exchange->resolve = (struct store_resolve){ 0 };
+	exchange->phase = PHASE_NEWEST;
+	if (version <= exchange->rules->version)
+		return false;
+	rules_load(exchange);
+	exchange_yield(exchange);
+	return true;
 }
 
 void step_permit(struct exchange *exchange)
 {
-	if (exchange->route->kinds == 0)
+	if (exchange->route->kinds == 0 ||
+		(exchange->phase == PHASE_VERSION && load_newer(exchange)))
 		return;
 	struct outcome outcome = { .arena = exchange->arena };
 	if (permit_judge(exchange, &outcome))
 		return;
 	if (may_be_stale(exchange, &outcome)) {
-		exchange->loop->rules_asked = exchange->loop->now;
-		exchange->phase = PHASE_NEWEST;
-		rules_load(exchange);
-		exchange_yield(exchange);
+		ask_version(exchange);
 		return;
 	}
 	exchange->challenge = challenge_of(&outcome);

@@ -84,6 +84,17 @@ static void check_condition(const struct exchange *exchange, struct upload_entry
 		"itself holds");
 }
 
+/* Whose a refused reading was to be, if that much can be read: the refusal is written down for a patient whom the hub knows. */
+static void find_subject(const struct exchange *exchange, struct upload_entry *entry)
+{
+	const struct json *identifier =
+		json_get(json_get(entry->resource, "subject"), "identifier");
+	struct outcome aside = { .arena = exchange->arena };
+	national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
+		national_policy_of(exchange->loop->hub->config), (struct str){ 0 },
+		&entry->observation.subject, &aside);
+}
+
 static void check_entry(
 	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
 {
@@ -101,8 +112,10 @@ static void check_entry(
 		.now = exchange->loop->now,
 	};
 	if (!observation_read(exchange->arena, entry->resource, entry->expression, &policy,
-		    &entry->observation, &entry->outcome))
+		    &entry->observation, &entry->outcome)) {
+		find_subject(exchange, entry);
 		return;
+	}
 	check_performers(exchange, entry);
 	check_condition(exchange, entry);
 }
