@@ -166,15 +166,27 @@ bool code_find(struct coding coding, struct code_facts *out)
 	return true;
 }
 
+/* A fall that somebody also calls a pulse stays a fall. */
+static enum reading_class guarded(enum reading_class a, enum reading_class b)
+{
+	if (a == CLASS_WELFARE || b == CLASS_WELFARE)
+		return CLASS_WELFARE;
+	return a == CLASS_HEALTH ? b : a;
+}
+
 struct coding code_canon(const struct coding *codings, size_t count, enum reading_class *class_out)
 {
+	struct coding canon = { STR(""), STR("") };
 	struct code_facts facts;
+	bool known = false;
+	*class_out = CLASS_HEALTH;
 	for (size_t i = 0; i < count; i++) {
 		if (!code_find(codings[i], &facts))
 			continue;
-		*class_out = facts.class;
-		return facts.canon;
+		if (!known)
+			canon = facts.canon;
+		*class_out = guarded(*class_out, facts.class);
+		known = true;
 	}
-	*class_out = CLASS_HEALTH;
-	return count > 0 ? codings[0] : (struct coding){ STR(""), STR("") };
+	return known || count == 0 ? canon : codings[0];
 }

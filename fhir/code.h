@@ -31,7 +31,8 @@ bool code_find(struct coding coding, struct code_facts *out);
 
 /*
  * The leading coding of a concept: the canon of the first coding a table knows, else the first coding as it is. Readings of the same thing
- * by PCD-01 (MDC) and FHIR (LOINC, SNOMED CT, NPU) have equal leading codings. class_out: that row's class, CLASS_HEALTH where no table knows.
+ * by PCD-01 (MDC) and FHIR (LOINC, SNOMED CT, NPU) have equal leading codings. class_out: welfare where any of the codings is of that class, else the first
+ * class that is not health, CLASS_HEALTH where no table knows.
  */
 struct coding code_canon(const struct coding *codings, size_t count, enum reading_class *class_out);
 

@@ -399,8 +399,10 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	read_codes(&reading);
 	read_values(&reading);
 	check_invariants(&reading);
-	if (outcome->errors > errors)
+	if (outcome->errors > errors) {
+		out->subject = read.subject;
 		return false;
+	}
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
 	read_organisations(&reading);
