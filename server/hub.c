@@ -54,8 +54,6 @@ bool hub_ready(struct hub *hub, const char **why_out)
 		*why_out = "isolation not yet checked";
 	else if (!keys_ready(hub->keys))
 		*why_out = "no keys of an issuer";
-	else if (hub_now() / INSTANT_SECOND == hub->started / INSTANT_SECOND)
-		*why_out = "proofs of this second could be older than the process";
 	for (unsigned i = 0; i < hub->loop_count && *why_out == NULL; i++)
 		if (!hub->loops[i]->db_is_ready)
 			*why_out = "database away";
