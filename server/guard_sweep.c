@@ -10,11 +10,12 @@
 
 #include "server/loop_wire.h"
 
-#define HEADERS_WITHIN (10 * INSTANT_SECOND)
-#define BODY_WITHIN    (15 * INSTANT_SECOND)
-#define BODY_AT_MOST   (600 * INSTANT_SECOND)
-#define ANSWER_WITHIN  (30 * INSTANT_SECOND)
-#define IDLE_AT_MOST   (61 * INSTANT_SECOND)
+#define HEADERS_WITHIN       (10 * INSTANT_SECOND)
+#define BODY_WITHIN          (15 * INSTANT_SECOND)
+#define BODY_AT_MOST         (600 * INSTANT_SECOND)
+#define ANSWER_WITHIN        (30 * INSTANT_SECOND)
+#define IDLE_AT_MOST         (61 * INSTANT_SECOND)
+#define REQUEST_COMES_WITHIN (INSTANT_SECOND / 2)
 /* Whoever is slower than this holds memory for nothing. */
 #define BYTES_PER_SECOND 4096
 
@@ -57,10 +58,15 @@ static enum metric judge(const struct connection *connection, instant now)
 	return reason;
 }
 
-/* HTTP/1 connections without a request would be kept open through a graceful stop. */
-static bool is_idle_http1(const struct connection *connection)
+/*
+ * HTTP/1 connections without a request would be kept open through a graceful stop. One that has only
+ * just come or been answered may have its next request on the way.
+ */
+static bool is_left_over(const struct connection *connection, instant now)
 {
-	return !connection->http2 && connection->wires == NULL && connection->partial == 0;
+	return connection->server->drain_began != 0 && !connection->http2 &&
+	       connection->wires == NULL && connection->partial == 0 &&
+	       now - connection->worked > REQUEST_COMES_WITHIN;
 }
 
 void guard_sweep(struct server *server, instant now)
@@ -73,7 +79,7 @@ void guard_sweep(struct server *server, instant now)
 		if (reason != METRICS)
 			guard_kill(connection, reason);
 		/* Safe from anywhere on its thread: h2o finds the end of the stream and closes. */
-		if (connection->killed || (server->drain_began != 0 && is_idle_http1(connection)))
+		if (connection->killed || is_left_over(connection, now))
 			shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 	}
 }
