@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fhir/code.h"
+
 /* A table of texts; when ENTRIES_FULL are in it and nobody waits it starts afresh. */
 #define ENTRIES      16384u
 #define ENTRIES_FULL 8192u
@@ -72,13 +74,17 @@ static void start_afresh(struct codes *codes)
 	codes->wanted = 0;
 }
 
-/* A new entry that waits for its number. NULL where there is no room. */
-static struct entry *entry_new(struct codes *codes, const struct code_want *want)
+/* Room for a concept and its leading one; makes some where nobody waits, so it may move the arena. */
+static bool make_room(struct codes *codes)
 {
 	if (codes->count >= ENTRIES_FULL && codes->wanted == 0 && codes->flight == NULL)
 		start_afresh(codes);
-	if (codes->count >= ENTRIES_HARD)
-		return NULL;
+	return codes->count + 2 <= ENTRIES_HARD;
+}
+
+/* A new entry that waits for its number. */
+static struct entry *entry_new(struct codes *codes, const struct code_want *want)
+{
 	const uint64_t hash = hash_of(want->concept.text);
 	struct entry *entry = find(codes, want->concept.text, hash);
 	codes->count++;
@@ -91,25 +97,37 @@ static struct entry *entry_new(struct codes *codes, const struct code_want *want
 	return entry;
 }
 
+/*
+ * The concept of its leading coding alone. A list of codings has one number wherever it stands, so that of a category is found as carefully as that of a code:
+ * else a list first seen as a category would later, as a code, be known to no rule and no block.
+ */
+static struct str canon_of(
+	struct codes *codes, const struct code_want *want, const struct entry *entry)
+{
+	enum reading_class class;
+	if (want->canon.code.length > 0)
+		return concept_of(codes->arena, want->canon);
+	if (entry->concept.count == 0)
+		return (struct str){ 0 };
+	return concept_of(
+		codes->arena, code_canon(entry->concept.codings, entry->concept.count, &class));
+}
+
+/* NULL where there is no room. */
 static struct entry *entry_for(struct codes *codes, const struct code_want *want)
 {
 	struct entry *entry = find_text(codes, want->concept.text);
-	if (entry != NULL)
+	if (entry != NULL || !make_room(codes))
 		return entry;
-	struct str canon = { 0 };
-	if (want->canon.code.length > 0)
-		canon = concept_of(codes->arena, want->canon);
-	if (str_equal(canon, want->concept.text))
-		canon = (struct str){ 0 };
 	entry = entry_new(codes, want);
-	if (entry == NULL || canon.length == 0)
+	const struct str canon = canon_of(codes, want, entry);
+	if (str_equal(canon, want->concept.text) || canon.length > CONCEPT_MAX)
 		return entry;
 	/* The leading coding has a concept of its own, which must be there first. */
-	entry->canon =
-		canon.length <= CONCEPT_MAX ? str_copy(codes->arena, canon) : (struct str){ 0 };
-	if (entry->canon.length > 0 && find_text(codes, entry->canon) == NULL)
-		entry_new(codes, &(struct code_want){ .concept = { .text = entry->canon },
-					 .class = want->class });
+	entry->canon = canon;
+	if (canon.length > 0 && find_text(codes, canon) == NULL)
+		entry_new(codes,
+			&(struct code_want){ .concept = { .text = canon }, .class = want->class });
 	return entry;
 }
 

@@ -196,6 +196,58 @@ static void test_codes(void **state)
 	upload_free(&upload);
 }
 
+/* More codes than are kept: the table starts afresh under the readings that ask. (Under ASan: nothing is kept of the old one.) */
+static void test_codes_afresh(void **state)
+{
+	(void)state;
+	enum { COUNT = 9000, TIMES = 2 };
+	static struct reading_plan plans[COUNT];
+	for (unsigned time = 0; time < TIMES; time++) {
+		for (unsigned i = 0; i < COUNT; i++)
+			plans[i] = (struct reading_plan){ .tenant = 4,
+				.person = 8,
+				.device = "afresh",
+				.value = i,
+				.time = NOON + (time * COUNT + i) * INSTANT_SECOND };
+		unsigned done;
+		const unsigned count = time == 0 ? COUNT : 1;
+		struct upload *upload = upload_new(&hub, plans, count, &done);
+		for (unsigned i = 0; i < count; i++) {
+			struct observation *observation = own(upload, i);
+			struct str own_code = str_format(upload->arena, "%u.%u", time, i);
+			observation->code = concept_parse(
+				upload->arena, str_format(upload->arena, "urn:a|%.*s\nurn:afresh|b",
+						       STR_ARG(own_code)));
+			observation->canon = (struct coding){ STR("urn:afresh"), STR("b") };
+		}
+		send_and_wait(upload, &done);
+		assert_int_equal(upload->outcome.errors, 0);
+		upload_free(&upload);
+	}
+	assert_int_equal(bed_number("SELECT count(*) FROM hub.code c JOIN hub.code l ON l.code_id "
+				    "= c.canon WHERE l.concept = 'urn:afresh|b'"),
+		COUNT + 1);
+}
+
+/* A list of codings has one number: first seen as a category, it still has its leading coding when it comes as a code, or a block would not know it. */
+static void test_code_seen_as_category(void **state)
+{
+	(void)state;
+	unsigned done;
+	const struct reading_plan plan = {
+		.tenant = 4, .person = 9, .device = "category", .value = 1, .time = NOON
+	};
+	struct upload *upload = upload_new(&hub, &plan, 1, &done);
+	own(upload, 0)->category = concept_parse(upload->arena, STR("urn:both|lead\nurn:other|x"));
+	send_and_wait(upload, &done);
+	assert_int_equal(upload->outcome.errors, 0);
+	assert_int_equal(bed_number("SELECT count(*) FROM hub.code c JOIN hub.code l ON l.code_id "
+				    "= c.canon WHERE c.concept LIKE 'urn:both|lead%%urn:other|x' "
+				    "AND l.concept = 'urn:both|lead' AND l.canon = 0"),
+		1);
+	upload_free(&upload);
+}
+
 /* A list of codings that is no key: refused before it could harm others, and those others are stored. */
 static void test_code_refused(void **state)
 {
@@ -268,6 +320,8 @@ int main(void)
 		cmocka_unit_test(test_raw),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_codes_afresh),
+		cmocka_unit_test(test_code_seen_as_category),
 		cmocka_unit_test(test_code_refused),
 		cmocka_unit_test(test_locator),
 	};
