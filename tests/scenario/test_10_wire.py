@@ -163,7 +163,7 @@ def test_an_honest_client_keeps_its_connection(hub):
     for batch in range(400):
         assert wire.send(b"".join(request(stream + 2 * i) for i in range(50))), "closed"
         stream += 100
-        assert wire.answered(50 * (batch + 1)), "not answered"
+        assert wire.answered(50 * (batch + 1)), (wire.answers(), wire.closed.is_set(), bytes(wire.got[-80:]), hub.text("hub.log")[-500:])
         if batch % 40 == 0:
             # of an upload it has only begun
             wire.send(frame(HEADERS, END_HEADERS, stream, block(b"/fhir", b"POST")) + frame(RST_STREAM, stream=stream, payload=struct.pack(">I", 8)))
