@@ -11,19 +11,23 @@
 struct command_line {
 	struct arena *arena;
 	const char *config_path;
-	const struct config *config;
-	int argc; /* words after the command's own */
+	const struct config *config; /* NULL for a command that needs nothing */
+	int argc;                    /* words after the command's own */
 	char **argv;
 	struct outcome *outcome;
+	int status; /* exit status where it tells more than 0 for done and 1 for not */
 };
+
+enum command_needs { NEEDS_NOTHING, NEEDS_CONFIGURATION };
 
 /* A row of commands.tbl: `maalehub NOUN VERB` (verb empty: one word), what it takes, what it does. True on success. */
 struct command {
 	const char *noun, *verb, *takes, *text;
+	enum command_needs needs;
 	bool (*run)(struct command_line *line);
 };
 
-#define COMMAND(noun, verb, takes, text, function) bool function(struct command_line *line);
+#define COMMAND(noun, verb, takes, text, needs, function) bool function(struct command_line *line);
 #include "tools/commands.tbl"
 #undef COMMAND
 

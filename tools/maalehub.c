@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* maalehub: the operator's tool. Finds the command in commands.tbl, reads the hub's configuration, runs it and says what went wrong. */
+/* maalehub: the operator's tool. Finds the command in commands.tbl, reads the hub's configuration where the command needs it, runs it and says what went wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "tools/command.h"
 
 static const struct command commands[] = {
-#define COMMAND(noun, verb, takes, text, function) { noun, verb, takes, text, function },
+#define COMMAND(noun, verb, takes, text, needs, function) \
+	{ noun, verb, takes, text, NEEDS_##needs, function },
 #include "tools/commands.tbl"
 #undef COMMAND
 };
@@ -56,6 +57,23 @@ static int report(const struct outcome *outcome, bool done)
 	return done ? 0 : 1;
 }
 
+static int run(const struct command *command, const char *path, int argc, char **argv)
+{
+	struct arena *arena = arena_new(64 << 20);
+	struct outcome outcome = { .arena = arena };
+	struct command_line line = {
+		.arena = arena, .config_path = path, .argc = argc, .argv = argv, .outcome = &outcome
+	};
+	bool done = false;
+	if (command->needs == NEEDS_CONFIGURATION)
+		line.config = config_load(arena, path, &outcome);
+	if (command->needs == NEEDS_NOTHING || line.config != NULL)
+		done = command->run(&line) && outcome.errors == 0;
+	const int status = report(&outcome, done);
+	arena_free(&arena);
+	return line.status != 0 ? line.status : status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = getenv("MAALEHUB_CONFIG");
@@ -77,20 +95,5 @@ int main(int argc, char **argv)
 			argv[at], at + 1 < argc ? " " : "", at + 1 < argc ? argv[at + 1] : "");
 		return 2;
 	}
-	struct arena *arena = arena_new(64 << 20);
-	struct outcome outcome = { .arena = arena };
-	const struct config *config = config_load(arena, path, &outcome);
-	bool done = false;
-	if (config != NULL) {
-		struct command_line line = { .arena = arena,
-			.config_path = path,
-			.config = config,
-			.argc = argc - at - used,
-			.argv = argv + at + used,
-			.outcome = &outcome };
-		done = command->run(&line) && outcome.errors == 0;
-	}
-	const int status = report(&outcome, done);
-	arena_free(&arena);
-	return status;
+	return run(command, path, argc - at - used, argv + at + used);
 }

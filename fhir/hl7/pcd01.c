@@ -291,6 +291,7 @@ static bool render_all(struct reading *reading, struct pcd01 *out)
 		out->places[out->count] = row_place(&reading->rows[i], 0);
 		out->corrections[out->count] = corrections[i];
 		out->count++;
+		reading->rows[reading->rows[i].root].observation = out->count;
 	}
 	return true;
 }
@@ -303,6 +304,8 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 	if (reading->count == 0)
 		return fail_at(reading->outcome, OUTCOME_REQUIRED, at_obx,
 			"The message has no OBX segment");
+	out->rows = reading->rows;
+	out->row_count = reading->count;
 	groups_form(reading);
 	if (!render_all(reading, out) || reading->outcome->errors > errors)
 		return false;

@@ -6,6 +6,8 @@
 #include "fhir/hl7/er7.h"
 #include "fhir/national.h"
 
+struct row;
+
 struct pcd01_policy {
 	enum national_policy national;
 	struct zone zone; /* of this sender, for times without zone */
@@ -29,6 +31,9 @@ struct pcd01 {
 	struct hl7_place *places; /* the OBX an observation came from */
 	bool *corrections; /* OBX-11 C or A, D, W: the sender says that this replaces what it sent before */
 	size_t count;
+	/* Each OBX and what became of it, for explain.c (rows.h); NULL when the message was refused before its rows were read. */
+	const struct row *rows;
+	size_t row_count;
 };
 
 /*

@@ -59,6 +59,8 @@ struct row {
 	struct str start; /* DTM as written, own or inherited; empty: none */
 	instant low;
 	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
+
+	size_t observation; /* of a carrier: number (1..) of the Observation made of it; 0: none */
 };
 
 /* An OBR and what its rows inherit. The first group has no OBR: rows before any. */
