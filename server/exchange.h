@@ -81,6 +81,9 @@ struct exchange {
 	struct store_resolve
 		resolve; /* filled by the interaction's `who`; empty: nobody is named */
 	size_t asked; /* items of it that `who` filled; behind them stand the attest's patients */
+	/* Some of them were filled in from memory, under this version of the rules; 0: none. Good for a write that says so. */
+	int64_t remembered;
+	bool afresh;               /* memory has failed: ask the database */
 	const struct grant *grant; /* of single-patient interactions */
 	void *work;                /* the interaction's own state */
 	struct log_row *log_rows;  /* rows AUDIT still has to write (a write's rows went with it) */

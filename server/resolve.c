@@ -92,6 +92,19 @@ static void add_attested(struct exchange *exchange)
 			RESOLVE_LEAVE);
 }
 
+/* Known persons need no look into the database, if what is decided about them is a write. */
+static bool is_remembered(struct exchange *exchange)
+{
+	const int64_t version = exchange->rules->version;
+	exchange->remembered = 0;
+	if (exchange->afresh)
+		return false;
+	const size_t count = store_remember(exchange->loop->store, &exchange->resolve, version);
+	if (count > 0)
+		exchange->remembered = version;
+	return count == exchange->resolve.count;
+}
+
 static void ask(struct exchange *exchange)
 {
 	const struct interaction *interaction = exchange->route->interaction;
@@ -107,6 +120,8 @@ static void ask(struct exchange *exchange)
 		.done = exchange_done,
 		.context = exchange,
 	};
+	if (is_remembered(exchange))
+		return;
 	exchange->phase = PHASE_RESOLVED;
 	exchange_hold(exchange);
 	exchange_yield(exchange);
@@ -140,5 +155,13 @@ void step_resolve(struct exchange *exchange)
 	}
 	exchange->phase++;
 	rules_load(exchange);
+	exchange_yield(exchange);
+}
+
+void resolve_afresh(struct exchange *exchange)
+{
+	exchange->afresh = true;
+	exchange->step = STEP_RESOLVE;
+	exchange->phase = PHASE_WHO;
 	exchange_yield(exchange);
 }

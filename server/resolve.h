@@ -17,4 +17,7 @@ const struct grant *resolve_decide(struct exchange *exchange, enum ask_action ac
 	struct resolve_item *item, const struct national_id *asked, uint32_t only_tenant,
 	struct outcome *outcome);
 
+/* For a step after RESOLVE that is about to return: what was remembered no longer holds, so the journey goes back to RESOLVE and asks the database. */
+void resolve_afresh(struct exchange *exchange);
+
 #endif

@@ -81,7 +81,9 @@ static bool join(struct admin *admin, const struct seal *seal, const char a[stat
 	if (strcmp(first.home, second.home) == 0 && strcmp(first.person, second.person) == 0)
 		return true;
 	const char *values[] = { first.home, first.person, second.home, second.person };
-	return admin_run(admin, SQL_ADMIN_LINK, values, NULL, outcome);
+	/* The hubs remember whom a national id leads to, as long as the version stands. */
+	return admin_run(admin, SQL_ADMIN_LINK, values, NULL, outcome) &&
+	       admin_run(admin, SQL_ADMIN_VERSION, NULL, NULL, outcome);
 }
 
 bool admin_person_join(struct admin *admin, const struct seal *seal, const char a[static 11],

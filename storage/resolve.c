@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "storage/batch.h"
+#include "storage/write_private.h"
 
 /* An item on its way. `by_row` and the rest are in the item itself. */
 struct lookup {
@@ -275,7 +276,7 @@ static struct round *round_of(struct batch *batch)
 		struct store_resolve *resolve = (struct store_resolve *)work->call;
 		for (size_t j = 0; !work->over && j < resolve->count; j++) {
 			struct resolve_item *item = &resolve->items[j];
-			if (work->round > 0 && !lacks(item))
+			if (item->remembered || (work->round > 0 && !lacks(item)))
 				continue;
 			const struct lookup lookup = { .item = item, .arena = resolve->call.arena };
 			if (item->by_row)
@@ -299,11 +300,12 @@ static void resolve_add(struct batch *batch)
 			(struct patient){ .key = round->by_key[i].item->key };
 	for (size_t i = 0; i < round->row_count; i++)
 		round->by_row[i].item->patient = (struct patient){ 0 };
+	/* First: what is read after it is at least as new, and so may be remembered under it. */
+	db_add(batch->flight, SQL_RESOLVE_VERSION, NULL, version_came, round);
 	if (round->key_count > 0)
 		add_by_key(round);
 	if (round->row_count > 0)
 		add_by_row(round);
-	db_add(batch->flight, SQL_RESOLVE_VERSION, NULL, version_came, round);
 }
 
 /* ---- what came */
@@ -334,9 +336,67 @@ static void patient_sort(struct patient *patient)
 			by_tenant);
 }
 
+/* What a later write for the same person need not ask again. */
+static void remember(const struct store *store, const struct resolve_item *item)
+{
+	const struct patient *patient = &item->patient;
+	if (item->by_row || item->remembered || item->create_subject == 0 ||
+		patient->person_count != 1)
+		return;
+	for (size_t i = 0; i < patient->subject_count; i++) {
+		if (patient->subjects[i].tenant != item->create_subject)
+			continue;
+		cache_add_subject(
+			store->writer->caches, &(struct known_subject){
+						       .key = item->key,
+						       .home = patient->persons[0].home,
+						       .tenant = item->create_subject,
+						       .person = patient->persons[0].id,
+						       .subject = patient->subjects[i].id,
+						       .rules_version = patient->rules_version,
+					       });
+	}
+}
+
+static void fill_known(
+	struct arena *arena, struct resolve_item *item, const struct known_subject *known)
+{
+	struct patient *patient = &item->patient;
+	*patient = (struct patient){ .key = item->key, .rules_version = known->rules_version };
+	patient->known = true;
+	patient->persons = arena_alloc(arena, sizeof(*patient->persons));
+	patient->persons[0] = (struct person){ .home = known->home, .id = known->person };
+	patient->person_count = 1;
+	patient->subjects = arena_alloc(arena, sizeof(*patient->subjects));
+	patient->subjects[0] = (struct subject){
+		.tenant = known->tenant,
+		.id = known->subject,
+		.person = known->person,
+		.bucket = known->home,
+	};
+	patient->subject_count = 1;
+	item->remembered = true;
+}
+
+size_t store_remember(struct store *store, struct store_resolve *resolve, int64_t rules_version)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < resolve->count; i++) {
+		struct resolve_item *item = &resolve->items[i];
+		if (item->by_row || item->create_subject == 0)
+			continue;
+		const struct known_subject *known = cache_subject(
+			store->writer->caches, &item->key, item->create_subject, rules_version);
+		if (known == NULL)
+			continue;
+		fill_known(resolve->call.arena, item, known);
+		count++;
+	}
+	return count;
+}
+
 static bool resolve_again(struct batch *batch, struct batch_item *work)
 {
-	(void)batch;
 	struct store_resolve *resolve = (struct store_resolve *)work->call;
 	bool missing = false;
 	for (size_t i = 0; i < resolve->count; i++)
@@ -345,6 +405,8 @@ static bool resolve_again(struct batch *batch, struct batch_item *work)
 		return true;
 	for (size_t i = 0; i < resolve->count; i++)
 		patient_sort(&resolve->items[i].patient);
+	for (size_t i = 0; i < resolve->count && !missing; i++)
+		remember(batch->store, &resolve->items[i]);
 	if (missing)
 		call_fail(work->call, OUTCOME_FAULT, "a new patient could not be made");
 	else

@@ -19,6 +19,7 @@ struct resolve_item {
 	bool create_person;
 	uint32_t create_subject; /* ... and a subject at this tenant; 0: none */
 	struct str sealed_id;
+	bool remembered;        /* store_remember() has answered */
 	struct patient patient; /* the answer; rules_version in it */
 };
 struct store_resolve {
@@ -27,6 +28,11 @@ struct store_resolve {
 	size_t count;
 };
 void store_resolve(struct store *store, struct store_resolve *resolve);
+/*
+ * For writes alone: fills in what earlier RESOLVEs found under this version of the rules, where that is one person with a subject at the controller that is to get one;
+ * store_resolve() passes those items by. How many they are. What is filled in says nothing of blocks and of other controllers.
+ */
+size_t store_remember(struct store *store, struct store_resolve *resolve, int64_t rules_version);
 
 /* ---- rules snapshot */
 struct store_rules {
@@ -94,6 +100,9 @@ struct store_write {
 	struct str raw;      /* the message as it came, or empty */
 	struct log_row *log; /* committed with it */
 	size_t log_count;
+	/* Of a write for persons that were remembered: it counts only while the rules are of this version. 0: whatever they are. */
+	int64_t rules_version;
+	bool stale; /* the answer: they are not; nothing was stored, RESOLVE again */
 };
 void store_write(struct store *store, struct store_write *write);
 

@@ -7,6 +7,8 @@
 #define CONTEXTS  4096u
 #define LOCATORS  131072u
 #define RESENDERS 1024u
+#define SUBJECTS  32768u /* sets of so many ways: */
+#define WAYS      4u
 /* How long a client that re-sent is expected to do it again. */
 #define RESEND_FOR (60 * INSTANT_SECOND)
 
@@ -20,6 +22,7 @@ struct caches {
 		uint64_t hash;
 		instant at;
 	} resenders[RESENDERS];
+	struct known_subject subjects[SUBJECTS][WAYS];
 };
 
 struct caches *caches_new(struct arena *arena)
@@ -120,4 +123,40 @@ void cache_add_resending(struct caches *caches, struct str client, instant now)
 {
 	const uint64_t hash = client_hash(client);
 	caches->resenders[hash % RESENDERS] = (struct resender){ hash, now };
+}
+
+/* A MAC is as good as a hash. */
+static size_t subject_slot(const struct person_key *key, uint32_t tenant)
+{
+	uint64_t slot;
+	memcpy(&slot, key->mac.bytes, sizeof(slot));
+	return mixed(slot ^ tenant) % SUBJECTS;
+}
+
+static bool is_of(const struct known_subject *known, const struct person_key *key, uint32_t tenant)
+{
+	return known->subject != 0 && known->tenant == tenant && known->key.bucket == key->bucket &&
+	       memcmp(&known->key.mac, &key->mac, sizeof(key->mac)) == 0;
+}
+
+const struct known_subject *cache_subject(const struct caches *caches, const struct person_key *key,
+	uint32_t tenant, int64_t rules_version)
+{
+	const struct known_subject *set = caches->subjects[subject_slot(key, tenant)];
+	for (unsigned way = 0; way < WAYS; way++) {
+		if (is_of(&set[way], key, tenant))
+			return set[way].rules_version == rules_version ? &set[way] : NULL;
+	}
+	return NULL;
+}
+
+/* In front; behind, the oldest goes. */
+void cache_add_subject(struct caches *caches, const struct known_subject *known)
+{
+	struct known_subject *set = caches->subjects[subject_slot(&known->key, known->tenant)];
+	unsigned way = 0;
+	while (way < WAYS - 1 && !is_of(&set[way], &known->key, known->tenant))
+		way++;
+	memmove(&set[1], &set[0], way * sizeof(set[0]));
+	set[0] = *known;
 }

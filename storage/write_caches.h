@@ -25,4 +25,17 @@ void cache_add_locator(struct caches *caches, const struct locator_key *key);
 bool cache_is_resending(const struct caches *caches, struct str client, instant now);
 void cache_add_resending(struct caches *caches, struct str client, instant now);
 
+/* Whom a national id leads to, where that is one person with a subject at the controller, and the version of the rules it was read under: joining persons moves that. */
+struct known_subject {
+	struct person_key key;
+	uint16_t home;
+	uint32_t tenant;
+	uint64_t person, subject;
+	int64_t rules_version;
+};
+/* NULL: not known under this version. */
+const struct known_subject *cache_subject(const struct caches *caches, const struct person_key *key,
+	uint32_t tenant, int64_t rules_version);
+void cache_add_subject(struct caches *caches, const struct known_subject *known);
+
 #endif

@@ -46,6 +46,18 @@ static struct key_set key_set_new(struct arena *arena, size_t keys)
 	return (struct key_set){ arena_array(arena, size, sizeof(struct key_slot)), size - 1 };
 }
 
+/* One group asks for one version of the rules. */
+static bool is_of_other_rules(int64_t *version, const struct job *job)
+{
+	const int64_t wanted = job->write == NULL ? 0 : job->write->rules_version;
+	if (wanted == 0 || wanted == *version)
+		return false;
+	if (*version != 0)
+		return true;
+	*version = wanted;
+	return false;
+}
+
 /* Two exchanges with one key do not go together: the later one waits for the next group. */
 static bool is_clashing(const struct key_set *set, const struct job *job)
 {
@@ -91,6 +103,7 @@ void group_gather(struct group *group)
 	struct key_set set = key_set_new(group->arena, keys * 2);
 	struct job_queue taken = { 0 };
 	unsigned skipped = 0;
+	int64_t version = 0;
 	rows = keys = 0;
 	for (struct job *job = queue->first, *before = NULL, *next;
 		job != NULL && skipped < SKIP_MAX; job = next) {
@@ -99,7 +112,7 @@ void group_gather(struct group *group)
 		if (taken.first != NULL &&
 			(rows + more > limit || keys + keys_of(job) > set.mask / 2))
 			break;
-		if (is_clashing(&set, job)) {
+		if (is_clashing(&set, job) || is_of_other_rules(&version, job)) {
 			before = job;
 			skipped++;
 			continue;
@@ -117,4 +130,24 @@ void group_gather(struct group *group)
 		job_append(&taken, job);
 	}
 	group->jobs = taken.first;
+}
+
+int64_t group_rules_version(const struct group *group)
+{
+	int64_t version = 0;
+	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
+		if (job->write != NULL && job->write->rules_version != 0)
+			version = job->write->rules_version;
+	}
+	return version;
+}
+
+void group_rules(struct group *group)
+{
+	const int64_t version = group_rules_version(group);
+	if (version == 0)
+		return;
+	struct db_params *params = db_params(group->arena, 1);
+	db_int8(params, version);
+	db_add(group->flight, SQL_WRITE_RULES, params, NULL, NULL);
 }

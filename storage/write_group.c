@@ -13,6 +13,7 @@
 #define GROUP_ARENA ((size_t)1 << 30)
 #define PHASES_MAX  80u
 #define CLASHES_MAX 5u
+#define RULES_MOVED "22012" /* division_by_zero: write_rules.sql */
 
 /* ---- one attempt */
 
@@ -119,6 +120,7 @@ static void send_attempt(struct group *group)
 			group->mode = GROUP_PROBE;
 	}
 	db_begin(group->flight);
+	group_rules(group);
 	log_contexts(group);
 	size_t reading = 0, line = 0;
 	while (reading < group->count || line < group->line_count) {
@@ -219,6 +221,27 @@ static bool is_transient(const char *state)
 	       strcmp(state, "55P03") == 0;
 }
 
+/* The rules moved: who relied on what was remembered asks anew, the others go on. */
+static void stale(struct group *group)
+{
+	struct job_queue old = { 0 }, others = { 0 };
+	for (struct job *job = group->jobs, *after; job != NULL; job = after) {
+		after = job->next;
+		const bool relies = job->write != NULL && job->write->rules_version != 0;
+		job_append(relies ? &old : &others, job);
+	}
+	group->jobs = others.first;
+	for (struct job *job = old.first, *after; job != NULL; job = after) {
+		after = job->next; /* the answer may free the job */
+		job->write->stale = true;
+		call_done(job->call);
+	}
+	if (group->jobs != NULL)
+		attempt(group);
+	else
+		next(group);
+}
+
 /* The transaction was rolled back. */
 static void failed(struct group *group)
 {
@@ -229,6 +252,8 @@ static void failed(struct group *group)
 		attempt(group);
 	} else if (strcmp(state, "40P01") == 0 && group->deadlocks++ < (group->alone ? 3u : 1u)) {
 		attempt(group);
+	} else if (strcmp(state, RULES_MOVED) == 0 && group_rules_version(group) != 0) {
+		stale(group);
 	} else if (is_transient(state)) {
 		fail_jobs(group, OUTCOME_BUSY, "The database is busy; nothing was stored");
 		next(group);
@@ -246,7 +271,8 @@ static void keep_error(struct group *group, const struct db_end *end)
 {
 	const char *state = end->sqlstate[0] == '\0' ? "25P02" : end->sqlstate;
 	memcpy(group->sqlstate, state, sizeof(group->sqlstate));
-	if (strcmp(state, "23505") != 0 && strcmp(state, "40P01") != 0)
+	if (strcmp(state, "23505") != 0 && strcmp(state, "40P01") != 0 &&
+		strcmp(state, RULES_MOVED) != 0)
 		store_note(group->store, end);
 }
 

@@ -128,6 +128,10 @@ void reading_set_beside(struct store *store, struct reading *reading);
 
 /* write_gather.c: takes what fits into one group off the lane's queue. */
 void group_gather(struct group *group);
+/* The version of the rules that its writes were decided by; 0: none that could be stale. */
+int64_t group_rules_version(const struct group *group);
+/* Adds a statement that fails unless the rules are of this version. */
+void group_rules(struct group *group);
 
 /* write_group.c: takes what has queued in the lane and sends it. */
 void group_start(struct group *group);

@@ -357,10 +357,28 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 	return count;
 }
 
+enum { PHASE_STORE, PHASE_STORED };
+
+/* What was remembered of the patients was older than the rules, or opened nothing: nothing was stored yet, and the database is asked. */
+static void ask_afresh(struct exchange *exchange, struct upload *upload)
+{
+	upload->write = (struct store_write){ 0 };
+	for (size_t i = 0; i < upload->count; i++)
+		upload->entries[i].written = NULL;
+	resolve_afresh(exchange);
+}
+
 void upload_store(struct exchange *exchange, struct upload *upload)
 {
 	struct store_write *write = &upload->write;
+	if (exchange->phase == PHASE_STORED) {
+		if (write->stale)
+			ask_afresh(exchange, upload);
+		return;
+	}
 	write->count = fill_items(exchange, upload);
+	if (write->count == 0 && exchange->remembered != 0)
+		ask_afresh(exchange, upload);
 	if (write->count == 0 || !audit_correlate(exchange, &exchange->outcome))
 		return;
 	log_patients(exchange, upload, true);
@@ -378,7 +396,10 @@ void upload_store(struct exchange *exchange, struct upload *upload)
 	write->log = exchange->log_rows;
 	write->log_count = exchange->log_count;
 	exchange->log_count = exchange->log_room = 0;
+	write->rules_version = exchange->remembered;
+	exchange->phase = PHASE_STORED;
 	exchange_hold(exchange);
+	exchange_yield(exchange);
 	store_write(exchange->loop->store, write);
 }
 

@@ -52,6 +52,8 @@ GRANT INSERT ON hub.coding TO hub_write;
 GRANT INSERT ON hub.access_log TO hub_write;
 GRANT SELECT, INSERT, UPDATE (last_month) ON hub.log_ctx TO hub_write;
 GRANT USAGE ON SEQUENCE hub.id_lease TO hub_write;
+-- a number: whether what a write was decided by still holds
+GRANT SELECT ON hub.rules_version TO hub_write;
 -- audit: the log as it is read; seq: the log's tree and chain
 GRANT SELECT ON hub.access_log, hub.log_ctx, hub.tenant TO hub_audit;
 GRANT SELECT ON hub.access_log, hub.log_ctx, hub.locator TO hub_seq;

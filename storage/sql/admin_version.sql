@@ -1,2 +1,2 @@
--- admin: moves the version of the rules; in the transaction of every change of tenant, client, rule or block.
+-- admin: moves the version of the rules; in the transaction of every change of tenant, client, rule or block, or that joins persons.
 UPDATE hub.rules_version SET version = version + 1

@@ -77,6 +77,17 @@ void store_resolve(struct store *store, struct store_resolve *resolve)
 	go_out(&resolve->call);
 }
 
+/* Who is remembered, and the versions of the rules it was asked for. */
+static int64_t remembers;
+
+size_t store_remember(struct store *store, struct store_resolve *resolve, int64_t rules_version)
+{
+	(void)store;
+	for (size_t i = 0; i < resolve->count && rules_version == remembers; i++)
+		resolve->items[i].patient.rules_version = rules_version;
+	return rules_version == remembers ? resolve->count : 0;
+}
+
 void store_rules(struct store *store, struct store_rules *load)
 {
 	(void)store;
@@ -182,6 +193,15 @@ static void decide_read(struct exchange *exchange)
 	decided_by = exchange->rules->version;
 }
 
+/* A write whose memory turned out to be older than the rules. */
+static bool wants_afresh;
+
+static void store_once(struct exchange *exchange)
+{
+	if (wants_afresh && exchange->remembered != 0)
+		resolve_afresh(exchange);
+}
+
 static void audit(struct exchange *exchange)
 {
 	if (decisions > 0)
@@ -199,6 +219,7 @@ static const struct interaction reading = {
 	.parse = parse,
 	.who = who,
 	.decide = decide_read,
+	.store = store_once,
 	.audit = audit,
 	.respond = respond,
 };
@@ -245,6 +266,8 @@ static int begin(void **state)
 	known = true;
 	decided_by = 0;
 	database_version = 1;
+	remembers = 0;
+	wants_afresh = false;
 	hub = (struct hub){ .config = &config, .rules = rules_of(1, true) };
 	in_database = rules_of(2, true);
 	loop = (struct loop){ .hub = &hub, .now = 100 * INSTANT_SECOND };
@@ -318,6 +341,39 @@ static void nothing_leaves_without_a_correlation_id(void **state)
 	come_back();
 	assert_int_equal(responses, 0);
 	assert_int_equal(status, 503);
+	leave(exchange);
+}
+
+static void who_is_remembered_is_not_asked_for(void **state)
+{
+	(void)state;
+	remembers = 1;
+	struct exchange *exchange = start();
+	assert_int_equal(decisions, 1);
+	assert_int_equal(exchange->remembered, 1);
+	assert_int_equal(out_count, 1); /* the log */
+	come_back();
+	assert_int_equal(status, 200);
+	leave(exchange);
+}
+
+static void memory_that_fails_is_not_asked_again(void **state)
+{
+	(void)state;
+	remembers = 1;
+	wants_afresh = true;
+	database_version = 2;
+	struct exchange *exchange = start();
+	assert_int_equal(decisions, 1);
+	exchange_resume(&loop); /* back at RESOLVE */
+	assert_int_equal(exchange->remembered, 0);
+	come_back(); /* RESOLVE: newer rules */
+	come_back(); /* the rules */
+	assert_int_equal(decisions, 2);
+	assert_int_equal(decided_by, 2);
+	come_back(); /* the log */
+	assert_int_equal(status, 200);
+	assert_int_equal(rows_written, 1);
 	leave(exchange);
 }
 
@@ -476,6 +532,8 @@ int main(void)
 		CASE(no_answer_before_its_log_row_is_committed),
 		CASE(nothing_leaves_when_the_log_fails),
 		CASE(nothing_leaves_without_a_correlation_id),
+		CASE(who_is_remembered_is_not_asked_for),
+		CASE(memory_that_fails_is_not_asked_again),
 		CASE(no_parser_before_the_caller_is_known),
 		CASE(no_parser_before_the_caller_is_permitted),
 		CASE(newer_rules_are_read_before_the_decision),

@@ -236,6 +236,53 @@ static void test_linked(void **state)
 	assert_int_equal(write[0].patient.subjects[0].person, lowest);
 }
 
+static size_t remembered(struct resolve_item *items, size_t count, int64_t version)
+{
+	struct outcome outcome = { .arena = arena };
+	struct store_resolve resolve = {
+		.call = { .arena = arena, .outcome = &outcome }, .items = items, .count = count
+	};
+	return store_remember(hub.store, &resolve, version);
+}
+
+/* Known for a write at the controller that asked, under the version of the rules it was read under; joining persons moves that. */
+static void test_remembered(void **state)
+{
+	(void)state;
+	struct resolve_item first = item_of("18057900110", TENANT_A),
+			    second = item_of("58057900110", TENANT_A);
+	resolved(&first, 1);
+	const int64_t version = first.patient.rules_version;
+	struct resolve_item items[4] = { item_of("18057900110", TENANT_A),
+		item_of("18057900110", TENANT_B), item_of("18057900110", 0),
+		item_of("58057900110", TENANT_A) };
+	assert_int_equal(remembered(items, 4, version), 1);
+	assert_true(items[0].remembered);
+	assert_int_equal(items[0].patient.person_count, 1);
+	assert_int_equal(items[0].patient.subject_count, 1);
+	assert_int_equal(items[0].patient.rules_version, version);
+	assert_memory_equal(items[0].patient.persons, first.patient.persons, sizeof(struct person));
+	assert_memory_equal(
+		items[0].patient.subjects, first.patient.subjects, sizeof(struct subject));
+	assert_memory_equal(&items[0].patient.key, &first.key, sizeof(first.key));
+	for (unsigned i = 1; i < 4; i++)
+		assert_false(items[i].remembered);
+	/* The rest is asked for; what was remembered stays as it is. */
+	resolved(items, 4);
+	assert_int_equal(items[0].patient.subject_count, 1);
+	assert_int_equal(items[1].patient.subject_count, 2);
+	resolved(&second, 1);
+	joined("18057900110", "58057900110");
+	struct resolve_item later = item_of("18057900110", TENANT_A);
+	assert_int_equal(remembered(&later, 1, version + 1), 0);
+	resolved(&later, 1);
+	assert_int_equal(later.patient.rules_version, version + 1);
+	assert_int_equal(later.patient.person_count, 2);
+	/* Two persons are never remembered. */
+	struct resolve_item joint = item_of("18057900110", TENANT_A);
+	assert_int_equal(remembered(&joint, 1, version + 1), 0);
+}
+
 static void test_blocks(void **state)
 {
 	(void)state;
@@ -308,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_alias),
 		cmocka_unit_test(test_linked),
+		cmocka_unit_test(test_remembered),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_failure),

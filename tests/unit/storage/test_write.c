@@ -396,6 +396,67 @@ static void test_refused(void **state)
 	upload_free(&stranger);
 }
 
+/* What was decided under older rules is not stored, nor logged; what does not rely on them, in the same group, is. */
+static void test_stale(void **state)
+{
+	(void)state;
+	enum { COUNT = 3 };
+	const int64_t version = bed_number("SELECT version FROM hub.rules_version");
+	const int64_t versions[COUNT] = { version, 0, version };
+	struct reading_plan plan = {
+		.tenant = 1, .person = 22, .device = "stale-0", .value = 70, .time = NOON
+	};
+	bed_number("UPDATE hub.rules_version SET version = version + 1");
+	for (unsigned turn = 0; turn < 2; turn++) {
+		struct upload *uploads[COUNT];
+		unsigned done = 0;
+		const char *const devices[2][COUNT] = { { "stale-1", "stale-2", "stale-3" },
+			{ "stale-4", "stale-5", "stale-6" } };
+		for (unsigned i = 0; i < COUNT; i++) {
+			plan.device = devices[turn][i];
+			uploads[i] = upload_new(&hub, &plan, 1, &done);
+			uploads[i]->write.rules_version = versions[i] == 0 ? 0 : version + turn;
+			store_write(hub.store, &uploads[i]->write);
+		}
+		assert_true(hub_until(&hub, &done, COUNT));
+		for (unsigned i = 0; i < COUNT; i++) {
+			const bool stale = versions[i] != 0 && turn == 0;
+			assert_int_equal(uploads[i]->outcome.errors, 0);
+			assert_int_equal(uploads[i]->write.stale, stale);
+			assert_int_equal(
+				bed_number("SELECT count(*) FROM hub.access_log WHERE corr = %llu",
+					(unsigned long long)uploads[i]->write.corr),
+				!stale);
+			upload_free(&uploads[i]);
+		}
+		assert_int_equal(rows_of(22), turn == 0 ? 1 : 4);
+	}
+}
+
+/* Two versions never go in one group. */
+static void test_versions_apart(void **state)
+{
+	(void)state;
+	const int64_t version = bed_number("SELECT version FROM hub.rules_version");
+	struct upload *uploads[2];
+	unsigned done = 0;
+	const char *const devices[2] = { "apart-1", "apart-2" };
+	for (unsigned i = 0; i < 2; i++) {
+		const struct reading_plan plan = {
+			.tenant = 1, .person = 23, .device = devices[i], .value = 70, .time = NOON
+		};
+		uploads[i] = upload_new(&hub, &plan, 1, &done);
+		uploads[i]->write.rules_version = version - i;
+		store_write(hub.store, &uploads[i]->write);
+	}
+	assert_true(hub_until(&hub, &done, 2));
+	assert_false(uploads[0]->write.stale);
+	assert_true(uploads[1]->write.stale);
+	assert_int_equal(rows_of(23), 1);
+	upload_free(&uploads[0]);
+	upload_free(&uploads[1]);
+}
+
 struct log_call {
 	struct store_log log;
 	struct outcome outcome;
@@ -474,6 +535,8 @@ int main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_lost_before_commit),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_versions_apart),
 		cmocka_unit_test(test_log_and_probe),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
