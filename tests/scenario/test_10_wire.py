@@ -36,29 +36,44 @@ def request(stream, path=b"/livez"):
 class Wire:
     """One HTTP/2 connection that keeps to no rule but those it is told to. Reads in the background until the hub closes."""
 
-    def __init__(self, hub, reading=True, settings=b""):
+    def __init__(self, hub, settings=b""):
         context = ssl.create_default_context(cafile=str(hub.ca))
         context.set_alpn_protocols(["h2"])
-        self.socket = context.wrap_socket(socket.create_connection(("localhost", hub.port), timeout=30), server_hostname="localhost")
+        self.socket = socket.create_connection(("localhost", hub.port), timeout=30)
+        # an SSLSocket may not be read and written by two threads at once; this may, under a lock that is never kept while waiting
+        self.coming, self.going, self.lock = ssl.MemoryBIO(), ssl.MemoryBIO(), threading.Lock()
+        self.tls = context.wrap_bio(self.coming, self.going, server_hostname="localhost")
+        self._shake()
         self.got, self.closed, self.since = bytearray(), threading.Event(), time.time()
         self.ended, self.parsed = 0, 0
-        self.socket.sendall(PREFACE + frame(SETTINGS, payload=settings))
-        if reading:
-            threading.Thread(target=self._read, daemon=True).start()
+        assert self.send(PREFACE + frame(SETTINGS, payload=settings))
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _shake(self):
+        while True:
+            try:
+                self.tls.do_handshake()
+                return self.socket.sendall(self.going.read())
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.going.read())
+                self.coming.write(self.socket.recv(65536))
 
     def _read(self):
         with contextlib.suppress(OSError):
-            while True:
-                data = self.socket.recv(65536)
-                if not data:
-                    break
-                self.got += data
+            while data := self.socket.recv(65536):
+                with self.lock, contextlib.suppress(ssl.SSLWantReadError):
+                    self.coming.write(data)
+                    while part := self.tls.read(65536):
+                        self.got += part
         self.took = time.time() - self.since
         self.closed.set()
 
     def send(self, data):
         """False when the hub has had enough of us."""
         try:
+            with self.lock:
+                self.tls.write(data)
+                data = self.going.read()
             self.socket.sendall(data)
             return True
         except OSError:
