@@ -138,9 +138,9 @@ def seen(resource):
     return codes.pop(), at, tuple(value.normalize() for value in values)
 
 
-def all_of(caller, who):
+def all_of(caller, who, count="7"):
     """Every Observation of a patient, page by page."""
-    out, answer = [], caller.search(who, _count="7")
+    out, answer = [], caller.search(who, _count=count)
     while True:
         assert answer.status_code == 200, answer.text
         page = json.loads(answer.text, parse_float=decimal.Decimal, parse_int=decimal.Decimal)
