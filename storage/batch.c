@@ -18,6 +18,7 @@ static void round_start(struct batch *batch)
 		db_rollback(batch->flight);
 	batch->aborted = false;
 	batch->bound = 0;
+	batch->bound_classes = 0;
 	if (batch->kind->transaction)
 		db_begin(batch->flight);
 	batch->kind->add(batch);
@@ -134,12 +135,15 @@ static void round_synced(void *context, const struct db_end *end)
 		batch_end(batch);
 }
 
-void batch_bind(struct batch *batch, uint32_t tenant)
+void batch_bind(struct batch *batch, uint32_t tenant, unsigned classes)
 {
-	if (batch->bound == tenant && tenant != 0)
-		return;
-	db_set_local(batch->flight, DB_TENANT, tenant);
+	const unsigned beside = classes & ~(1u << CLASS_HEALTH);
+	if (batch->bound != tenant || tenant == 0)
+		db_set_local(batch->flight, DB_TENANT, tenant);
+	if (batch->bound_classes != beside)
+		db_set_local(batch->flight, DB_CLASSES, beside);
 	batch->bound = tenant;
+	batch->bound_classes = beside;
 }
 
 void batch_dispatch(struct store *store, const struct batch_kind *kind)

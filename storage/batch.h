@@ -27,8 +27,9 @@ struct batch {
 	unsigned count;
 	unsigned first, last; /* the items of this round */
 	bool alone;
-	bool aborted;   /* the session's transaction failed and is still open */
-	uint32_t bound; /* the tenant of SET LOCAL in this transaction; 0: none yet */
+	bool aborted;           /* the session's transaction failed and is still open */
+	uint32_t bound;         /* the tenant of SET LOCAL in this transaction; 0: none yet */
+	unsigned bound_classes; /* the classes beside health; 0: none */
 };
 
 struct batch_kind {
@@ -41,8 +42,11 @@ struct batch_kind {
 	bool (*again)(struct batch *batch, struct batch_item *item);
 };
 
-/* SET LOCAL hub.tenant, unless the transaction is bound to it already: statements ordered by tenant save most of them. */
-void batch_bind(struct batch *batch, uint32_t tenant);
+/*
+ * SET LOCAL hub.tenant and hub.classes, unless the transaction is bound to them already: statements ordered by tenant save most of them. `classes`: the
+ * mask of the grant's part; row-level security shows no row of another class but health.
+ */
+void batch_bind(struct batch *batch, uint32_t tenant, unsigned classes);
 
 /* Starts flights for what waits in the kind's queue while there are idle connections. */
 void batch_dispatch(struct store *store, const struct batch_kind *kind);

@@ -104,8 +104,8 @@ void db_add(struct db_flight *flight, enum sql statement, const struct db_params
 void db_begin(struct db_flight *flight);
 void db_commit(struct db_flight *flight);
 void db_rollback(struct db_flight *flight);
-/* SET LOCAL hub.tenant / hub.person / hub.actor = <digits>: the only text that is made, from an integer. */
-enum db_local { DB_TENANT, DB_PERSON, DB_ACTOR };
+/* SET LOCAL hub.tenant, hub.classes (a mask), hub.person or hub.actor = <digits>: the only text that is made, from an integer. */
+enum db_local { DB_TENANT, DB_CLASSES, DB_PERSON, DB_ACTOR };
 void db_set_local(struct db_flight *flight, enum db_local what, uint64_t digits);
 /* A search whose text storage/search_sql.c joined from fragments: prepared on the connection under the shape's number at its first use, bounded per connection. */
 void db_add_shape(struct db_flight *flight, uint32_t shape, const char *text,

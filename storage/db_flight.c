@@ -135,14 +135,15 @@ static void add_named(struct db_flight *flight, uint64_t number, const char *tex
 
 void db_set_local(struct db_flight *flight, enum db_local what, uint64_t digits)
 {
-	static const char *const names[] = {
-		[DB_TENANT] = "tenant", [DB_PERSON] = "person", [DB_ACTOR] = "actor"
-	};
+	static const char *const names[] = { [DB_TENANT] = "tenant",
+		[DB_CLASSES] = "classes",
+		[DB_PERSON] = "person",
+		[DB_ACTOR] = "actor" };
 	char text[64];
 	snprintf(text, sizeof(text), "SET LOCAL hub.%s = %" PRIu64, names[what], digits);
-	/* Few tenants come again and again: prepared. Persons do not. */
-	if (what == DB_TENANT) {
-		add_named(flight, (uint64_t)1 << 32 | digits, text, NULL, NULL, NULL);
+	/* Few tenants and masks come again and again: prepared. Persons do not. */
+	if (what == DB_TENANT || what == DB_CLASSES) {
+		add_named(flight, (uint64_t)(1 + what) << 32 | digits, text, NULL, NULL, NULL);
 		return;
 	}
 	expect(flight, EXPECT_ROWS);

@@ -71,6 +71,14 @@ bool part_limits_codes(const struct grant_part *part)
 	return part->canon_count > 0 || part->blocked_count > 0;
 }
 
+unsigned part_mask(const struct grant_part *part)
+{
+	unsigned mask = part->classes;
+	for (size_t i = 0; i < part->canon_count; i++)
+		mask |= part->canon_classes[i];
+	return mask;
+}
+
 void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part)
 {
 	(void)arena;

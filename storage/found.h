@@ -27,6 +27,8 @@ bool found_row(const struct store *store, struct arena *arena, const struct foun
 
 /* Which rows of a part are open, as parameters: classes, then canons with their classes, then what is blocked. */
 bool part_limits_codes(const struct grant_part *part); /* else classes alone decide */
+/* All classes some of whose rows are open: what row-level security is told. */
+unsigned part_mask(const struct grant_part *part);
 void part_classes(struct db_params *params, struct arena *arena, const struct grant_part *part);
 void part_canons(struct db_params *params, struct arena *arena, const struct grant_part *part);
 void part_canon_classes(

@@ -35,7 +35,7 @@ static void add_row(struct batch *batch, struct reading *reading)
 	const struct grant_part *part = reading->part;
 	const bool codes = part_limits_codes(part);
 	struct db_params *params = db_params(batch->arena, codes ? 8 : 5);
-	batch_bind(batch, part->tenant);
+	batch_bind(batch, part->tenant, part_mask(part));
 	db_int4(params, part->bucket);
 	db_int4(params, (int32_t)part->tenant);
 	db_int8(params, (int64_t)part->subject);
@@ -54,7 +54,7 @@ static void add_nothing(struct batch *batch, struct reading *reading)
 {
 	const struct store_read *read = reading->read;
 	struct db_params *params = db_params(batch->arena, 5);
-	batch_bind(batch, read->grant->own_tenant);
+	batch_bind(batch, read->grant->own_tenant, 0);
 	db_int4(params, read->key.bucket);
 	db_int4(params, (int32_t)read->grant->own_tenant);
 	db_int8(params, 0);

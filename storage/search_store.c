@@ -103,7 +103,7 @@ static void add_part(struct batch *batch, struct part_finding *part)
 	const struct search_text *text = text_of(batch->store, &shape, number);
 	struct db_params *params = db_params(batch->arena, text->count);
 	search_bind(params, batch->arena, text, part);
-	batch_bind(batch, part->part->tenant);
+	batch_bind(batch, part->part->tenant, part_mask(part->part));
 	db_add_shape(batch->flight, number, text->text, params, part_came, part);
 }
 

@@ -14,8 +14,13 @@ BEGIN
 	FOREACH name IN ARRAY ARRAY['observation', 'observation_history', 'obs_key', 'term', 'obs_source', 'upload', 'locator'] LOOP
 		EXECUTE format('CREATE POLICY w ON hub.%I TO hub_write USING (tenant_id = nullif(current_setting(''hub.tenant'', true), '''')::int4)', name);
 	END LOOP;
-	FOREACH name IN ARRAY ARRAY['observation', 'observation_history', 'term', 'obs_source', 'upload'] LOOP
+	FOREACH name IN ARRAY ARRAY['term', 'obs_source', 'upload'] LOOP
 		EXECUTE format('CREATE POLICY r ON hub.%I FOR SELECT TO hub_read USING (tenant_id = nullif(current_setting(''hub.tenant'', true), '''')::int4)', name);
+	END LOOP;
+	-- Health is open to who reads a controller's rows; another class (welfare, administrative) only where the transaction says so as well, by a mask.
+	FOREACH name IN ARRAY ARRAY['observation', 'observation_history'] LOOP
+		EXECUTE format('CREATE POLICY r ON hub.%I FOR SELECT TO hub_read USING (tenant_id = nullif(current_setting(''hub.tenant'', true), '''')::int4'
+			' AND (class = 1 OR (1 << class) & nullif(current_setting(''hub.classes'', true), '''')::int4 <> 0))', name);
 	END LOOP;
 END
 $$;

@@ -175,6 +175,10 @@ static const struct fault faults[] = {
 		"hub_write does not bind the tenant" },
 	{ "ALTER POLICY w ON hub.access_log WITH CHECK (true)",
 		"hub_write does not bind the tenant: w on hub.access_log" },
+	{ "ALTER POLICY r ON hub.observation USING (tenant_id = "
+	  "nullif(current_setting('hub.tenant', "
+	  "true), '')::int4)",
+		"does not test the class" },
 	{ "CREATE POLICY more ON hub.observation FOR SELECT TO hub_read USING (id > 0)",
 		"hub_read does not bind the tenant: more" },
 	{ "ALTER POLICY a ON hub.access_log USING (true)", "hub_audit does not bind" },

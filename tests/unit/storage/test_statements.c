@@ -330,6 +330,27 @@ static void command(PGconn *connection, const char *sql)
 	PQclear(PQexec(connection, sql));
 }
 
+/* Row-level security alone: health alone, until the transaction names another class. */
+static void test_class_bound(void **state)
+{
+	(void)state;
+	PGconn *read = connections[1];
+	const char *all = "SELECT count(*) FROM hub.observation WHERE class <> 1";
+	bed_number("WITH moved AS (UPDATE hub.observation SET class = 2 WHERE tenant_id = 2 AND id "
+		   "= (SELECT min(id) FROM hub.observation WHERE tenant_id = 2) RETURNING 1) "
+		   "SELECT count(*) FROM moved");
+	command(read, "BEGIN");
+	command(read, "SET LOCAL hub.tenant = 2");
+	assert_int_equal(counted(read, all), 0);
+	command(read, "SET LOCAL hub.classes = 8");
+	assert_int_equal(counted(read, all), 0);
+	command(read, "SET LOCAL hub.classes = 4");
+	assert_int_equal(counted(read, all), 1);
+	command(read, "COMMIT");
+	bed_number("WITH moved AS (UPDATE hub.observation SET class = 1 RETURNING 1) SELECT "
+		   "count(*) FROM moved");
+}
+
 /* Row-level security alone, without any condition: no tenant no row, one tenant its rows. */
 static void test_bound(void **state)
 {
@@ -370,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_tenant_condition),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_class_bound),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
