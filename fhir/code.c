@@ -174,6 +174,7 @@ static enum reading_class guarded(enum reading_class a, enum reading_class b)
 	return a == CLASS_HEALTH ? b : a;
 }
 
+/* An MDC code may need the unit to tell what it is (steps or metres); a LOINC code beside it has told already, wherever it stands. */
 struct coding code_canon(const struct coding *codings, size_t count, enum reading_class *class_out)
 {
 	struct coding canon = { STR(""), STR("") };
@@ -183,7 +184,8 @@ struct coding code_canon(const struct coding *codings, size_t count, enum readin
 	for (size_t i = 0; i < count; i++) {
 		if (!code_find(codings[i], &facts))
 			continue;
-		if (!known)
+		if (!known || (str_is(facts.canon.system, SYSTEM_LOINC) &&
+				      !str_is(canon.system, SYSTEM_LOINC)))
 			canon = facts.canon;
 		*class_out = guarded(*class_out, facts.class);
 		known = true;

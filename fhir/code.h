@@ -30,7 +30,7 @@ struct code_facts {
 bool code_find(struct coding coding, struct code_facts *out);
 
 /*
- * The leading coding of a concept: the canon of the first coding a table knows, else the first coding as it is. Readings of the same thing
+ * The leading coding of a concept: the canon of the first coding that leads to LOINC, else of the first that a table knows, else the first coding as it is. Readings of the same thing
  * by PCD-01 (MDC) and FHIR (LOINC, SNOMED CT, NPU) have equal leading codings. class_out: welfare where any of the codings is of that class, else the first
  * class that is not health, CLASS_HEALTH where no table knows.
  */

@@ -11,6 +11,7 @@
 #include "fhir/base/buf.h"
 #include "fhir/base/decimal.h"
 #include "fhir/concept.h"
+#include "fhir/hl7/mdc.h"
 
 #define PART      '\x1f'
 #define COMPONENT '\x1e'
@@ -67,18 +68,48 @@ static void add_moment(struct buf *buf, instant at)
 		buf_add_i64(buf, at);
 }
 
-/* The leading coding of a CodeableConcept; its text only where it has none, since then nothing else tells it from another. */
-static void add_concept(struct arena *arena, struct buf *buf, const struct json *json)
+/*
+ * What an MDC code that means one thing or another by its unit (steps or metres, mmol/L or mg/dL) stands for here. PCD-01 and some FHIR senders say it by LOINC,
+ * others leave it to the unit.
+ */
+static struct coding by_unit(struct coding canon, struct str unit)
+{
+	uint64_t number;
+	enum reading_class class;
+	struct str loinc, rest;
+	if (!str_is(canon.system, SYSTEM_MDC) || unit.length == 0 ||
+		!str_to_u64(canon.code, &number) || number > UINT32_MAX)
+		return canon;
+	const struct mdc *row = mdc_find((uint32_t)number);
+	if (row == NULL || mdc_loinc(row, unit, &loinc) != MDC_FITS || loinc.length == 0)
+		return canon;
+	const struct coding coding = { STR(SYSTEM_LOINC), str_cut(loinc, ';', &rest) };
+	return code_canon(&coding, 1, &class);
+}
+
+/* The unit of a value in UCUM, or empty. */
+static struct str unit_of(const struct json *value)
+{
+	return str_is(json_text(value, "system"), SYSTEM_UCUM) ? json_text(value, "code") : STR("");
+}
+
+/* The leading coding of a CodeableConcept for a value in `unit`; its text only where it has none, since then nothing else tells it from another. */
+static void add_code(struct arena *arena, struct buf *buf, const struct json *json, struct str unit)
 {
 	const struct concept concept = concept_read(arena, json);
 	enum reading_class class;
 	if (concept.count > 0) {
-		add_coding(buf, code_canon(concept.codings, concept.count, &class));
+		add_coding(buf, by_unit(code_canon(concept.codings, concept.count, &class), unit));
 	} else {
 		buf_add_byte(buf, PART);
 		buf_add_byte(buf, WORDS);
 		add_part(buf, json_text(json, "text"));
 	}
+}
+
+static void add_concept(struct arena *arena, struct buf *buf, const struct json *json)
+{
+	add_code(arena, buf, json, STR(""));
 }
 
 /* ---- values */
@@ -179,7 +210,7 @@ static void add_components(struct arena *arena, struct buf *buf, const struct js
 	json_each(component, list)
 	{
 		struct buf text = buf_new(arena, 128, TEXT_MAX);
-		add_concept(arena, &text, json_get(component, "code"));
+		add_code(arena, &text, json_get(component, "code"), unit_of(value_of(component)));
 		add_value(arena, &text, value_of(component));
 		const struct json *absent = json_get(component, "dataAbsentReason");
 		if (absent != NULL)
@@ -198,7 +229,7 @@ static struct str content(struct arena *arena, const struct fields *fields, stru
 {
 	struct buf buf = buf_new(arena, 256, TEXT_MAX);
 	buf_add_byte(&buf, 'C'); /* of the key; not of the content */
-	add_concept(arena, &buf, FIELD(fields, OBSERVATION, code));
+	add_code(arena, &buf, FIELD(fields, OBSERVATION, code), unit_of(value_of_fields(fields)));
 	add_moment(&buf, moment.start);
 	add_moment(&buf, moment.end);
 	add_part(&buf, str_of(observation_status_code(observation->status)));
@@ -313,7 +344,7 @@ static struct str device_key(
 	struct buf buf = buf_new(arena, 160, TEXT_MAX);
 	buf_add_byte(&buf, 'D');
 	buf_add(&buf, device);
-	add_concept(arena, &buf, FIELD(fields, OBSERVATION, code));
+	add_code(arena, &buf, FIELD(fields, OBSERVATION, code), unit_of(value_of_fields(fields)));
 	add_moment(&buf, moment.start);
 	buf_add_byte(&buf, PART);
 	if (moment.end != INSTANT_MIN)

@@ -16,6 +16,7 @@ struct report {
 	double seconds; /* of a duration facet */
 	bool test;
 	bool all_gone; /* each member of the panel is taken back or cancelled */
+	bool has_own; /* the carrier's own value is the Observation's: it is no panel, or one without members */
 	unsigned usable_parts, withdrawn_parts;
 	unsigned by_status[STATUS_UNKNOWN + 1]; /* of the members that are kept */
 	bool correction;
@@ -342,7 +343,7 @@ static struct str write_report(struct report *report, enum observation_status st
 {
 	struct reading *const reading = report->reading;
 	const struct row *const carrier = report->carrier;
-	const bool has_own = carrier->panel == 0;
+	const bool has_own = report->has_own;
 	struct buf buf = buf_new(reading->arena, 1280, REPORT_BYTES_MAX);
 	write_head(report, status, &buf);
 	buf_add(&buf, report->code);
@@ -405,13 +406,17 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 	}
 	if (!find_time(reading, carrier) || groups_are_control(reading, carrier))
 		return nothing;
+	report.has_own = carrier->panel == 0 || report.usable_parts == 0;
+	if (!report.has_own && report.own.value.length > 0)
+		row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+			"The row has rows below it that say its value; its own is left out");
 	check_part_times(reading, carrier);
 	if (report.own.bits.length > 0) {
 		json_write_comma(&report.components);
 		buf_add(&report.components, report.own.bits);
 	}
 	const enum observation_status status =
-		carrier->panel != 0 ? panel_status(&report) : report.own.status;
+		report.has_own ? report.own.status : panel_status(&report);
 	if (status == STATUS_CANCELLED && report.own.absent == NULL)
 		row_warn(reading, carrier, OBX_STATUS, OUTCOME_BUSINESS_RULE,
 			"OBX-11 is X beside a value; it is stored as cancelled");

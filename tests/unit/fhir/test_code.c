@@ -99,6 +99,11 @@ static void canon_of_many(void **state)
 	const struct coding alarm[] = { own, fall };
 	assert_true(str_is(code_canon(alarm, 2, &class).code, "1912002"));
 	assert_int_equal(class, CLASS_WELFARE);
+	/* Steps: the MDC code alone might be metres, so LOINC leads wherever it stands. */
+	const struct coding steps[] = { { STR(SYSTEM_MDC), STR("8454247") },
+		{ STR(SYSTEM_LOINC), STR("55423-8") } };
+	assert_true(str_is(code_canon(steps, 2, &class).code, "55423-8"));
+	assert_true(str_is(code_canon(steps, 1, &class).code, "8454247"));
 	assert_int_equal(code_canon(NULL, 0, &class).code.length, 0);
 }
 
