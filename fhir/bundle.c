@@ -202,16 +202,20 @@ static void render_link(struct buf *buf, const char *relation, struct str url)
 	buf_add_byte(buf, '}');
 }
 
-static void render_match(struct buf *buf, struct str base, const struct resource *resource)
+static void render_match(struct buf *buf, const struct bundle_page *page, size_t i)
 {
+	const struct resource *resource = &page->resources[i];
 	buf_add(buf, STR("{\"fullUrl\":\""));
-	buf_add(buf, base);
+	buf_add(buf, page->base);
 	buf_add_byte(buf, '/');
 	buf_add_text(buf, resource_type_name(resource->type));
 	buf_add_byte(buf, '/');
 	buf_add(buf, resource->id);
 	buf_add(buf, STR("\",\"resource\":"));
-	resource_render(buf, resource);
+	if (page->rendered != NULL)
+		buf_add(buf, page->rendered[i]);
+	else
+		resource_render(buf, resource);
 	buf_add(buf, STR(",\"search\":{\"mode\":\"match\"}}"));
 }
 
@@ -227,7 +231,7 @@ void bundle_render_search(struct buf *buf, const struct bundle_page *page)
 	for (size_t i = 0; i < page->count; i++) {
 		if (i > 0)
 			buf_add_byte(buf, ',');
-		render_match(buf, page->base, &page->resources[i]);
+		render_match(buf, page, i);
 	}
 	if (tells) {
 		json_write_comma(buf);

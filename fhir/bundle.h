@@ -51,6 +51,7 @@ void bundle_render_results(
 struct bundle_page {
 	struct str base, self, next;
 	const struct resource *resources;
+	const struct str *rendered; /* what resource_render() made of each, or NULL */
 	size_t count;
 	const struct outcome *issues;
 };

@@ -25,8 +25,7 @@ void resolve_by_digits(struct exchange *exchange, struct resolve_item *item,
 	const struct seal *seal = exchange->loop->hub->seal;
 	item->key = seal_person(seal, digits);
 	item->create_person = unknown == RESOLVE_CREATE;
-	if (item->create_person)
-		item->sealed_id = seal_encrypt(exchange->arena, seal, (struct str){ digits, 11 });
+	item->digits = item->create_person ? digits : NULL;
 }
 
 /* Of whom the attest speaks: the persons its numbers lead to. */
@@ -105,6 +104,17 @@ static bool is_remembered(struct exchange *exchange)
 	return count == exchange->resolve.count;
 }
 
+/* Only a patient whom the database may not know needs it. */
+static void seal_digits(struct exchange *exchange)
+{
+	for (size_t i = 0; i < exchange->resolve.count; i++) {
+		struct resolve_item *item = &exchange->resolve.items[i];
+		if (item->digits != NULL && !item->remembered)
+			item->sealed_id = seal_encrypt(exchange->arena, exchange->loop->hub->seal,
+				(struct str){ item->digits, 11 });
+	}
+}
+
 static void ask(struct exchange *exchange)
 {
 	const struct interaction *interaction = exchange->route->interaction;
@@ -122,6 +132,7 @@ static void ask(struct exchange *exchange)
 	};
 	if (is_remembered(exchange))
 		return;
+	seal_digits(exchange);
 	exchange->phase = PHASE_RESOLVED;
 	exchange_hold(exchange);
 	exchange_yield(exchange);

@@ -7,7 +7,7 @@
 /* Room for `count` items of exchange->resolve, zeroed. For `who`. */
 struct resolve_item *resolve_items(struct exchange *exchange, size_t count);
 
-/* The patient of these digits. `create`: one that is not known gets a person row, so that asking for it can be logged. */
+/* The patient of these digits, which must live as long as the exchange. `create`: one that is not known gets a person row, so that asking for it can be logged. */
 enum resolve_unknown { RESOLVE_LEAVE, RESOLVE_CREATE };
 void resolve_by_digits(struct exchange *exchange, struct resolve_item *item,
 	const char digits[static 11], enum resolve_unknown unknown);

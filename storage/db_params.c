@@ -82,7 +82,7 @@ static void add(struct db_params *params, const char *value, size_t length)
 
 static char *add_room(struct db_params *params, size_t length)
 {
-	char *at = arena_alloc(params->arena, length);
+	char *at = arena_bytes(params->arena, length);
 	add(params, at, length);
 	return at;
 }

@@ -67,7 +67,7 @@ int pack_bytes(struct arena *arena, struct str bytes, struct str *out)
 	}
 	stream = primed;
 	/* It pays only when it is shorter: no room for more. */
-	char *packed = arena_alloc(arena, bytes.length);
+	char *packed = arena_bytes(arena, bytes.length);
 	const size_t head = length_write(packed, bytes.length);
 	const int length = LZ4_compress_fast_continue(
 		&stream, bytes.at, packed + head, (int)bytes.length, (int)(bytes.length - head), 1);
@@ -89,12 +89,13 @@ bool pack_open(struct arena *arena, int number, struct str packed, struct str *o
 	const size_t head = length_read(packed, &length);
 	if (head == 0 || length > PACK_MOST || packed.length - head > PACK_MOST)
 		return false;
-	char *bytes = arena_alloc(arena, length + 1);
+	char *bytes = arena_bytes(arena, length + 1);
 	const int got =
 		LZ4_decompress_safe_usingDict(packed.at + head, bytes, (int)(packed.length - head),
 			(int)length, dictionaries[number].at, (int)dictionaries[number].length);
 	if (got < 0 || (size_t)got != length)
 		return false;
+	bytes[length] = '\0';
 	*out = (struct str){ bytes, length };
 	return true;
 }

@@ -19,6 +19,7 @@ struct resolve_item {
 	bool create_person;
 	uint32_t create_subject; /* ... and a subject at this tenant; 0: none */
 	struct str sealed_id;
+	const char *digits;     /* what sealed_id is to be made of; the caller's alone */
 	bool remembered;        /* store_remember() has answered */
 	struct patient patient; /* the answer; rules_version in it */
 };

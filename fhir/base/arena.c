@@ -109,7 +109,7 @@ static char *piece_new(struct arena *arena, size_t size)
 	return piece;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+static char *take(struct arena *arena, size_t size)
 {
 	const size_t want = rounded(size == 0 ? 1 : size);
 	arena->used += want;
@@ -124,8 +124,17 @@ void *arena_alloc(struct arena *arena, size_t size)
 		piece = piece_new(arena, taken);
 	}
 	ARENA_OPEN(piece, size);
-	memset(piece, 0, size);
 	return piece;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	return memset(take(arena, size), 0, size);
+}
+
+char *arena_bytes(struct arena *arena, size_t size)
+{
+	return take(arena, size);
 }
 
 void *arena_array(struct arena *arena, size_t count, size_t size)

@@ -21,6 +21,9 @@ void arena_free(struct arena **arena);
 /* `size` zeroed bytes that live as long as the arena. Never NULL; size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 
+/* `size` bytes that are not zeroed: for who writes over all that is ever read of them. */
+char *arena_bytes(struct arena *arena, size_t size);
+
 /* `count` elements of `size` zeroed bytes; a product that overflows makes the arena full and gives one element. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 

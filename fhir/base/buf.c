@@ -9,7 +9,7 @@
 /* One byte more than the room, because vsnprintf ends what it writes with a NUL. */
 static void grow(struct buf *buf, size_t room)
 {
-	char *at = arena_alloc(buf->arena, room + 1);
+	char *at = arena_bytes(buf->arena, room + 1);
 	if (buf->length > 0)
 		memcpy(at, buf->at, buf->length);
 	buf->at = at;
@@ -117,7 +117,10 @@ char *buf_add_room(struct buf *buf, size_t length)
 	return at;
 }
 
+/* The NUL behind it is for those who hand it to a library. */
 struct str buf_str(const struct buf *buf)
 {
+	if (buf->at != NULL)
+		buf->at[buf->length] = '\0';
 	return (struct str){ buf->at, buf->length };
 }

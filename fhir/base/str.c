@@ -122,9 +122,10 @@ bool str_to_i64(struct str s, int64_t *out)
 
 struct str str_copy(struct arena *arena, struct str s)
 {
-	char *at = arena_alloc(arena, s.length + 1);
+	char *at = arena_bytes(arena, s.length + 1);
 	if (s.length > 0)
 		memcpy(at, s.at, s.length);
+	at[s.length] = '\0';
 	return (struct str){ at, s.length };
 }
 

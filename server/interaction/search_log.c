@@ -12,7 +12,7 @@ static unsigned describe(struct exchange *exchange, const struct search_work *wo
 	struct log_detail *detail)
 {
 	struct log_codes *codes = arena_alloc(exchange->arena, sizeof(*codes));
-	struct buf sent = buf_new(exchange->arena, 4096, RESPONSE_MAX);
+	struct buf sent = buf_new(exchange->arena, work->rendered_bytes, RESPONSE_MAX);
 	unsigned classes = 0;
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct store_row *row = &work->rows[i];
@@ -21,7 +21,7 @@ static unsigned describe(struct exchange *exchange, const struct search_work *wo
 		detail->count++;
 		classes |= 1u << row->class;
 		log_codes_add(exchange->arena, codes, row->code, row->time_low);
-		resource_render(&sent, &work->resources[i]);
+		buf_add(&sent, work->rendered[i]);
 	}
 	if (detail->count > 0) {
 		uint8_t digest[32];

@@ -218,6 +218,20 @@ static void merge(struct exchange *exchange, struct search_work *work)
 	}
 }
 
+/* Once: the log's digest and the answer are of the same bytes. */
+static void render(struct exchange *exchange, struct search_work *work)
+{
+	work->rendered = arena_array(exchange->arena, work->row_count, sizeof(work->rendered[0]));
+	for (size_t i = 0; i < work->row_count; i++) {
+		const struct resource *resource = &work->resources[i];
+		struct buf buf =
+			buf_new(exchange->arena, resource->body.length + 256, RESPONSE_MAX);
+		resource_render(&buf, resource);
+		work->rendered[i] = buf_str(&buf);
+		work->rendered_bytes += buf.length;
+	}
+}
+
 static void make_resources(struct exchange *exchange, struct search_work *work)
 {
 	work->resources = arena_array(exchange->arena, work->row_count, sizeof(work->resources[0]));
@@ -229,6 +243,7 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 		work->resources[i] = (struct resource){ TYPE_OBSERVATION, { id, 26 }, row->version,
 			row->updated, row->body };
 	}
+	render(exchange, work);
 }
 
 static void audit(struct exchange *exchange)
@@ -252,12 +267,14 @@ static void respond(struct exchange *exchange)
 		.self = str_format(exchange->arena, "%.*s/Observation?%.*s", STR_ARG(base),
 			STR_ARG(page_query(exchange, work))),
 		.resources = work->resources,
+		.rendered = work->rendered,
 		.count = work->row_count,
 	};
 	if (work->more && work->row_count > 0)
 		page.next = str_format(exchange->arena, "%.*s/Observation?_page=%.*s",
 			STR_ARG(base), STR_ARG(page_token(exchange, work)));
-	struct buf buf = buf_new(exchange->arena, 512 + 1200 * work->row_count, RESPONSE_MAX);
+	struct buf buf = buf_new(exchange->arena,
+		1024 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }

@@ -35,6 +35,8 @@ struct search_work {
 	size_t row_count;
 	bool more;
 	struct resource *resources;
+	struct str *rendered; /* the bytes of each */
+	size_t rendered_bytes;
 };
 
 enum search_place { SEARCH_URL, SEARCH_BODY };
