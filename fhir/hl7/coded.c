@@ -52,15 +52,26 @@ static struct str name_of(struct str system, struct str code, struct str text)
 	return row == NULL ? text : str_of(row->refid);
 }
 
+/* Norwegian words for the first coding that is a row of mdc.tbl, or an empty slice. */
+static struct str words_of(struct str system, struct str code)
+{
+	struct code_facts facts;
+	if (!str_is(system, SYSTEM_MDC) || !code_find((struct coding){ system, code }, &facts))
+		return (struct str){ 0 };
+	return str_of(facts.text_no);
+}
+
 bool coded_write(struct reading *reading, struct str cwe, struct buf *buf)
 {
-	struct str text = clean_component(reading, cwe, 9);
+	struct str text = clean_component(reading, cwe, 9), ours = { 0 };
 	struct buf codings = buf_new(reading->arena, 128, ER7_BYTES_MAX);
 	for (unsigned first = 1; first <= 4; first += 3) {
 		const struct str code = clean_component(reading, cwe, first);
 		const struct str words = clean_component(reading, cwe, first + 1);
 		const struct str system =
 			coded_system(reading, clean_component(reading, cwe, first + 2));
+		if (ours.length == 0)
+			ours = words_of(system, code);
 		if (system.length > 0 && coded_is_code(code))
 			add_coding(&codings, system, code, name_of(system, code, words));
 		else if (text.length == 0)
@@ -75,7 +86,7 @@ bool coded_write(struct reading *reading, struct str cwe, struct buf *buf)
 		buf_add(buf, buf_str(&codings));
 		buf_add_byte(buf, ']');
 	}
-	json_write_member(buf, "text", text);
+	json_write_member(buf, "text", text.length > 0 ? text : ours);
 	buf_add_byte(buf, '}');
 	return true;
 }
@@ -106,6 +117,19 @@ static void add_second(
 	}
 }
 
+/* The row's words; where the unit has chosen the LOINC code (steps, not metres), the words of that. None where name and number disagree. */
+static struct str row_words(const struct row *row, struct str loinc)
+{
+	struct str rest;
+	struct code_facts facts;
+	if (row->fact == NULL || row->doubtful)
+		return (struct str){ 0 };
+	if (loinc.length > 0 && !str_is(loinc, row->fact->loinc) &&
+		code_find((struct coding){ STR(SYSTEM_LOINC), str_cut(loinc, ';', &rest) }, &facts))
+		return str_of(facts.text_no);
+	return str_of(row->fact->text_no);
+}
+
 void coded_write_row(
 	struct reading *reading, const struct row *row, struct str unit, struct buf *buf)
 {
@@ -123,7 +147,9 @@ void coded_write_row(
 	}
 	if (!row->doubtful)
 		add_second(reading, row, loinc, buf);
-	buf_add_text(buf, "]}");
+	buf_add_byte(buf, ']');
+	json_write_member(buf, "text", row_words(row, loinc));
+	buf_add_byte(buf, '}');
 }
 
 void coded_write_panel(uint32_t panel, struct buf *buf)
@@ -133,7 +159,9 @@ void coded_write_panel(uint32_t panel, struct buf *buf)
 	add_loincs(buf, str_of(fact->loinc));
 	buf_add_format(buf, "%s{\"system\":\"" SYSTEM_MDC "\",\"code\":\"%u\",\"display\":\"%s\"}",
 		fact->loinc[0] == '\0' ? "" : ",", panel, fact->refid);
-	buf_add_text(buf, "]}");
+	buf_add_byte(buf, ']');
+	json_write_member(buf, "text", str_of(fact->text_no));
+	buf_add_byte(buf, '}');
 }
 
 /* The sixteen digits of an EUI-64 written with or without dashes or colons; false for anything else. */
