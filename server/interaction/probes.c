@@ -20,21 +20,14 @@ const struct interaction interaction_livez = {
 	.respond = respond_live,
 };
 
-/*
- * Proofs older than the process are refused (a crash must leave no window for replays), and iat counts whole seconds: until the second of the start is over a
- * good proof may look too old.
- */
-static bool is_first_second(const struct exchange *exchange)
-{
-	return exchange->loop->now / INSTANT_SECOND <=
-	       exchange->loop->hub->started / INSTANT_SECOND;
-}
-
 /* Ready is who could write the log: an insert, rolled back. */
 static void store_ready(struct exchange *exchange)
 {
-	const char *why = "in its first second";
-	if (is_first_second(exchange) || !hub_ready(exchange->loop->hub, &why)) {
+	struct loop *loop = exchange->loop;
+	const char *why;
+	/* Not as of the last tick: whoever queues behind a connection that is gone waits for seconds. */
+	loop->db_is_ready = db_ready(loop->db);
+	if (!hub_ready(loop->hub, &why)) {
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 }, "%s", why);
 		return;
 	}
@@ -44,7 +37,7 @@ static void store_ready(struct exchange *exchange)
 		.done = exchange_done,
 		.context = exchange };
 	exchange_hold(exchange);
-	store_probe(exchange->loop->store, probe);
+	store_probe(loop->store, probe);
 }
 
 static void respond_ready(struct exchange *exchange)
