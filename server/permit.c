@@ -9,12 +9,13 @@
 
 enum { PHASE_SNAPSHOT, PHASE_VERSION, PHASE_NEWEST };
 
-static bool registered(struct exchange *exchange, struct outcome *outcome)
+static bool registered(
+	struct exchange *exchange, const struct rules *rules, struct outcome *outcome)
 {
 	const struct route *route = exchange->route;
 	const struct permit_ask ask = {
 		.principal = &exchange->principal,
-		.rules = exchange->rules,
+		.rules = rules,
 		.scope = route->scope,
 		.kinds = route->kinds,
 		.attest_needed = route->attest,
@@ -22,14 +23,21 @@ static bool registered(struct exchange *exchange, struct outcome *outcome)
 	return decide_permit(&ask, &exchange->tenant, &exchange->client, outcome);
 }
 
+/* Who is refused keeps the snapshot that let them in, if there was one: the tenant that AUDIT names stands in it. */
 bool permit_judge(struct exchange *exchange, struct outcome *outcome)
 {
-	rules_drop(&exchange->rules);
-	exchange->rules = hub_rules(exchange->loop->hub);
-	if (exchange->rules == NULL)
+	struct rules *newest = hub_rules(exchange->loop->hub);
+	if (newest == NULL)
 		return outcome_fail(outcome, OUTCOME_BUSY, (struct str){ 0 },
 			"the hub has not read its rules yet");
-	return registered(exchange, outcome);
+	const bool good = registered(exchange, newest, outcome);
+	if (good || exchange->rules == NULL) {
+		rules_drop(&exchange->rules);
+		exchange->rules = newest;
+	} else {
+		rules_drop(&newest);
+	}
+	return good;
 }
 
 /* The texts of decide_permit() begin with the error code, where it has one: RFC 6750 3.1, norway.md 1.7. */

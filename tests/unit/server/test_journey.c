@@ -202,8 +202,12 @@ static void store_once(struct exchange *exchange)
 		resolve_afresh(exchange);
 }
 
+/* Rows are of a tenant, of refusals too. */
+static uint32_t audited_for;
+
 static void audit(struct exchange *exchange)
 {
+	audited_for = exchange->tenant == NULL ? 0 : exchange->tenant->id;
 	if (decisions > 0)
 		audit_row(exchange, LOG_READ, TYPE_OBSERVATION);
 }
@@ -436,6 +440,7 @@ static void rules_are_loaded_once_for_all_who_wait(void **state)
 	leave(third);
 }
 
+/* By the newer rules; and the tenant the refusal is written down for stands in the older ones. */
 static void who_is_struck_off_meanwhile_is_refused(void **state)
 {
 	(void)state;
@@ -447,6 +452,7 @@ static void who_is_struck_off_meanwhile_is_refused(void **state)
 	come_back();
 	assert_int_equal(decisions, 0);
 	assert_int_equal(status, 403);
+	assert_int_equal(audited_for, 1);
 	leave(exchange);
 }
 
