@@ -5,7 +5,10 @@
 #include "fhir/base/json.h"
 
 #define CONTEXT_LIMIT ((size_t)32 << 10)
-#define DETAIL_LIMIT  ((size_t)32 << 10)
+/* Room for all codes and the longest query, each byte escaped: what was asked and by which token is never cut off. */
+#define DETAIL_LIMIT ((size_t)1 << 20)
+/* Longer ones cannot be stored (hub.code). */
+#define CODE_MAX 2000
 
 static void write_code(struct buf *buf, const char *name, const struct attest_code *code)
 {
@@ -119,6 +122,8 @@ void log_codes_add(struct arena *arena, struct log_codes *codes, struct str code
 {
 	if (codes->codes == NULL)
 		codes->codes = arena_array(arena, LOG_CODES + 1, sizeof(codes->codes[0]));
+	if (code.length > CODE_MAX)
+		code = (struct str){ 0 };
 	size_t at_row = 0;
 	while (at_row < codes->count && !str_equal(codes->codes[at_row].code, code))
 		at_row++;
