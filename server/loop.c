@@ -182,7 +182,7 @@ static void turn(struct loop *loop)
 {
 	struct server *server = loop->server;
 	const instant until_tick = server->sweep_at - loop->now;
-	int32_t wait = loop->resume != NULL || until_tick <= 0
+	int32_t wait = loop->resume != NULL || server->unsettled || until_tick <= 0
 			       ? 0
 			       : (int32_t)(until_tick / (INSTANT_SECOND / 1000)) + 1;
 	if (wait > TICK_MS)
@@ -196,6 +196,8 @@ static void turn(struct loop *loop)
 		server->db_readable = false;
 		db_run(loop->db, loop->now);
 	}
+	/* An HTTP/1 connection reads its next request only once the answer is known to be written. */
+	server->unsettled = loop->resume != NULL;
 	exchange_resume(loop);
 	if (loop->now >= server->sweep_at || server->sweep_at - loop->now > TICK)
 		tick(loop);

@@ -73,6 +73,7 @@ struct server {
 
 	h2o_socket_t *db_watch;
 	bool db_readable;
+	bool unsettled; /* answers went out between the library's turns: what it calls when they are written waits for its next one */
 	instant rules_at; /* not before: the first snapshot is asked for again */
 
 	h2o_multithread_receiver_t receiver;
