@@ -4,7 +4,7 @@
  * under way, and whatever queued meanwhile is the next one: no timer, so a lone write waits for nothing.
  */
 #include "storage/codes.h"
-#include "storage/write_private.h"
+#include "storage/write_rows.h"
 
 /* A group numbers all its rows from one lease. */
 #define JOB_ROWS_MAX (LEASE_IDS / 2)

@@ -2,7 +2,7 @@
 /*
  * Tables in which a new entry takes the place of the one that stood there: bounded without any care, and what they forget is only written once more.
  */
-#include "storage/write_private.h"
+#include "storage/write_rows.h"
 
 #define CONTEXTS  4096u
 #define LOCATORS  131072u

@@ -11,8 +11,8 @@
 
 struct key_slot {
 	struct mac128 key;
-	const struct job *job; /* NULL: empty */
-	unsigned round;
+	const struct job *job;   /* NULL: empty */
+	struct reading *reading; /* the last with this key */
 };
 
 struct key_set {
@@ -78,12 +78,15 @@ static bool enter_keys(struct key_set *set, struct job *job)
 		reading->round = 0;
 		for (size_t k = 0; k < reading->key_count; k++) {
 			const struct key_slot *slot = slot_of(set, &reading->keys[k]);
-			if (slot->job == job && slot->round + 1 > reading->round)
-				reading->round = slot->round + 1;
+			if (slot->job != job)
+				continue;
+			reading->shared = slot->reading->shared = true;
+			if (slot->reading->round + 1 > reading->round)
+				reading->round = slot->reading->round + 1;
 		}
 		for (size_t k = 0; k < reading->key_count; k++)
 			*slot_of(set, &reading->keys[k]) =
-				(struct key_slot){ reading->keys[k], job, reading->round };
+				(struct key_slot){ reading->keys[k], job, reading };
 		if (reading->round > ROUNDS_MAX)
 			return false;
 	}

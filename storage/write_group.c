@@ -6,7 +6,7 @@
  * phase 0 inserts what is unknown and reports what is there; later phases bring new versions and second readings, until nothing is left; then COMMIT. 40P01 is
  * tried again as it was. After any other error each exchange runs alone, so that only the culprit is refused. Nothing is answered before COMMIT's tag is in.
  */
-#include "storage/write_private.h"
+#include "storage/write_rows.h"
 
 #include <stdlib.h>
 
@@ -116,6 +116,7 @@ static void send_attempt(struct group *group)
 	for (size_t i = 0; i < group->count; i++) {
 		group->readings[i]->state = READING_NEW;
 		group->readings[i]->hit = (struct hit){ 0 };
+		group->readings[i]->asked = false;
 		if (group->readings[i]->round > 0)
 			group->mode = GROUP_PROBE;
 	}
@@ -359,20 +360,44 @@ static bool is_being_changed(const struct group *group, const struct reading *re
 	return false;
 }
 
-/* What becomes of a reading whose identity is there (architecture.md section 5, identity of a measurement). */
+static void change(const struct group *group, struct reading *reading)
+{
+	reading->state = is_being_changed(group, reading) ? READING_NEW : READING_CHANGING;
+}
+
+/*
+ * What becomes of a reading whose identity is there (architecture.md section 5, identity of a measurement). Two of one request that say different things are
+ * two measurements (a pulse by ECG and one by oximeter, at one second): neither replaces the other, whatever the clock.
+ */
 static void judge(struct group *group, struct reading *reading)
 {
 	const struct write_item *item = reading->item;
-	const bool replaces =
-		item->correction || !item->observation->minute_clock || reading->beside;
 	if (reading->hit.id == 0)
 		reading->state = READING_ADDED;
 	else if (reading->hit.equal || (reading->hit.same && !item->correction))
 		reading->state = READING_KNOWN;
-	else if (!replaces)
+	else if (item->correction || reading->beside)
+		change(group, reading);
+	else if (item->observation->minute_clock || reading->shared)
 		reading_set_beside(group->store, reading);
-	else if (!is_being_changed(group, reading))
-		reading->state = READING_CHANGING;
+	else
+		reading->state = READING_ASKING;
+}
+
+/* Whoever was kept beside another before is sent alone now: it is found by its own content, and replaces nobody. */
+static void judge_asked(struct group *group, struct reading *reading)
+{
+	reading->state = READING_NEW;
+	if (reading->asked)
+		reading_set_beside(group->store, reading);
+	else
+		change(group, reading);
+}
+
+static bool is_left(const struct reading *reading)
+{
+	return reading->state == READING_NEW || reading->state == READING_ASKING ||
+	       reading->state == READING_CHANGING;
 }
 
 /* Is anything left for another phase? */
@@ -383,13 +408,20 @@ static bool settle(struct group *group)
 		struct reading *reading = group->readings[i];
 		if (reading->state == READING_CHANGING)
 			reading->state = READING_NEW; /* somebody was first: ask again */
+		else if (reading->state == READING_ASKING)
+			judge_asked(group, reading);
 		else if (reading->state == READING_NEW && reading->round <= group->phases)
 			judge(group, reading);
 	}
 	for (size_t i = 0; i < group->count; i++)
-		left = left || group->readings[i]->state == READING_NEW ||
-		       group->readings[i]->state == READING_CHANGING;
+		left = left || is_left(group->readings[i]);
 	return left;
+}
+
+static void send_asking(struct group *group, struct reading **asking, size_t count)
+{
+	if (count > 0)
+		rows_asking(group, asking, count);
 }
 
 /* Statements of a phase for one tenant, if there are any. */
@@ -402,7 +434,9 @@ static void send_phase(struct group *group, uint32_t tenant, bool last)
 	size_t count = pick(group, tenant, last ? READING_KNOWN : READING_CHANGING, some);
 	struct reading **fresh = some + count;
 	const size_t fresh_count = last ? 0 : pick(group, tenant, READING_NEW, fresh);
-	if (changed_count + count + fresh_count == 0)
+	struct reading **asking = fresh + fresh_count;
+	const size_t asking_count = pick(group, tenant, READING_ASKING, asking);
+	if (changed_count + count + fresh_count + asking_count == 0)
 		return;
 	db_set_local(group->flight, DB_TENANT, tenant);
 	for (size_t i = 0; i < changed_count; i++) {
@@ -411,6 +445,7 @@ static void send_phase(struct group *group, uint32_t tenant, bool last)
 	}
 	for (size_t i = 0; i < count && !last; i++)
 		rows_version(group, some[i]);
+	send_asking(group, asking, asking_count);
 	if (fresh_count > 0)
 		rows_probe(group, fresh, fresh_count);
 	if (!last)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "storage/write_private.h"
+#include "storage/write_rows.h"
 
 #include <stdlib.h>
 

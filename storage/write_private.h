@@ -16,6 +16,7 @@ struct hit {
 	int version;
 	bool same;  /* its content, or that of an earlier version of it, is ours */
 	bool equal; /* its content now is ours */
+	bool named; /* found by an identifier of the sender's, not by device and time or content */
 	uint64_t upload;
 	instant recv;
 };
@@ -24,6 +25,7 @@ enum reading_state {
 	READING_NEW,      /* to be inserted if its keys are unknown */
 	READING_ADDED,    /* inserted */
 	READING_KNOWN,    /* there already */
+	READING_ASKING,   /* another value; was it kept beside before? */
 	READING_CHANGING, /* its new version is on the way */
 	READING_CHANGED
 };
@@ -46,7 +48,8 @@ struct reading {
 	unsigned
 		round; /* phase of the probe it waits for: 0, or after the reading of the same request with the same key */
 	enum reading_state state;
-	bool beside, terms_due;
+	bool shared; /* another reading of the same request has a key of it */
+	bool beside, asked, terms_due;
 	struct hit hit;
 };
 
@@ -123,7 +126,8 @@ void lane_return(struct lane *lane, struct job *jobs);
 /* write_ready.c: keys, digests, packed bodies, code numbers. False where the call was refused; codes_missing tells that codes are on the way. */
 bool job_ready(struct store *store, struct job *job);
 bool job_codes(struct store *store, struct job *job);
-/* The key of a second reading with the identity of another one. */
+/* The key of a second reading with the identity of another one; and the reading as one that has it. */
+struct mac128 reading_beside_key(struct store *store, const struct reading *reading);
 void reading_set_beside(struct store *store, struct reading *reading);
 
 /* write_gather.c: takes what fits into one group off the lane's queue. */
@@ -136,19 +140,4 @@ void group_rules(struct group *group);
 /* write_group.c: takes what has queued in the lane and sends it. */
 void group_start(struct group *group);
 
-/* write_rows.c */
-void rows_new(struct group *group, struct reading **readings, size_t count);
-void rows_probe(struct group *group, struct reading **readings, size_t count);
-void rows_known(struct group *group, struct reading **readings, size_t count);
-void rows_version(struct group *group, struct reading *reading);
-void rows_version_terms(struct group *group, struct reading *reading);
-void rows_locator(struct group *group, struct reading **readings, size_t count);
-void rows_uploads(struct group *group, uint32_t tenant);
-
-struct locator_key locator_key(const struct reading *reading, instant at);
-
-/* write_log.c */
-void log_collect(struct group *group);
-void log_contexts(struct group *group);
-void log_lines(struct group *group, const struct log_line *lines, size_t count);
 #endif

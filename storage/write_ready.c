@@ -51,16 +51,12 @@ static void reading_ready(
 		arena_array(arena, observation->term_count, sizeof(*reading->term_units));
 }
 
-/*
- * Same identity, another value, and a clock of minutes: a device may well measure twice within one. The second reading keeps the keys that nobody has, and
- * instead of the others gets one made of the device's identity (or the first key that is taken) and of its own content; so its re-send finds it again.
- */
-void reading_set_beside(struct store *store, struct reading *reading)
+/* The identity that is taken: the device's, or the first of the others. */
+static struct str taken_key(struct store *store, const struct reading *reading)
 {
 	const struct write_item *item = reading->item;
 	const struct observation *observation = item->observation;
 	struct str text = { 0 };
-	size_t kept = 0;
 	for (size_t i = 0; i < observation->key_count; i++) {
 		const struct str one = observation->keys[i];
 		const struct mac128 key = key_of(store, item, key_client(item, one), one);
@@ -72,6 +68,28 @@ void reading_set_beside(struct store *store, struct reading *reading)
 		if (taken && (text.length == 0 || one.at[0] == 'D'))
 			text = one;
 	}
+	return text;
+}
+
+struct mac128 reading_beside_key(struct store *store, const struct reading *reading)
+{
+	struct arena *arena = reading->job->call->arena;
+	const struct str text = taken_key(store, reading);
+	const struct str digest =
+		str_hex(arena, reading->digest.bytes, sizeof(reading->digest.bytes));
+	const struct str both = str_format(arena, "B%.*s\x1f%.*s", STR_ARG(text), STR_ARG(digest));
+	return key_of(store, reading->item, key_client(reading->item, text), both);
+}
+
+/*
+ * Same identity, another value, and a clock of minutes or one request with both: a device may well measure twice within a minute, and two things at once. The
+ * second reading keeps the keys that nobody has, and instead of the others gets one made of the device's identity (or the first key that is taken) and of its
+ * own content; so its re-send finds it again.
+ */
+void reading_set_beside(struct store *store, struct reading *reading)
+{
+	const struct mac128 beside = reading_beside_key(store, reading);
+	size_t kept = 0;
 	for (size_t i = 0; i < reading->key_count; i++) {
 		if (!reading->key_hit[i])
 			reading->keys[kept++] = reading->keys[i];
@@ -79,11 +97,7 @@ void reading_set_beside(struct store *store, struct reading *reading)
 	reading->key_count = 0;
 	for (size_t i = 0; i < kept; i++)
 		add_key(reading, reading->keys[i]);
-	const struct str digest = str_hex(
-		reading->job->call->arena, reading->digest.bytes, sizeof(reading->digest.bytes));
-	const struct str both = str_format(
-		reading->job->call->arena, "B%.*s\x1f%.*s", STR_ARG(text), STR_ARG(digest));
-	add_key(reading, key_of(store, item, key_client(item, text), both));
+	add_key(reading, beside);
 	memset(reading->key_hit, 0, reading->key_count * sizeof(*reading->key_hit));
 	reading->beside = true;
 }

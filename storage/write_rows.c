@@ -2,8 +2,8 @@
 /*
  * Readings as columns: one array a parameter. Every function is for readings of one tenant; SET LOCAL stands before.
  */
+#include "storage/write_rows.h"
 #include "storage/pack.h"
-#include "storage/write_private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -251,19 +251,25 @@ void rows_new(struct group *group, struct reading **readings, size_t count)
 
 /* ---- the probe and what follows from it */
 
-static void hit_key(struct reading *reading, struct mac128 key)
+/* True when the key is one of the sender's identifiers: these stand before the one of device or content. */
+static bool hit_key(struct reading *reading, struct mac128 key)
 {
 	for (size_t i = 0; i < reading->key_count; i++) {
-		if (memcmp(&reading->keys[i], &key, sizeof(key)) == 0)
-			reading->key_hit[i] = true;
+		if (memcmp(&reading->keys[i], &key, sizeof(key)) != 0)
+			continue;
+		reading->key_hit[i] = true;
+		return i + 1 < reading->key_count;
 	}
+	return false;
 }
 
-/* Of several hits the one with our content counts, then the oldest. */
+/* Of several hits the one with our content counts, then the one with our identifier, then the oldest. */
 static bool is_better(const struct hit *hit, const struct hit *than)
 {
 	if (than->id == 0 || hit->same != than->same)
 		return than->id == 0 || hit->same;
+	if (hit->named != than->named)
+		return hit->named;
 	return hit->id < than->id;
 }
 
@@ -275,12 +281,13 @@ static void probed(void *context, const struct db_rows *rows)
 		if (place >= group->count)
 			continue;
 		struct reading *reading = group->readings[place];
-		hit_key(reading, db_get_uuid(rows, i, 1));
+		const bool named = hit_key(reading, db_get_uuid(rows, i, 1));
 		const bool equal = db_get_bool(rows, i, 4);
 		const struct hit hit = {
 			.id = (uint64_t)db_get_int(rows, i, 2),
 			.version = (int)db_get_int(rows, i, 3),
 			.equal = equal,
+			.named = named,
 			.same = equal || db_get_bool(rows, i, 7),
 			.recv = db_get_time(rows, i, 5),
 			.upload = (uint64_t)db_get_int(rows, i, 6),
@@ -349,6 +356,35 @@ void rows_known(struct group *group, struct reading **readings, size_t count)
 	db_int8s(params, uploads, sources);
 	db_int4s(params, buckets, sources);
 	db_add(group->flight, SQL_WRITE_SOURCE, params, NULL, NULL);
+}
+
+/* A row says that the reading was kept beside another before. */
+static void asked(void *context, const struct db_rows *rows)
+{
+	struct group *group = context;
+	for (unsigned i = 0; i < db_row_count(rows); i++) {
+		const uint64_t place = (uint64_t)db_get_int(rows, i, 0) - group->first_id;
+		if (place < group->count)
+			group->readings[place]->asked = true;
+	}
+}
+
+void rows_asking(struct group *group, struct reading **readings, size_t count)
+{
+	int64_t *ids = arena_array(group->arena, count, sizeof(*ids));
+	int32_t *buckets = arena_array(group->arena, count, sizeof(*buckets));
+	struct mac128 *keys = arena_array(group->arena, count, sizeof(*keys));
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = (int64_t)readings[i]->id;
+		buckets[i] = readings[i]->item->part->bucket;
+		keys[i] = reading_beside_key(group->store, readings[i]);
+	}
+	struct db_params *params = db_params(group->arena, 4);
+	db_int4(params, (int32_t)readings[0]->item->part->tenant);
+	db_int8s(params, ids, count);
+	db_int4s(params, buckets, count);
+	db_uuids(params, keys, count);
+	db_add(group->flight, SQL_WRITE_BESIDE, params, asked, group);
 }
 
 static void versioned(void *context, const struct db_rows *rows)

@@ -225,12 +225,90 @@ static void test_within_one_request(void **state)
 	plans[4].identifier = "other";
 	plans[4].device = NULL;
 	struct upload *upload = stored(plans, 5);
-	const enum write_fate fates[5] = { WRITE_CREATED, WRITE_KNOWN, WRITE_VERSIONED,
-		WRITE_BESIDE, WRITE_CREATED };
+	const enum write_fate fates[5] = { WRITE_CREATED, WRITE_KNOWN, WRITE_BESIDE, WRITE_BESIDE,
+		WRITE_CREATED };
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(upload->write.items[i].fate, fates[i]);
-	assert_int_equal(rows_of(16), 3);
+	assert_int_equal(rows_of(16), 4);
 	upload_free(&upload);
+}
+
+/* A heart rate and a pulse, one device, one code, one second, one request: two measurements, however and in whatever order they are sent again. */
+static void test_two_at_once(void **state)
+{
+	(void)state;
+	const struct reading_plan one = {
+		.tenant = 1, .person = 218, .device = "ecg", .value = 80, .time = NOON
+	};
+	struct reading_plan plans[2] = { one, one };
+	plans[1].value = 79;
+	struct upload *first = stored(plans, 2);
+	assert_int_equal(first->write.items[0].fate, WRITE_CREATED);
+	assert_int_equal(first->write.items[1].fate, WRITE_BESIDE);
+	struct upload *again = stored(plans, 2);
+	const struct reading_plan turned[2] = { plans[1], plans[0] };
+	struct upload *turn = stored(turned, 2);
+	struct upload *alone = stored(&plans[1], 1);
+	for (size_t i = 0; i < 2; i++) {
+		const uint64_t id = first->write.items[i].key.id;
+		assert_int_equal(again->write.items[i].fate, WRITE_KNOWN);
+		assert_int_equal(again->write.items[i].key.id, id);
+		assert_int_equal(turn->write.items[1 - i].fate, WRITE_KNOWN);
+		assert_int_equal(turn->write.items[1 - i].key.id, id);
+	}
+	assert_int_equal(alone->write.items[0].fate, WRITE_KNOWN);
+	assert_int_equal(alone->write.items[0].key.id, first->write.items[1].key.id);
+	assert_int_equal(rows_of(218), 2);
+	assert_int_equal(bed_number("SELECT max(version) FROM hub.observation WHERE subject_id = "
+				    "1218"),
+		1);
+	upload_free(&first);
+	upload_free(&again);
+	upload_free(&turn);
+	upload_free(&alone);
+}
+
+/* The same, but the sender says that the second corrects the first. */
+static void test_corrected_at_once(void **state)
+{
+	(void)state;
+	const struct reading_plan one = {
+		.tenant = 1, .person = 219, .device = "ecg", .value = 80, .time = NOON
+	};
+	struct reading_plan plans[2] = { one, one };
+	plans[1].value = 79;
+	plans[1].correction = true;
+	struct upload *upload = stored(plans, 2);
+	assert_int_equal(upload->write.items[0].fate, WRITE_CREATED);
+	assert_int_equal(upload->write.items[1].fate, WRITE_VERSIONED);
+	assert_int_equal(upload->write.items[1].key.id, upload->write.items[0].key.id);
+	assert_int_equal(rows_of(219), 1);
+	upload_free(&upload);
+}
+
+/* A correction of one that was kept beside another: its identifier says which of the two is meant. */
+static void test_corrected_beside(void **state)
+{
+	(void)state;
+	const struct reading_plan one = { .tenant = 1,
+		.person = 220,
+		.identifier = "first",
+		.device = "ecg",
+		.value = 80,
+		.time = NOON };
+	struct reading_plan plans[2] = { one, one };
+	plans[1].identifier = "second";
+	plans[1].value = 79;
+	struct upload *both = stored(plans, 2);
+	assert_int_equal(both->write.items[1].fate, WRITE_BESIDE);
+	plans[1].value = 78;
+	plans[1].correction = true;
+	struct upload *corrected = stored(&plans[1], 1);
+	assert_int_equal(corrected->write.items[0].fate, WRITE_VERSIONED);
+	assert_int_equal(corrected->write.items[0].key.id, both->write.items[1].key.id);
+	assert_int_equal(rows_of(220), 2);
+	upload_free(&both);
+	upload_free(&corrected);
 }
 
 /* What one exchange brings and no row can hold: a time before PostgreSQL's calendar begins. */
@@ -530,6 +608,9 @@ int main(void)
 		cmocka_unit_test(test_versioned),
 		cmocka_unit_test(test_beside),
 		cmocka_unit_test(test_within_one_request),
+		cmocka_unit_test(test_two_at_once),
+		cmocka_unit_test(test_corrected_at_once),
+		cmocka_unit_test(test_corrected_beside),
 		cmocka_unit_test(test_poison_alone),
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_lost),

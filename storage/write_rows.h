@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_WRITE_ROWS_H
+#define STORAGE_WRITE_ROWS_H
+
+#include "storage/write_private.h"
+
+/* A group's readings and log rows as statements of its flight. All are for rows of one tenant, whose SET LOCAL stands before. */
+
+/* write_rows.c */
+void rows_new(struct group *group, struct reading **readings, size_t count);
+void rows_probe(struct group *group, struct reading **readings, size_t count);
+void rows_known(struct group *group, struct reading **readings, size_t count);
+void rows_asking(struct group *group, struct reading **readings, size_t count);
+void rows_version(struct group *group, struct reading *reading);
+void rows_version_terms(struct group *group, struct reading *reading);
+void rows_locator(struct group *group, struct reading **readings, size_t count);
+void rows_uploads(struct group *group, uint32_t tenant);
+
+struct locator_key locator_key(const struct reading *reading, instant at);
+
+/* write_log.c */
+void log_collect(struct group *group);
+void log_contexts(struct group *group);
+void log_lines(struct group *group, const struct log_line *lines, size_t count);
+
+#endif
