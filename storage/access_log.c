@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "storage/access_log.h"
 
+#include "storage/pack.h"
+
 /* RFC 9162 section 2.1.1: the hash of a leaf begins with 0x00. */
 #define LEAF         0x00
 #define LEAF_VERSION 0x01
@@ -44,4 +46,29 @@ void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct m
 	end = commit(end + sizeof(context->bytes), salt, person, sizeof(person));
 	end = commit(end, salt, body, sizeof(body));
 	seal_sha256((struct str){ (const char *)leaf, (size_t)(end - leaf) }, out);
+}
+
+struct str log_body(struct arena *arena, const uint8_t salt[static LOG_SALT_BYTES], struct str body)
+{
+	struct str packed;
+	const int number = pack_log_bytes(arena, body, &packed);
+	const size_t head = LOG_SALT_BYTES + (number > 0 ? 1 : 0);
+	char *column = arena_bytes(arena, head + packed.length);
+	memcpy(column, salt, LOG_SALT_BYTES);
+	if (number > 0)
+		column[LOG_SALT_BYTES] = (char)number;
+	if (packed.length > 0)
+		memcpy(column + head, packed.at, packed.length);
+	return (struct str){ column, head + packed.length };
+}
+
+bool log_body_open(struct arena *arena, struct str column, struct str *body_out)
+{
+	const struct str body = str_part(column, LOG_SALT_BYTES, column.length);
+	if (body.length == 0 || body.at[0] == '{') {
+		*body_out = str_copy(arena, body);
+		return true;
+	}
+	return pack_open(
+		arena, (unsigned char)body.at[0], str_part(body, 1, body.length), body_out);
 }

@@ -45,4 +45,13 @@ struct log_entry {
 void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct mac128 *context,
 	const uint8_t salt[static 16], uint8_t out[static 32]);
 
+/*
+ * The column `body`: the salt, then the row's body as it is, or a byte with the number of a dictionary (storage/pack.h) and the body packed. JSON begins with '{', which is no
+ * such number. And back; false where it is damaged. The leaf commits to the body as it was, so packing changes nothing of it.
+ */
+#define LOG_SALT_BYTES 16
+struct str log_body(
+	struct arena *arena, const uint8_t salt[static LOG_SALT_BYTES], struct str body);
+bool log_body_open(struct arena *arena, struct str column, struct str *body_out);
+
 #endif

@@ -8,13 +8,13 @@
 #include "storage/batch.h"
 
 /* The salt of a row stands before its JSON. */
-#define SALT_BYTES 16
-#define WINDOW     (183 * 24 * 3600 * INSTANT_SECOND)
+#define WINDOW (183 * 24 * 3600 * INSTANT_SECOND)
 
 struct log_reading {
 	struct store_log_read *read;
 	struct log_entry *entries;
 	size_t count, room;
+	bool damaged;
 };
 
 static struct log_entry *entry_new(struct log_reading *reading)
@@ -36,7 +36,9 @@ static void entries_came(void *context, const struct db_rows *rows)
 	struct log_reading *reading = context;
 	struct arena *arena = reading->read->call.arena;
 	for (unsigned i = 0; i < db_row_count(rows) && !arena_full(arena); i++) {
-		const struct str body = db_get_bytes(rows, i, 9);
+		struct str body = { 0 };
+		if (!log_body_open(arena, db_get_bytes(rows, i, 9), &body))
+			reading->damaged = true;
 		*entry_new(reading) = (struct log_entry){
 			.at = db_get_time(rows, i, 0),
 			.id = (uint64_t)db_get_int(rows, i, 1),
@@ -47,7 +49,7 @@ static void entries_came(void *context, const struct db_rows *rows)
 			.type = (enum resource_type)db_get_int(rows, i, 6),
 			.outcome = (enum log_outcome)db_get_int(rows, i, 7),
 			.classes = (unsigned)db_get_int(rows, i, 8),
-			.body = str_copy(arena, str_part(body, SALT_BYTES, body.length)),
+			.body = body,
 			.context = str_copy(arena, db_get_bytes(rows, i, 10)),
 		};
 	}
@@ -104,6 +106,10 @@ static bool log_again(struct batch *batch, struct batch_item *item)
 		return true;
 	if (arena_full(read->call.arena)) {
 		call_fail(item->call, OUTCOME_TOO_LARGE, "the page is too large");
+		return false;
+	}
+	if (reading->damaged) {
+		call_fail(item->call, OUTCOME_FAULT, "a row of the log is damaged");
 		return false;
 	}
 	if (read->grant->count > 1 && reading->count > 1)

@@ -9,12 +9,15 @@
 #define PACK_MOST ((size_t)64 << 20)
 
 /*
- * Immutable: stored bodies point into it. tests/unit/storage/test_pack.c holds its digest. To make another, add a file and a row; the last row packs.
+ * Immutable: stored bodies point into them. tests/unit/storage/test_pack.c holds their digests. To make another, add a file and a row, and say what is packed with it.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 static const char dictionary_1[] =
 #include "storage/pack_1.inc"
+	;
+static const char dictionary_2[] =
+#include "storage/pack_2.inc"
 	;
 #pragma GCC diagnostic pop
 
@@ -24,9 +27,13 @@ static const struct dictionary {
 } dictionaries[] = {
 	{ NULL, 0 },
 	{ dictionary_1, sizeof(dictionary_1) - 1 },
+	{ dictionary_2, sizeof(dictionary_2) - 1 },
 };
+#define DICTIONARIES ((int)(sizeof(dictionaries) / sizeof(dictionaries[0])))
 
-#define NEWEST ((int)(sizeof(dictionaries) / sizeof(dictionaries[0])) - 1)
+/* What each kind of bytes is packed with. */
+#define FOR_RESOURCES 1
+#define FOR_LOG       2
 
 static size_t length_write(char *at, size_t length)
 {
@@ -52,20 +59,21 @@ static size_t length_read(struct str packed, size_t *out)
 	return 0;
 }
 
-int pack_bytes(struct arena *arena, struct str bytes, struct str *out)
+static int pack_with(int number, struct arena *arena, struct str bytes, struct str *out)
 {
 	*out = bytes;
 	if (bytes.length < PACK_LEAST || bytes.length > PACK_MOST)
 		return 0;
-	/* The dictionary is hashed once a thread, for all bodies. */
-	static _Thread_local LZ4_stream_t primed, stream;
-	static _Thread_local bool ready;
-	if (!ready) {
-		LZ4_initStream(&primed, sizeof(primed));
-		LZ4_loadDict(&primed, dictionaries[NEWEST].at, (int)dictionaries[NEWEST].length);
-		ready = true;
+	/* Each dictionary is hashed once a thread, for all bodies. */
+	static _Thread_local LZ4_stream_t primed[DICTIONARIES], stream;
+	static _Thread_local bool ready[DICTIONARIES];
+	if (!ready[number]) {
+		LZ4_initStream(&primed[number], sizeof(primed[number]));
+		LZ4_loadDict(
+			&primed[number], dictionaries[number].at, (int)dictionaries[number].length);
+		ready[number] = true;
 	}
-	stream = primed;
+	stream = primed[number];
 	/* It pays only when it is shorter: no room for more. */
 	char *packed = arena_bytes(arena, bytes.length);
 	const size_t head = length_write(packed, bytes.length);
@@ -74,12 +82,22 @@ int pack_bytes(struct arena *arena, struct str bytes, struct str *out)
 	if (length <= 0)
 		return 0;
 	*out = (struct str){ packed, head + (size_t)length };
-	return NEWEST;
+	return number;
+}
+
+int pack_bytes(struct arena *arena, struct str bytes, struct str *out)
+{
+	return pack_with(FOR_RESOURCES, arena, bytes, out);
+}
+
+int pack_log_bytes(struct arena *arena, struct str bytes, struct str *out)
+{
+	return pack_with(FOR_LOG, arena, bytes, out);
 }
 
 bool pack_open(struct arena *arena, int number, struct str packed, struct str *out)
 {
-	if (number < 0 || number > NEWEST)
+	if (number < 0 || number >= DICTIONARIES)
 		return false;
 	if (number == 0) {
 		*out = packed;

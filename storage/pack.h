@@ -13,6 +13,9 @@
 /* The number used, and *out on the arena (or `bytes` itself where packing does not pay). */
 int pack_bytes(struct arena *arena, struct str bytes, struct str *out);
 
+/* The same for the body of a log row, with a dictionary for its shape. */
+int pack_log_bytes(struct arena *arena, struct str bytes, struct str *out);
+
 /* False where the number is unknown or the bytes are damaged. */
 bool pack_open(struct arena *arena, int number, struct str packed, struct str *out);
 

@@ -115,11 +115,7 @@ static void column_set(
 	uint8_t *leaf = arena_alloc(group->arena, 32);
 	log_leaf(row, group->at, line->id, &line->context, line->salt, leaf);
 	columns->leaf[i] = (struct str){ (const char *)leaf, 32 };
-	char *body = arena_alloc(group->arena, sizeof(line->salt) + row->body.length);
-	memcpy(body, line->salt, sizeof(line->salt));
-	if (row->body.length > 0)
-		memcpy(body + sizeof(line->salt), row->body.at, row->body.length);
-	columns->body[i] = (struct str){ body, sizeof(line->salt) + row->body.length };
+	columns->body[i] = log_body(group->arena, line->salt, row->body);
 }
 
 /* The rows of one tenant; SET LOCAL stands before. */

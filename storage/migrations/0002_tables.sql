@@ -217,7 +217,7 @@ CREATE TABLE hub.locator (
 );
 
 -- ---- the access log: insert-only, without unique key (ids are leased, nothing upserts), by month of `at`.
--- classes: bit mask 1 << class. body: 16 bytes of salt, then JSON.
+-- classes: bit mask 1 << class. body: 16 bytes of salt, then JSON, packed where that pays (storage/access_log.h).
 CREATE TABLE hub.access_log (
 	at timestamptz NOT NULL,
 	id int8 NOT NULL,

@@ -15,6 +15,7 @@ import httpx
 import psycopg2
 import pytest
 
+import log_body
 from hub import ER7, FHIR_JSON, FNR, FORM, bundle, person
 from test_20_oracle import all_of, as_fhir, as_hl7, make, seen, Oracle
 
@@ -154,7 +155,7 @@ class Soak:
         """The request ids that stand in the access log."""
         out = set()
         for body, in self.hub.sql("select body from hub.access_log"):
-            out.add(json.loads(bytes(body)[16:]).get("request"))
+            out.add(log_body.read(body).get("request"))
         return out
 
 

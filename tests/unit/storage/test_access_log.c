@@ -78,12 +78,41 @@ static void test_members(void **state)
 	assert_false(str_equal(leaf_of(&row, 5, 7, salt), leaf));
 }
 
+/* Packed or not, the salt stands first and the body comes back; a damaged one does not. */
+static void test_body(void **state)
+{
+	(void)state;
+	static const char long_body[] =
+		"{\"what\":[{\"code\":\"http://loinc.org|8867-4\\nhttp://snomed.info/sct|364075005"
+		"\",\"count\":1,\"from\":\"2026-11-20T08:00:12.000Z\"}],\"count\":1,\"jti\":\""
+		"7d1f3c52a9e84b06\"}";
+	const struct str bodies[] = { STR(""), STR("{}"), STR("{\"count\":3}"), str_of(long_body) };
+	const uint8_t salt[LOG_SALT_BYTES] = { 9, 8, 7 };
+	for (unsigned i = 0; i < 4; i++) {
+		const struct str column = log_body(arena, salt, bodies[i]);
+		struct str back = { 0 };
+		assert_memory_equal(column.at, salt, sizeof(salt));
+		assert_true(log_body_open(arena, column, &back));
+		assert_true(str_equal(back, bodies[i]));
+		assert_int_equal(column.length < LOG_SALT_BYTES + bodies[i].length, i == 3);
+	}
+	const struct str column = log_body(arena, salt, bodies[3]);
+	assert_true(column.length < LOG_SALT_BYTES + 90);
+	struct str back;
+	assert_false(log_body_open(arena, str_part(column, 0, column.length - 5), &back));
+	char *wrong = arena_bytes(arena, column.length);
+	memcpy(wrong, column.at, column.length);
+	wrong[LOG_SALT_BYTES] = 31;
+	assert_false(log_body_open(arena, (struct str){ wrong, column.length }, &back));
+}
+
 int main(void)
 {
 	arena = arena_new(1 << 20);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vector),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_body),
 	};
 	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	arena_free(&arena);

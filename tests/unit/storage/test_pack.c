@@ -13,6 +13,9 @@
 static const char dictionary_1[] =
 #include "storage/pack_1.inc"
 	;
+static const char dictionary_2[] =
+#include "storage/pack_2.inc"
+	;
 
 /* As the FHIR door stores it, and as the PCD-01 door does. */
 static const char fhir_body[] =
@@ -63,6 +66,9 @@ static void test_immutable(void **state)
 	seal_sha256((struct str){ dictionary_1, sizeof(dictionary_1) - 1 }, digest);
 	assert_true(str_is(str_hex(arena, digest, sizeof(digest)),
 		"39602fde60e5ff86f07b574baace9ade18d0f187ec709af3d872d3f5685c5fbd"));
+	seal_sha256((struct str){ dictionary_2, sizeof(dictionary_2) - 1 }, digest);
+	assert_true(str_is(str_hex(arena, digest, sizeof(digest)),
+		"a82548393f543b8c2c04275ac26ee5b3535ef24ea15f5c2d61b82d07b47cba60"));
 }
 
 static size_t packed_length(struct str body)
