@@ -288,7 +288,8 @@ static struct str skip_lead(struct str bytes)
 	return text;
 }
 
-bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct outcome *outcome)
+static bool parse(struct arena *arena, struct str bytes, bool is_utf8, struct er7 *out,
+	struct outcome *outcome)
 {
 	if (bytes.length > ER7_BYTES_MAX) {
 		outcome_at(outcome, SEVERITY_ERROR, OUTCOME_TOO_LARGE, at_msh,
@@ -297,8 +298,12 @@ bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct ou
 	}
 	struct er7 message = { 0 };
 	struct str text = skip_lead(bytes);
-	if (!read_delimiters(text, &message, outcome) || !to_utf8(arena, &message, &text, outcome))
+	if (!read_delimiters(text, &message, outcome) ||
+		(!is_utf8 && !to_utf8(arena, &message, &text, outcome)))
 		return false;
+	if (is_utf8 && !str_is_utf8(text))
+		return fail_at(
+			outcome, OUTCOME_VALUE, at_charset, "The message is not well-formed UTF-8");
 	const size_t room = count_lines(text);
 	message.segments = arena_array(arena, room, sizeof(struct er7_segment));
 	struct names names = names_new(arena, room);
@@ -316,6 +321,16 @@ bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct ou
 	}
 	*out = message;
 	return true;
+}
+
+bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct outcome *outcome)
+{
+	return parse(arena, bytes, false, out, outcome);
+}
+
+bool er7_parse_utf8(struct arena *arena, struct str text, struct er7 *out, struct outcome *outcome)
+{
+	return parse(arena, text, true, out, outcome);
 }
 
 const struct er7_segment *er7_find(const struct er7 *message, const char *name)

@@ -29,6 +29,8 @@ struct er7 {
  * UNICODE UTF-8, UTF-8, 8859/1, 8859/15) is turned into UTF-8 before splitting. At most ER7_BYTES_MAX bytes and ER7_SEGMENTS_MAX segments. Errors say place and cure.
  */
 bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct outcome *outcome);
+/* As er7_parse() of a message whose transport has settled that it is UTF-8 (XML does): MSH-18 tells what it was before. */
+bool er7_parse_utf8(struct arena *arena, struct str text, struct er7 *out, struct outcome *outcome);
 
 /* The first segment of that name, or NULL. */
 const struct er7_segment *er7_find(const struct er7 *message, const char *name);

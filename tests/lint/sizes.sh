@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Functions of at most 80 lines and 6 parameters, files of 800, headers of 150. No exceptions list; but a signature that a library dictates
-# (a callback that takes an nghttp2_session, a function of h2o's that the guard stands in for) is the library's, not ours to shorten.
+# (a callback that takes an nghttp2_session or xmlChar, a function of h2o's that the guard stands in for) is the library's, not ours to shorten.
 source "$(dirname "$0")/common.bash"
 
 {
@@ -22,7 +22,7 @@ source "$(dirname "$0")/common.bash"
 		my ($list) = /\tsignature:\((.*)\)/;
 		my $long = defined $end ? $end - $line + 1 : 0;
 		print "$file:$line: $name has $long lines, 80 are allowed\n" if $long > 80;
-		next if !defined $list || $list =~ /^nghttp2_session \*/ || $name =~ /^h2o_/;
+		next if !defined $list || $list =~ /^nghttp2_session \*|\bxmlChar \*/ || $name =~ /^h2o_/;
 		1 while $list =~ s/\([^()]*\)//g; # the parameters of a parameter that is a function
 		$list =~ s/,\s*\.\.\.//;
 		my $count = () = $list =~ /,/g;
