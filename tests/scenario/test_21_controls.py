@@ -1,31 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Guards that stand behind one another, each shown alone; tests/mutations.sh takes every one away and wants a test to fail."""
-import concurrent.futures
 import contextlib
 import datetime
 import time
 
-import psycopg2
 import pytest
 
-from hub import FJELLDAL, SOLVIK, SYKEHUS, Hub, bundle, found, ids, issues, observation, person
+from hub import FJELLDAL, SYKEHUS, bundle, found, ids, observation, person
 from test_20_oracle import OSLO, Reading, as_hl7
 
 ELSEWHERE = {"identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.101", "value": str(SYKEHUS)}}
 CLINICAL = ("observation", "observation_history", "obs_key", "term", "obs_source", "upload")
-
-
-@pytest.fixture(scope="module")
-def hub():
-    """One to break, for all of these."""
-    one = Hub().start()
-    yield one
-    one.stop()
-
-
-def place(answer):
-    """The id of what was created, or was there."""
-    return answer.headers["location"].split("/Observation/")[1].split("/")[0]
 
 
 @contextlib.contextmanager
@@ -114,18 +99,19 @@ def test_an_upload_and_its_row_are_one_transaction(hub):
 # ---- isolation: the statement's condition and the policy, each without the other
 
 
-def twin(hub, tenant):
-    """Every reading once more, as if `tenant` held it: the same bucket, subject and id, another value."""
+def twin(hub, since, tenant):
+    """Every reading since then once more, as if `tenant` held it: the same bucket, subject and id, the value of the last."""
     columns = [name for name, in hub.sql("select attname from pg_attribute where attrelid = 'hub.observation'::regclass and attnum > 0 and not attisdropped")]
-    values = [{"tenant_id": str(tenant), "body": "(select y.body from hub.observation y order by y.id desc limit 1)",
-               "pack": "(select y.pack from hub.observation y order by y.id desc limit 1)"}.get(name, name) for name in columns]
-    hub.sql(f"insert into hub.observation ({', '.join(columns)}) select {', '.join(values)} from hub.observation where tenant_id <> {tenant}")
+    last = "(select y.{} from hub.observation y order by y.recv desc, y.id desc limit 1)"
+    values = [{"tenant_id": str(tenant), "body": last.format("body"), "pack": last.format("pack")}.get(name, name) for name in columns]
+    hub.sql(f"insert into hub.observation ({', '.join(columns)}) select {', '.join(values)} from hub.observation where tenant_id <> {tenant} and recv >= %s", since)
 
 
 def test_the_statements_alone_keep_controllers_apart(hub):
     """Without row-level security, each kind of search and read still sees its own controller's rows alone."""
     line = person()
     vendor, doctor = hub.as_("solvik-dho"), hub.as_("sykehus-epj")
+    since = hub.sql("select now()")[0][0]
     orgnr, other = hub.controller()
     hub.rule_from(orgnr, "--code", "http://loinc.org|8867-4", "--class", "health", "--purpose", "TREAT")
     for who in (vendor, other):
@@ -138,7 +124,7 @@ def test_the_statements_alone_keep_controllers_apart(hub):
     try:
         for name in CLINICAL:
             hub.sql(f"alter table hub.{name} disable row level security")
-        twin(hub, stranger)
+        twin(hub, since, stranger)
         loinc = "http://loinc.org|8867-4"
         asks = [dict(), dict(code=loinc), dict(code="8867-4"), dict(code=f"{loinc},http://loinc.org|8310-5"), dict(category="vital-signs"), dict(_sort="date"),
                 dict(date="gt2020-01-01"), dict(date="lt2030-01-01"), dict(date="ne2020-01-01"), dict(code=loinc, date=["ge2026-11-01", "lt2027-01-01"], _sort="date"),
@@ -148,67 +134,15 @@ def test_the_statements_alone_keep_controllers_apart(hub):
             assert values and set(values) <= {72, 73} and len(values) <= 4, (ask, values)
         for one in known:
             assert doctor.get(f"/fhir/Observation/{one}").json()["valueQuantity"]["value"] in (72, 73)
-        hub.sql(f"delete from hub.observation where tenant_id <> {stranger}")
+        hub.sql(f"delete from hub.observation where tenant_id <> {stranger} and recv >= %s", since)
         for ask in asks:
             assert found(doctor.search(line, **ask)) == [], ask
         for one in known:
             assert doctor.get(f"/fhir/Observation/{one}").status_code == 404
     finally:
-        hub.sql(f"delete from hub.observation where tenant_id = {stranger}")
+        hub.sql(f"delete from hub.observation where tenant_id = {stranger} and recv >= %s", since)
         for name in CLINICAL:
             hub.sql(f"alter table hub.{name} enable row level security")
-
-
-def test_the_policies_alone_keep_controllers_apart(hub):
-    """Without any condition, a login that serves sees the rows of the one tenant its transaction is bound to, and none without."""
-    line = person()
-    for who in ("solvik-dho", "fjelldal-dho"):
-        assert hub.as_(who).upload(observation(line)).status_code == 201
-        assert hub.as_(who).pcd01(as_hl7(Reading(line, "pressure", datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=OSLO), "00000000000000AB", ("120", "80")))).status_code == 200
-    tenants = [tenant for tenant, in hub.sql("select tenant_id from hub.tenant where orgnr in (%s, %s)", SOLVIK, FJELLDAL)]
-    for role in ("hub_read", "hub_write"):
-        with contextlib.closing(psycopg2.connect(host=hub.pg["PGHOST"], port=hub.pg["PGPORT"], dbname=hub.pg["PGDATABASE"], user=role)) as connection, connection.cursor() as cursor:
-            for table in CLINICAL:
-                if not hub.sql(f"select has_table_privilege('{role}', 'hub.{table}', 'SELECT')")[0][0]:
-                    continue
-                cursor.execute(f"select count(*) from hub.{table}")
-                assert cursor.fetchone() == (0,), (role, table)
-                for tenant in tenants:
-                    cursor.execute(f"set local hub.tenant = {tenant}")
-                    cursor.execute(f"select count(*) from hub.{table}")
-                    assert cursor.fetchall() == hub.sql(f"select count(*) from hub.{table} where tenant_id = {tenant}"), (role, table)
-                connection.rollback()
-
-
-def test_absent_and_forbidden_are_one_answer(hub):
-    line = person()
-    hub.as_("fjelldal-dho").upload(observation(line))
-    again = hub.as_("fjelldal-dho").upload(observation(line))
-    assert again.status_code == 200
-    forbidden = place(again)
-    absent = forbidden[:-1] + ("0" if forbidden[-1] != "0" else "1")
-    doctor = hub.as_("sykehus-epj")
-    one, two = doctor.get(f"/fhir/Observation/{forbidden}"), doctor.get(f"/fhir/Observation/{absent}")
-    assert one.status_code == two.status_code == 404
-    assert one.content == two.content
-    volatile = {"date", "x-request-id"}
-    assert [item for item in one.headers.items() if item[0] not in volatile] == [item for item in two.headers.items() if item[0] not in volatile]
-    for ask in (dict(_id=forbidden), dict(_id=absent)):
-        assert found(doctor.search(**ask)) == []
-
-
-def test_a_page_is_its_callers_alone(hub):
-    line = person()
-    vendor, doctor = hub.as_("solvik-dho"), hub.as_("sykehus-epj")
-    for minute in range(5):
-        vendor.upload(observation(line, at=f"2026-11-02T03:0{minute}:05+01:00"))
-    first = doctor.search(line, _count="2")
-    page = next(link["url"] for link in first.json()["link"] if link["relation"] == "next").removeprefix(hub.url)
-    assert len(found(doctor.get(page))) == 2
-    for other in (hub.as_("utvikler"), hub.as_("sykehus-epj", set={"helseid://claims/identity/pid": person()})):
-        answer = other.get(page)
-        assert answer.status_code == 400 and "not one of this caller's searches" in issues(answer), answer.text
-        assert "valueQuantity" not in answer.text
 
 
 def test_the_scope_is_looked_at_before_the_body(hub):
@@ -220,20 +154,7 @@ def test_the_scope_is_looked_at_before_the_body(hub):
     assert vendor.post("/fhir/Observation/_search", headers={"Content-Type": "application/x-www-form-urlencoded"}, content=b"nonsense=%zz").status_code == 403
 
 
-def test_one_reading_sent_at_once_is_one(hub):
-    line = person()
-    callers = [hub.as_("solvik-dho") for _ in range(16)]
-    for caller in callers:
-        caller.token()
-    reading = observation(line, value="77")
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda caller: caller.upload(reading), callers))
-    assert sorted(answer.status_code for answer in answers) == [200] * 15 + [201]
-    assert len({place(answer) for answer in answers}) == 1
-    assert len(found(hub.as_("sykehus-epj").search(line))) == 1
-
-
-# ---- the assertion at the start; it breaks the hub, so it comes last
+# ---- the assertion at the start
 
 
 @pytest.mark.parametrize("fault,mend,says", [

@@ -304,6 +304,7 @@ def flood(hub, source, name, thousands=300, reads=True):
         attacker.close()
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", FLOODS)
 def test_frames_that_do_nothing(hub, source, name):
     before = memory(hub)
@@ -316,6 +317,7 @@ def test_frames_that_do_nothing(hub, source, name):
     bystander.was_served()
 
 
+@pytest.mark.attack
 def test_frames_that_do_nothing_without_the_guard(open_hub, source):
     assert flood(open_hub, source, "ping", 60) is None
 
