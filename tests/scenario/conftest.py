@@ -13,7 +13,7 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def hub():
     """One hub for all scenarios that do not break it. Each scenario takes patients of its own: hub.person()."""
-    one = Hub().start()
+    one = Hub(extra="log_level = debug\n").start()  # so that test_10 sees all the hub could ever say
     yield one
     one.stop()
 

@@ -23,6 +23,18 @@ import httpx
 import psycopg2
 from jwcrypto import jwk, jws
 
+_connect = socket.create_connection
+
+
+def _connect_promptly(*arguments, **rest):
+    """Debian's httpcore leaves Nagle's algorithm on: each body would wait 40 ms for the acknowledgement of its headers."""
+    wire = _connect(*arguments, **rest)
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return wire
+
+
+socket.create_connection = _connect_promptly
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import people  # noqa: E402
@@ -78,7 +90,7 @@ class Caller:
         self.hub, self.name, self.key, self.options = hub, name, Key(), token
         self.issuer = f"{hub.issuer}/{'citizen' if name.startswith('innbygger') else 'staff'}"
         self._token, self._made = None, 0
-        self.http = httpx.Client(http2=True, verify=hub.trusted(), base_url=hub.url, timeout=30)
+        self.http = httpx.Client(http2=True, verify=hub.trusted(), base_url=hub.url, timeout=30, event_hooks={"response": [hub.note]})
 
     def token(self, fresh=False, **extra):
         if fresh or extra or self._token is None or time.time() - self._made > 240:
@@ -157,6 +169,7 @@ class Hub:
         self.processes = {}
         self.pg = {}
         self._trusted = None
+        self.headers = set()
 
     # ---- life
     def start(self):
@@ -289,7 +302,11 @@ class Hub:
 
     def dev(self, principal=None, **rest):
         headers = {"X-Dev-Principal": principal} if principal else {}
-        return httpx.Client(base_url=self.dev_url, headers=headers, timeout=30, **rest)
+        return httpx.Client(base_url=self.dev_url, headers=headers, timeout=30, event_hooks={"response": [self.note]}, **rest)
+
+    def note(self, response):
+        """Every header the hub has answered with, for the scenarios of privacy."""
+        self.headers.update(value for name, value in response.headers.multi_items() if name not in ("date", "content-length"))
 
     def maalehub(self, *arguments, stdin=None, check=True):
         done = subprocess.run([str(self.build / "tools/maalehub"), "--config", str(self.dir / "hub.conf"), *arguments], input=stdin, capture_output=True, text=True)
@@ -302,6 +319,22 @@ class Hub:
             with connection.cursor() as cursor:
                 cursor.execute(text, values or None)
                 return cursor.fetchall() if cursor.description else None
+
+    def database_log(self):
+        """What PostgreSQL itself wrote. Root's cluster has a folder of its own (tools/shell/cluster.sh)."""
+        tag = hashlib.sha256(str(self.dir.resolve()).encode()).hexdigest()[:10]
+        for place in (pathlib.Path(f"/var/lib/postgresql/maalehub-{tag}/pg.log"), self.dir / "pg.log"):
+            with contextlib.suppress(FileNotFoundError):
+                return place.read_text(errors="replace")
+        raise AssertionError("PostgreSQL's log is not where it should be")
+
+    def cluster(self, action):
+        subprocess.run([ROOT / "tools/shell/cluster.sh", action, self.dir], check=True, capture_output=True)
+
+    def metrics(self):
+        """/metrics as {name with labels: value}."""
+        lines = httpx.get(f"{self.dev_url}/metrics").text.splitlines()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line and not line.startswith("#")}
 
     def text(self, name):
         with contextlib.suppress(FileNotFoundError):
