@@ -107,7 +107,7 @@ def test_what_each_route_takes(hub, vendor, doctor):
 
 def test_far_too_large_bodies_are_cut_off(hub):
     """40 MiB to a door that takes 16: refused, whoever sends it, and the connection's memory given back."""
-    with httpx.Client(http2=True, verify=hub.trusted(), base_url=hub.url, timeout=2) as client:
+    with httpx.Client(verify=hub.trusted(), base_url=hub.url, timeout=10) as client:
         try:
             answer = client.post("/fhir", headers=FHIR_JSON, content=b" " * (40 * MIB))
             assert answer.status_code in (401, 413)
