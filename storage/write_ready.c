@@ -56,7 +56,7 @@ static struct str taken_key(struct store *store, const struct reading *reading)
 {
 	const struct write_item *item = reading->item;
 	const struct observation *observation = item->observation;
-	struct str text = { 0 };
+	struct str text = STR("");
 	for (size_t i = 0; i < observation->key_count; i++) {
 		const struct str one = observation->keys[i];
 		const struct mac128 key = key_of(store, item, key_client(item, one), one);
