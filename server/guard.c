@@ -465,6 +465,11 @@ static bool find(void *function_out, const char *name, struct outcome *outcome)
 
 bool guard_open(struct outcome *outcome)
 {
+	/*
+	 * The loops' wake-up sockets are made by this thread, and each goes on taking its buffers from
+	 * this thread's list of used ones, on a thread of its own and without a lock: so none is kept.
+	 */
+	h2o_socket_buffer_prototype.allocator.max = 0;
 	library.off = is_switched_off();
 	if (library.off)
 		log_line(LEVEL_WARNING, "guard_off", "control=guard-off");
