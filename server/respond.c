@@ -61,7 +61,7 @@ static bool is_refused(struct str parameters)
 
 bool accept_allows(struct str accept, enum route_style style)
 {
-	if (accept.length == 0 || style == STYLE_HL7 || style == STYLE_TEXT)
+	if (accept.length == 0 || style == STYLE_HL7 || style == STYLE_SOAP || style == STYLE_TEXT)
 		return true;
 	while (accept.length > 0) {
 		struct str parameters;
@@ -198,6 +198,9 @@ void respond_error(struct exchange *exchange)
 		}
 		render_text(&buf, outcome);
 		respond_with(exchange, status, MEDIA_TEXT, buf_str(&buf));
+		return;
+	case STYLE_SOAP:
+		soap_refuse(exchange, outcome, status);
 		return;
 	case STYLE_JSON:
 		render_json(&buf, outcome, status);

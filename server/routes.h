@@ -10,7 +10,7 @@ struct interaction;
 struct exchange;
 
 /* How the route's requests and errors are written. */
-enum route_style { STYLE_FHIR, STYLE_HL7, STYLE_JSON, STYLE_TEXT };
+enum route_style { STYLE_FHIR, STYLE_HL7, STYLE_SOAP, STYLE_JSON, STYLE_TEXT };
 
 /* A row of routes.tbl: permission stands in the row, not in the handler. */
 struct route {

@@ -19,8 +19,12 @@ extern const struct interaction interaction_read;
 extern const struct interaction interaction_readyz;
 extern const struct interaction interaction_search_get;
 extern const struct interaction interaction_search_post;
+extern const struct interaction interaction_soap;
+extern const struct interaction interaction_wsdl;
 
 /* The acknowledgement of a message that was refused once it had been looked at. */
 void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int status);
+/* The same over SOAP; a Fault where there is no message to acknowledge. */
+void soap_refuse(struct exchange *exchange, const struct outcome *outcome, int status);
 
 #endif

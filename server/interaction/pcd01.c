@@ -3,23 +3,17 @@
  * POST /pcd01: an HL7 v2 message of profile IHE PCD-01, stored whole or not at all. AA leaves after the commit. What is wrong with a message is told in its acknowledgement
  * under HTTP 200; what is wrong with the caller or with us keeps its HTTP status, so that transports know when to try again.
  */
-#include "fhir/hl7/pcd01.h"
+#include "server/interaction/pcd01.h"
 
 #include "fhir/base/json.h"
 #include "fhir/hl7/ack.h"
 #include "server/interaction/interactions.h"
-#include "server/interaction/upload.h"
 #include "server/loop.h"
 #include "server/respond.h"
 #include "server/session.h"
 
 #define NODES_MAX 100000
 #define ACK_MAX   ((size_t)1 << 20)
-
-struct pcd01_work {
-	struct pcd01 message;
-	struct upload *upload; /* NULL: the message could not be read */
-};
 
 static const char *media_of(const struct exchange *exchange)
 {
@@ -35,7 +29,8 @@ static const char *media_of(const struct exchange *exchange)
 	return MEDIA_TEXT;
 }
 
-static bool read_message(struct exchange *exchange, struct pcd01_work *work)
+static bool read_message(
+	struct exchange *exchange, struct pcd01_work *work, struct str bytes, bool is_utf8)
 {
 	const struct config *config = exchange->loop->hub->config;
 	const struct client *client = exchange->client;
@@ -47,21 +42,23 @@ static bool read_message(struct exchange *exchange, struct pcd01_work *work)
 		.now = exchange->loop->now,
 	};
 	struct er7 er7;
-	return er7_parse(exchange->arena, exchange->request.body, &er7, &exchange->outcome) &&
+	const bool split =
+		is_utf8 ? er7_parse_utf8(exchange->arena, bytes, &er7, &exchange->outcome)
+			: er7_parse(exchange->arena, bytes, &er7, &exchange->outcome);
+	return split &&
 	       pcd01_read(exchange->arena, &er7, &policy, &work->message, &exchange->outcome);
 }
 
-static void parse(struct exchange *exchange)
+void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str bytes, bool is_utf8)
 {
-	struct pcd01_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	exchange->work = work;
-	if (!read_message(exchange, work))
+	work->has_message = true;
+	if (!read_message(exchange, work, bytes, is_utf8))
 		return;
 	const struct pcd01 *message = &work->message;
 	struct upload *upload = upload_new(exchange, message->count);
 	upload->whole = true;
 	upload->door = DOOR_PCD01;
-	upload->raw = exchange->request.body;
+	upload->raw = bytes;
 	if (exchange->client->zone_known)
 		upload->zone = exchange->client->zone;
 	for (size_t i = 0; i < message->count; i++) {
@@ -74,8 +71,15 @@ static void parse(struct exchange *exchange)
 	work->upload = upload;
 }
 
+static void parse(struct exchange *exchange)
+{
+	struct pcd01_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	exchange->work = work;
+	pcd01_parse(exchange, work, exchange->request.body, false);
+}
+
 /* What is wrong with an Observation stands in the message where its OBX stood. */
-static void validate(struct exchange *exchange)
+void pcd01_validate(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	upload_validate(exchange, work->upload);
@@ -87,32 +91,32 @@ static void validate(struct exchange *exchange)
 			issue->place = work->message.places[i];
 }
 
-static void who(struct exchange *exchange)
+void pcd01_who(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	upload_who(exchange, work->upload);
 }
 
-static void decide_write(struct exchange *exchange)
+void pcd01_decide(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	upload_decide(exchange, work->upload);
 }
 
-static void store(struct exchange *exchange)
+void pcd01_store(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	upload_store(exchange, work->upload);
 }
 
-static void audit(struct exchange *exchange)
+void pcd01_audit(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	if (work != NULL && work->upload != NULL)
 		upload_audit(exchange, work->upload);
 }
 
-static struct str acknowledge(struct exchange *exchange, const struct outcome *outcome)
+struct str pcd01_acknowledge(struct exchange *exchange, const struct outcome *outcome)
 {
 	const struct pcd01_work *work = exchange->work;
 	const struct hub *hub = exchange->loop->hub;
@@ -128,15 +132,19 @@ static struct str acknowledge(struct exchange *exchange, const struct outcome *o
 	return buf_str(&buf);
 }
 
-void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int status)
+bool pcd01_told_by_http(int status)
 {
-	const bool told_by_http = status >= 500 || status == 401 || status == 403 ||
-				  status == 413 || status == 415 || status == 429;
-	respond_with(exchange, told_by_http ? status : 200, media_of(exchange),
-		acknowledge(exchange, outcome));
+	return status >= 500 || status == 401 || status == 403 || status == 413 || status == 415 ||
+	       status == 429;
 }
 
-static void respond(struct exchange *exchange)
+void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int status)
+{
+	respond_with(exchange, pcd01_told_by_http(status) ? status : 200, media_of(exchange),
+		pcd01_acknowledge(exchange, outcome));
+}
+
+void pcd01_note(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	struct upload *upload = work->upload;
@@ -151,16 +159,22 @@ static void respond(struct exchange *exchange)
 			outcome_at(&exchange->outcome, issue->severity, issue->kind, issue->place,
 				"%.*s", STR_ARG(issue->text));
 	}
-	respond_with(exchange, 200, media_of(exchange), acknowledge(exchange, &exchange->outcome));
+}
+
+static void respond(struct exchange *exchange)
+{
+	pcd01_note(exchange);
+	respond_with(
+		exchange, 200, media_of(exchange), pcd01_acknowledge(exchange, &exchange->outcome));
 }
 
 const struct interaction interaction_pcd01 = {
 	.name = "pcd01",
 	.parse = parse,
-	.validate = validate,
-	.who = who,
-	.decide = decide_write,
-	.store = store,
-	.audit = audit,
+	.validate = pcd01_validate,
+	.who = pcd01_who,
+	.decide = pcd01_decide,
+	.store = pcd01_store,
+	.audit = pcd01_audit,
 	.respond = respond,
 };

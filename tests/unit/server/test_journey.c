@@ -174,6 +174,14 @@ void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int 
 	fail_msg("not an HL7 route");
 }
 
+void soap_refuse(struct exchange *exchange, const struct outcome *outcome, int refused)
+{
+	(void)exchange;
+	(void)outcome;
+	(void)refused;
+	fail_msg("not a SOAP route");
+}
+
 /* ---- the interaction: a read of one patient */
 
 static void parse(struct exchange *exchange)
