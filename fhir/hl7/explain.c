@@ -36,7 +36,8 @@ struct explain {
 /* Foreign text for a terminal: no control characters, neither C0 nor C1 (U+0080..U+009F, which some take for escape sequences). */
 static void add_plain(struct buf *buf, struct str text, size_t most)
 {
-	const size_t length = text.length > most ? most : text.length;
+	/* Not in the middle of a character. */
+	const size_t length = str_utf8_prefix(str_part(text, 0, most));
 	for (size_t i = 0; i < length; i++) {
 		const unsigned char byte = (unsigned char)text.at[i];
 		const unsigned char next = i + 1 < text.length ? (unsigned char)text.at[i + 1] : 0;

@@ -8,6 +8,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "fhir/hl7/ack.h"
+#include "fhir/hl7/explain.h"
 #include "fhir/observation.h"
 
 /* 2026-11-21T10:00:00Z */
@@ -54,6 +55,18 @@ static void check_ack(struct arena *arena, const struct pcd01 *read, const struc
 	require(er7_parse(arena, buf_str(&buf), &message, &own));
 }
 
+/* What vendors are shown says the same, and is safe for a terminal. */
+static void check_explanation(
+	struct arena *arena, struct str bytes, const struct pcd01_policy *policy, bool good)
+{
+	struct buf buf = buf_new(arena, 4096, 64 << 20);
+	const enum explain_tier tier = explain_write(&buf, bytes, policy);
+	require(good == (tier != EXPLAIN_REFUSED) && !buf.full && str_is_utf8(buf_str(&buf)));
+	for (size_t i = 0; i < buf.length; i++)
+		require(((unsigned char)buf.at[i] >= ' ' && buf.at[i] != 0x7f) ||
+			buf.at[i] == '\n');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena = arena_new(256 << 20);
@@ -70,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(good == (read.count > 0));
 	check_observations(arena, &read);
 	check_ack(arena, &read, &outcome);
+	check_explanation(arena, (struct str){ (const char *)data, size }, &policy, good);
 	arena_free(&arena);
 	return 0;
 }
