@@ -232,8 +232,8 @@ static int serve(const char *address)
 		return 1;
 	h2o_context_init(&context, h2o_evloop_create(), &config);
 	accept_context = (h2o_accept_ctx_t){ .ctx = &context, .hosts = config.hosts };
-	h2o_socket_t *listener =
-		h2o_evloop_socket_create(context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+	static h2o_socket_t *listener; /* like the rest of the library's, until the process ends */
+	listener = h2o_evloop_socket_create(context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	h2o_socket_read_start(listener, on_accept);
 	fprintf(stderr, "maalehub-issuer: %s/staff and %s/citizen are up\n", site.base, site.base);
 	while (!stopping)
