@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -246,6 +247,11 @@ class Hub:
         return process.wait(60)
 
     def stop(self):
+        """Ends everything. What a sanitizer or an assertion said on the way is a fault of the scenario that stops."""
+        said = [row for row in self._end() if re.search(r"Sanitizer|runtime error:|Assertion .* failed", row)]
+        assert said == [], said[:5]
+
+    def _end(self):
         for name in list(self.processes):
             process = self.processes.pop(name)
             if process.poll() is None:
@@ -255,9 +261,11 @@ class Hub:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        rows = [row for name in ("hub.log", "issuer.log") for row in self.text(name).splitlines()]
         subprocess.run([ROOT / "tools/shell/cluster.sh", "drop", self.dir], check=False, capture_output=True)
         if os.environ.get("MAALEHUB_KEEP") != "yes":
             shutil.rmtree(self.dir, ignore_errors=True)
+        return rows
 
     # ---- talk
     def trusted(self):
