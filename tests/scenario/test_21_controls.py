@@ -4,9 +4,10 @@ import contextlib
 import datetime
 import time
 
+import psycopg2
 import pytest
 
-from hub import FJELLDAL, SYKEHUS, bundle, found, ids, observation, person
+from hub import FJELLDAL, SOLVIK, SYKEHUS, bundle, found, ids, observation, person
 from test_20_oracle import OSLO, Reading, as_hl7
 
 ELSEWHERE = {"identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.101", "value": str(SYKEHUS)}}
@@ -143,6 +144,37 @@ def test_the_statements_alone_keep_controllers_apart(hub):
         hub.sql(f"delete from hub.observation where tenant_id = {stranger} and recv >= %s", since)
         for name in CLINICAL:
             hub.sql(f"alter table hub.{name} enable row level security")
+
+
+def test_the_policies_alone_keep_controllers_apart(hub):
+    """Without any condition, in every clinical table: the rows of the one tenant a transaction is bound to, none without; and health alone, unless it says more."""
+    line, at = person(), datetime.datetime(2026, 11, 2, 3, 4, 5, tzinfo=OSLO)
+    for name in ("solvik-dho", "fjelldal-dho"):
+        caller = hub.as_(name)
+        assert caller.upload(observation(line, value="70")).status_code == 201
+        assert caller.upload(observation(line, value="71")).status_code == 200  # a version more: history
+        assert caller.upload(observation(line, code="1912002", system="http://snomed.info/sct", category=None, valueQuantity=None, valueBoolean=True)).status_code == 201
+        for _ in range(2):  # a second source of the same
+            assert caller.pcd01(as_hl7(Reading(line, "pressure", at, "00000000000000AB", ("120", "80")))).status_code == 200
+    tenants = [tenant for tenant, in hub.sql("select tenant_id from hub.tenant where orgnr in (%s, %s)", SOLVIK, FJELLDAL)]
+    assert len(tenants) == 2
+    for role, table in ((role, table) for role in ("hub_read", "hub_write") for table in CLINICAL):
+        if not hub.sql(f"select has_table_privilege('{role}', 'hub.{table}', 'SELECT')")[0][0]:
+            continue
+        classed = role == "hub_read" and table.startswith("observation")
+        with contextlib.closing(psycopg2.connect(host=hub.pg["PGHOST"], port=hub.pg["PGPORT"], dbname=hub.pg["PGDATABASE"], user=role)) as connection, connection.cursor() as cursor:
+            def count():
+                cursor.execute(f"select count(*) from hub.{table}")
+                return cursor.fetchall()
+            assert count() == [(0,)], (role, table)
+            for tenant in tenants:
+                cursor.execute(f"set local hub.tenant = {tenant}")
+                whole = hub.sql(f"select count(*) from hub.{table} where tenant_id = {tenant}")
+                assert whole != [(0,)], (role, table)
+                assert count() == (hub.sql(f"select count(*) from hub.{table} where tenant_id = {tenant} and class = 1") if classed else whole), (role, table)
+                cursor.execute("set local hub.classes = 4")
+                assert count() == (hub.sql(f"select count(*) from hub.{table} where tenant_id = {tenant} and class in (1, 2)") if classed else whole), (role, table)
+                cursor.execute("set local hub.classes = 0")
 
 
 def test_the_scope_is_looked_at_before_the_body(hub):
