@@ -165,6 +165,7 @@ def test_what_is_no_http(hub, text):
     alive(hub)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(hub):
     for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):
         context = ssl.create_default_context(cafile=str(hub.ca))
