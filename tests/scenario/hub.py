@@ -304,7 +304,7 @@ class Hub:
         out = self.maalehub("rule", "add", "--from", str(orgnr), "--to", str(to), *more)
         return int(out.split()[-1])
 
-    def rows(self, who=None):
+    def rows(self):
         """How many rows the access log holds."""
         return self.sql("select count(*) from hub.access_log")[0][0]
 
