@@ -177,8 +177,8 @@ static bool make_loops(void)
 {
 	struct hub *hub = &process.hub;
 	const struct config *config = hub->config;
-	const unsigned count =
-		config->threads > 0 ? (unsigned)config->threads : (unsigned)get_nprocs();
+	const unsigned half = ((unsigned)get_nprocs() + 1) / 2;
+	const unsigned count = config->threads > 0 ? (unsigned)config->threads : half;
 	const unsigned databases = (unsigned)(config->database_audit + config->database_read +
 					      config->database_resolve + config->database_write);
 	const unsigned room = accept_room(

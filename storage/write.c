@@ -8,6 +8,7 @@
 
 /* A group numbers all its rows from one lease. */
 #define JOB_ROWS_MAX (LEASE_IDS / 2)
+#define BACKLOG      400u /* rows waiting behind a group under way, from which on another lane helps */
 
 void job_append(struct job_queue *queue, struct job *job)
 {
@@ -126,6 +127,32 @@ static void refuse_old(struct store *store, struct job_queue *queue, instant age
 	}
 }
 
+/* Rows of the jobs in front of a queue, counted no further than `most`. */
+static size_t rows_waiting(const struct job_queue *queue, size_t most)
+{
+	size_t rows = 0;
+	for (const struct job *job = queue->first; job != NULL && rows < most; job = job->next)
+		rows += job->reading_count + job->log_count;
+	return rows;
+}
+
+/* A lane with nothing to do takes some off one that is under way and has a backlog, oldest first. Small backlogs stay: they make the next group larger. */
+static void lane_help(struct writer *writer, struct lane *idle)
+{
+	for (unsigned i = 0; i < writer->lane_count; i++) {
+		struct lane *busy = &writer->lanes[i];
+		if (busy->group.flight == NULL || rows_waiting(&busy->queue, BACKLOG) < BACKLOG)
+			continue;
+		for (size_t rows = 0; rows < BACKLOG / 2 && busy->queue.count > 1;) {
+			struct job *job = busy->queue.first;
+			job_remove(&busy->queue, NULL, job);
+			rows += job->reading_count + job->log_count;
+			job_append(&idle->queue, job);
+		}
+		return;
+	}
+}
+
 void write_dispatch(struct store *store, instant now)
 {
 	(void)now;
@@ -138,6 +165,13 @@ void write_dispatch(struct store *store, instant now)
 	for (unsigned i = 0; i < writer->lane_count; i++) {
 		refuse_old(store, &writer->lanes[i].queue, QUEUE_AGE);
 		group_start(&writer->lanes[i].group);
+	}
+	for (unsigned i = 0; i < writer->lane_count; i++) {
+		struct lane *lane = &writer->lanes[i];
+		if (lane->group.flight != NULL || lane->queue.first != NULL)
+			continue;
+		lane_help(writer, lane);
+		group_start(&lane->group);
 	}
 }
 
