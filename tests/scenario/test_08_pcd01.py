@@ -102,7 +102,7 @@ def test_the_raw_message_is_kept(hub, vendor):
     before = stored(hub)[1]
     acknowledged(vendor.pcd01(text))
     assert stored(hub)[1] == before + 1
-    pack, body, client, readings = hub.sql("select u.pack, u.body, u.client, (select count(*) from hub.observation o where o.upload_id = u.upload_id) from hub.upload u order by u.upload_id desc limit 1")[0]
+    pack, body, client, readings = hub.sql("select u.pack, u.body, u.client, (select count(*) from hub.observation o where o.upload_id = u.upload_id) from hub.upload u order by u.recv desc limit 1")[0]
     assert client == "solvik-dho" and readings == 2
     body, raw = bytes(body), text.encode()
     if pack == 0:
