@@ -13,6 +13,8 @@ static const char *const names[] = {
 	[TYPE_BUNDLE] = "Bundle",
 	[TYPE_AUDIT_EVENT] = "AuditEvent",
 	[TYPE_LOCATOR] = "Locator",
+	[TYPE_PROVENANCE] = "Provenance",
+	[TYPE_ORGANIZATION] = "Organization",
 };
 
 const char *resource_type_name(enum resource_type type)

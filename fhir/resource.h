@@ -13,7 +13,9 @@ enum resource_type {
 	TYPE_DEVICE = 3,
 	TYPE_BUNDLE = 4,
 	TYPE_AUDIT_EVENT = 5,
-	TYPE_LOCATOR = 6
+	TYPE_LOCATOR = 6,
+	TYPE_PROVENANCE = 7,
+	TYPE_ORGANIZATION = 8
 };
 
 const char *resource_type_name(enum resource_type type);
