@@ -5,6 +5,7 @@ import copy
 import hashlib
 import hmac
 import json
+import re
 import time
 
 import httpx
@@ -65,7 +66,7 @@ def test_without_a_token(hub, doctor):
     dict(set={PARENT: None}), dict(set={PARENT: "31000003"}), dict(set={PARENT: 310000035}),
     dict(set={"scope": {"a": "b"}}), dict(set={"scope": [1]}),
     dict(set={"name": "x" * 10000}), dict(set={"name": "Berit \u202e Lege"}),
-], ids=lambda ask: json.dumps(ask)[:60])
+], ids=lambda ask: re.sub(r"\d{9,}", "N", json.dumps(ask))[:60])
 def test_tokens_that_are_not_trusted(hub, doctor, ask):
     is_refused(search_with(doctor, doctor.token(**ask)), "invalid_token")
 
