@@ -50,7 +50,13 @@ enum datatype {
 #define DATATYPE_xhtml        PRIMITIVE_xhtml
 
 /* One bit each in struct seen. */
-enum choice { CHOICE_none = 0, CHOICE_value = 1, CHOICE_effective = 2, CHOICE_author = 4 };
+enum choice {
+	CHOICE_none = 0,
+	CHOICE_value = 1,
+	CHOICE_effective = 2,
+	CHOICE_author = 4,
+	CHOICE_occurred = 8
+};
 
 struct row {
 	const char *name;

@@ -269,11 +269,8 @@ static bool is_eui64_system(struct str system)
 	       str_starts(system, STR(ARC_IEEE));
 }
 
-/* The identity of a device by one Identifier. A value without system names no device, unless it is an EUI-64: those are given out once. */
-static bool device_text(struct arena *arena, const struct json *identifier, struct str *out)
+bool identity_of_device(struct arena *arena, struct str system, struct str value, struct str *out)
 {
-	const struct str system = json_text(identifier, "system");
-	const struct str value = json_text(identifier, "value");
 	char digits[16];
 	const bool unique = is_eui64_system(system) && eui64(value, digits);
 	if (!unique && (system.length == 0 || value.length == 0))
@@ -283,6 +280,12 @@ static bool device_text(struct arena *arena, const struct json *identifier, stru
 	add_part(&buf, unique ? (struct str){ digits, sizeof(digits) } : value);
 	*out = buf_str(&buf);
 	return true;
+}
+
+static bool device_text(struct arena *arena, const struct json *identifier, struct str *out)
+{
+	return identity_of_device(
+		arena, json_text(identifier, "system"), json_text(identifier, "value"), out);
 }
 
 static bool is_unique(struct str device)

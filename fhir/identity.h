@@ -14,4 +14,9 @@ struct moment {
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
 	struct observation *out);
 
+/*
+ * What one Identifier says which device it is, as a part of a key text. False: nothing, as for a value without system, unless it is an EUI-64: those are given out once.
+ */
+bool identity_of_device(struct arena *arena, struct str system, struct str value, struct str *out);
+
 #endif

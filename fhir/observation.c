@@ -382,7 +382,7 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	const unsigned errors = outcome->errors;
 	if (json == NULL)
 		return outcome_fail(outcome, OUTCOME_REQUIRED, expression, "no resource");
-	struct observation read = { 0 };
+	struct observation read = { .type = TYPE_OBSERVATION };
 	struct reading reading = {
 		.arena = arena,
 		.expression = expression,

@@ -6,6 +6,7 @@
 #include "fhir/base/json.h"
 #include "fhir/code.h"
 #include "fhir/national.h"
+#include "fhir/resource.h"
 
 /* http://hl7.org/fhir/observation-status; numbers are stored. */
 enum observation_status {
@@ -43,8 +44,12 @@ struct observation_term {
 	struct observation_value value;
 };
 
-/* What the hub checks and indexes of an Observation; points into the json and the arena it came from. */
+/*
+ * What the hub checks and indexes of a resource it stores, Observation or another (envelope.h says what the members mean there); points into the json and the arena
+ * it came from.
+ */
 struct observation {
+	enum resource_type type;
 	struct national_id subject;
 	enum observation_status status;
 	enum reading_class class;

@@ -20,12 +20,13 @@ static struct found *found_new(struct founds *founds)
 	return &founds->rows[founds->count++];
 }
 
-void found_add(struct founds *founds, const struct grant_part *part, const struct db_rows *rows)
+void found_add(struct founds *founds, enum resource_type type, const struct grant_part *part,
+	const struct db_rows *rows)
 {
 	const unsigned count = db_row_count(rows);
 	for (unsigned i = 0; i < count && !arena_full(founds->arena); i++) {
 		struct found *found = found_new(founds);
-		found->row.key = (struct resource_key){ .type = TYPE_OBSERVATION,
+		found->row.key = (struct resource_key){ .type = type,
 			.bucket = part->bucket,
 			.tenant = part->tenant,
 			.subject = part->subject,

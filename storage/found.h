@@ -18,7 +18,8 @@ struct founds {
 };
 
 /* Copies the rows of one part of a grant behind those that are there. */
-void found_add(struct founds *founds, const struct grant_part *part, const struct db_rows *rows);
+void found_add(struct founds *founds, enum resource_type type, const struct grant_part *part,
+	const struct db_rows *rows);
 /* Asks for the texts of those codes that are not known yet; false when there are none to ask for. */
 bool found_texts(struct batch *batch, const struct founds *founds);
 /* The row as the caller gets it; false when its bytes are damaged. */

@@ -27,20 +27,21 @@ static void read_came(void *context, const struct db_rows *rows)
 {
 	struct reading *reading = context;
 	if (reading->part != NULL)
-		found_add(&reading->founds, reading->part, rows);
+		found_add(&reading->founds, reading->read->key.type, reading->part, rows);
 }
 
 static void add_row(struct batch *batch, struct reading *reading)
 {
 	const struct grant_part *part = reading->part;
 	const bool codes = part_limits_codes(part);
-	struct db_params *params = db_params(batch->arena, codes ? 8 : 5);
+	struct db_params *params = db_params(batch->arena, codes ? 9 : 6);
 	batch_bind(batch, part->tenant, part_mask(part));
 	db_int4(params, part->bucket);
 	db_int4(params, (int32_t)part->tenant);
 	db_int8(params, (int64_t)part->subject);
 	db_int8(params, (int64_t)reading->read->key.id);
 	part_classes(params, batch->arena, part);
+	db_int2(params, (int16_t)reading->read->key.type);
 	if (codes) {
 		part_canons(params, batch->arena, part);
 		part_canon_classes(params, batch->arena, part);
@@ -53,13 +54,14 @@ static void add_row(struct batch *batch, struct reading *reading)
 static void add_nothing(struct batch *batch, struct reading *reading)
 {
 	const struct store_read *read = reading->read;
-	struct db_params *params = db_params(batch->arena, 5);
+	struct db_params *params = db_params(batch->arena, 6);
 	batch_bind(batch, read->grant->own_tenant, 0);
 	db_int4(params, read->key.bucket);
 	db_int4(params, (int32_t)read->grant->own_tenant);
 	db_int8(params, 0);
 	db_int8(params, (int64_t)read->key.id);
 	db_int4(params, 0);
+	db_int2(params, (int16_t)read->key.type);
 	db_add(batch->flight, SQL_READ_ID, params, read_came, reading);
 }
 

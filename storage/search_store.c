@@ -53,7 +53,7 @@ static const struct search_text *text_of(
 static void part_came(void *context, const struct db_rows *rows)
 {
 	struct part_finding *part = context;
-	found_add(&part->finding->founds, part->part, rows);
+	found_add(&part->finding->founds, TYPE_OBSERVATION, part->part, rows);
 }
 
 static bool has_id(const struct part_finding *part, int64_t id)

@@ -77,6 +77,11 @@ int32_t instant_month(instant at)
 	return (int32_t)((year + era * 400 - 1970) * 12 + shifted + 2);
 }
 
+bool is_located(const struct reading *reading)
+{
+	return reading->item->observation->type == TYPE_OBSERVATION;
+}
+
 struct locator_key locator_key(const struct reading *reading, instant at)
 {
 	const struct observation *observation = reading->item->observation;

@@ -291,7 +291,7 @@ static void answer_reading(const struct group *group, const struct reading *read
 	struct write_item *item = reading->item;
 	const bool there = reading->state == READING_KNOWN || reading->state == READING_CHANGED;
 	item->key = (struct resource_key){
-		.type = TYPE_OBSERVATION,
+		.type = item->observation->type,
 		.bucket = item->part->bucket,
 		.tenant = item->part->tenant,
 		.subject = item->part->subject,
@@ -316,7 +316,8 @@ static void remember(struct group *group)
 	for (size_t i = 0; i < group->count; i++) {
 		const struct reading *reading = group->readings[i];
 		const struct locator_key key = locator_key(reading, group->at);
-		cache_add_locator(caches, &key);
+		if (is_located(reading))
+			cache_add_locator(caches, &key);
 		if (reading->state == READING_KNOWN)
 			cache_add_resending(caches, reading->job->write->client, group->at);
 	}

@@ -59,7 +59,7 @@ static void column_set(struct reading_columns *columns, size_t i, const struct r
 	columns->code[i] = reading->code;
 	columns->unit[i] = reading->unit;
 	columns->category[i] = reading->category;
-	columns->type[i] = TYPE_OBSERVATION;
+	columns->type[i] = (int16_t)observation->type;
 	columns->class[i] = (int16_t)observation->class;
 	columns->status[i] = (int16_t)observation->status;
 	columns->pack[i] = reading->pack;
@@ -476,7 +476,7 @@ void rows_locator(struct group *group, struct reading **readings, size_t count)
 	size_t fresh = 0;
 	for (size_t i = 0; i < count; i++) {
 		keys[fresh] = locator_key(readings[i], group->at);
-		fresh += !cache_has_locator(caches, &keys[fresh]);
+		fresh += is_located(readings[i]) && !cache_has_locator(caches, &keys[fresh]);
 	}
 	if (fresh == 0)
 		return;

@@ -17,6 +17,8 @@ void rows_locator(struct group *group, struct reading **readings, size_t count);
 void rows_uploads(struct group *group, uint32_t tenant);
 
 struct locator_key locator_key(const struct reading *reading, instant at);
+/* The locator tells of measurements; their devices come with them. */
+bool is_located(const struct reading *reading);
 
 /* write_log.c */
 void log_collect(struct group *group);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "fhir/base/json.h"
+#include "fhir/envelope.h"
 #include "server/audit.h"
 #include "server/form.h"
 #include "server/loop.h"
@@ -111,7 +112,7 @@ static void check_entry(
 		.zone = upload->zone,
 		.now = exchange->loop->now,
 	};
-	if (!observation_read(exchange->arena, entry->resource, entry->expression, &policy,
+	if (!envelope_read(exchange->arena, entry->resource, entry->expression, &policy,
 		    &entry->observation, &entry->outcome)) {
 		find_subject(exchange, entry);
 		return;
