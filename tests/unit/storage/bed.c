@@ -174,6 +174,7 @@ static const struct observation *observation_new(
 	struct arena *arena, const struct reading_plan *plan)
 {
 	struct observation *observation = arena_alloc(arena, sizeof(*observation));
+	observation->type = TYPE_OBSERVATION;
 	observation->status = STATUS_FINAL;
 	observation->class = CLASS_HEALTH;
 	observation->code = concept_from(arena, heart_rate);

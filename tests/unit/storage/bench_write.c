@@ -71,6 +71,7 @@ static struct observation *observation_make(struct arena *arena, uint64_t number
 	struct observation *observation = arena_alloc(arena, sizeof(*observation));
 	const char *code = codes[number % 5];
 	const instant time = now - (instant)(number % 86400) * INSTANT_SECOND;
+	observation->type = TYPE_OBSERVATION;
 	observation->status = STATUS_FINAL;
 	observation->class = CLASS_HEALTH;
 	observation->canon = loinc(code);
