@@ -13,6 +13,7 @@
 static void (*const dispatchers[])(struct store *store, instant now) = {
 	lease_dispatch,
 	codes_dispatch,
+	horizon_dispatch, /* before the writes, which would take every lane */
 	write_dispatch,
 	probe_dispatch,
 	resolve_dispatch,

@@ -76,6 +76,16 @@ struct store_search {
 };
 void store_search(struct store *store, struct store_search *search);
 
+/*
+ * The poll horizon: every reading received before `at` is committed and seen by a search that is queued after the answer, whichever hub wrote it; what is committed
+ * later is received at `at` or after. Whole milliseconds, as lastUpdated is.
+ */
+struct store_horizon {
+	struct store_call call;
+	instant at;
+};
+void store_horizon(struct store *store, struct store_horizon *horizon);
+
 /* ---- writes: readings, their raw message and their log rows in one transaction */
 /* WRITE_BESIDE: same identity, other value, clock of minutes: kept beside. */
 enum write_fate { WRITE_CREATED, WRITE_KNOWN, WRITE_VERSIONED, WRITE_BESIDE };

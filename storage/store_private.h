@@ -16,6 +16,7 @@ enum store_kind {
 	KIND_LOG_READ,
 	KIND_LOCATE,
 	KIND_PROBE,
+	KIND_HORIZON,
 	KINDS
 };
 
@@ -88,6 +89,7 @@ void read_dispatch(struct store *store, instant now);
 void search_dispatch(struct store *store, instant now);
 void log_read_dispatch(struct store *store, instant now);
 void locate_dispatch(struct store *store, instant now);
+void horizon_dispatch(struct store *store, instant now);
 
 /* Opened and closed with the store. */
 struct writer *writer_new(struct store *store);

@@ -286,7 +286,7 @@ static void rolled_back(void *context, const struct db_end *end)
 		failed(group);
 }
 
-static void answer_reading(const struct group *group, const struct reading *reading)
+static void answer_reading(const struct reading *reading)
 {
 	struct write_item *item = reading->item;
 	const bool there = reading->state == READING_KNOWN || reading->state == READING_CHANGED;
@@ -298,7 +298,7 @@ static void answer_reading(const struct group *group, const struct reading *read
 		.id = there ? reading->hit.id : reading->id,
 	};
 	item->version = there ? reading->hit.version : 1;
-	item->updated = reading->state == READING_KNOWN ? reading->hit.recv : group->at;
+	item->updated = reading->state == READING_KNOWN ? reading->hit.recv : reading->received;
 	item->fate = reading->beside ? WRITE_BESIDE : WRITE_CREATED;
 	if (reading->state == READING_KNOWN)
 		item->fate = WRITE_KNOWN;
@@ -337,7 +337,7 @@ static void committed(void *context, const struct db_end *end)
 	}
 	remember(group);
 	for (size_t i = 0; i < group->count; i++)
-		answer_reading(group, group->readings[i]);
+		answer_reading(group->readings[i]);
 	struct job *job = group->jobs;
 	group->jobs = NULL;
 	while (job != NULL) {

@@ -50,6 +50,7 @@ struct reading {
 	enum reading_state state;
 	bool shared; /* another reading of the same request has a key of it */
 	bool beside, asked, terms_due;
+	instant received; /* what the database gave: lastUpdated */
 	struct hit hit;
 };
 

@@ -71,7 +71,7 @@ static void column_set(struct reading_columns *columns, size_t i, const struct r
 	columns->body[i] = reading->body;
 }
 
-/* $1..$19 of write_new and write_observation. */
+/* $1..$18 of write_new and write_observation. */
 static void add_readings(
 	struct db_params *params, struct group *group, struct reading **readings, size_t count)
 {
@@ -79,7 +79,6 @@ static void add_readings(
 	for (size_t i = 0; i < count; i++)
 		column_set(&columns, i, readings[i]);
 	db_int4(params, (int32_t)readings[0]->item->part->tenant);
-	db_time(params, group->at);
 	db_int8s(params, columns.id, count);
 	db_int4s(params, columns.bucket, count);
 	db_int8s(params, columns.subject, count);
@@ -235,11 +234,42 @@ static void terms_new(struct group *group, struct reading **readings, size_t cou
 	db_add(group->flight, SQL_WRITE_NEW_TERMS, params, NULL, NULL);
 }
 
+/* The readings of one statement, to which the database gives one time of receipt. */
+struct sent_readings {
+	struct group *group;
+	struct reading **readings;
+	size_t count;
+};
+
+/* The readings are copied: `pick` lends its list. */
+static struct sent_readings *sent_new(
+	struct group *group, struct reading *const *readings, size_t count)
+{
+	struct sent_readings *sent = arena_alloc(group->arena, sizeof(*sent));
+	*sent = (struct sent_readings){ group, arena_array(group->arena, count, sizeof(*readings)),
+		count };
+	if (count > 0)
+		memcpy(sent->readings, readings, count * sizeof(*readings));
+	return sent;
+}
+
+static void received(const struct sent_readings *sent, instant at)
+{
+	for (size_t i = 0; i < sent->count; i++)
+		sent->readings[i]->received = at;
+}
+
+static void inserted(void *context, const struct db_rows *rows)
+{
+	if (db_row_count(rows) == 1)
+		received(context, db_get_time(rows, 0, 0));
+}
+
 void rows_new(struct group *group, struct reading **readings, size_t count)
 {
-	struct db_params *params = db_params(group->arena, 19);
+	struct db_params *params = db_params(group->arena, 18);
 	add_readings(params, group, readings, count);
-	db_add(group->flight, SQL_WRITE_NEW, params, NULL, NULL);
+	db_add(group->flight, SQL_WRITE_NEW, params, inserted, sent_new(group, readings, count));
 
 	const struct key_lines keys = key_lines(group, readings, count);
 	params = db_params(group->arena, 4);
@@ -275,8 +305,11 @@ static bool is_better(const struct hit *hit, const struct hit *than)
 
 static void probed(void *context, const struct db_rows *rows)
 {
-	struct group *group = context;
+	const struct sent_readings *sent = context;
+	struct group *group = sent->group;
 	for (unsigned i = 0; i < db_row_count(rows); i++) {
+		if (db_get_int(rows, i, 0) == 0)
+			received(sent, db_get_time(rows, i, 5));
 		const uint64_t place = (uint64_t)db_get_int(rows, i, 0) - group->first_id;
 		if (place >= group->count)
 			continue;
@@ -304,7 +337,7 @@ void rows_probe(struct group *group, struct reading **readings, size_t count)
 		memset(readings[i]->key_hit, 0,
 			readings[i]->key_count * sizeof(*readings[i]->key_hit));
 	}
-	struct db_params *params = db_params(group->arena, 32);
+	struct db_params *params = db_params(group->arena, 31);
 	add_readings(params, group, readings, count);
 	const struct key_lines keys = key_lines(group, readings, count);
 	add_keys(params, group, &keys);
@@ -313,7 +346,8 @@ void rows_probe(struct group *group, struct reading **readings, size_t count)
 		digests[i] = keys.lines[i].reading->digest;
 	db_uuids(params, digests, keys.count);
 	add_terms(params, group, readings, count);
-	db_add(group->flight, SQL_WRITE_OBSERVATION, params, probed, group);
+	db_add(group->flight, SQL_WRITE_OBSERVATION, params, probed,
+		sent_new(group, readings, count));
 }
 
 static int by_bucket_and_hit(const void *a, const void *b)
@@ -390,15 +424,17 @@ void rows_asking(struct group *group, struct reading **readings, size_t count)
 static void versioned(void *context, const struct db_rows *rows)
 {
 	struct reading *reading = context;
-	if (db_row_count(rows) == 1)
+	if (db_row_count(rows) == 1) {
 		reading->state = READING_CHANGED;
+		reading->received = db_get_time(rows, 0, 1);
+	}
 	reading->terms_due = reading->state == READING_CHANGED;
 }
 
 static struct db_params *version_params(struct group *group, const struct reading *reading)
 {
 	const struct observation *observation = reading->item->observation;
-	struct db_params *params = db_params(group->arena, 18);
+	struct db_params *params = db_params(group->arena, 17);
 	db_int4(params, reading->item->part->bucket);
 	db_int4(params, (int32_t)reading->item->part->tenant);
 	db_int8(params, (int64_t)reading->hit.id);
@@ -412,7 +448,6 @@ static struct db_params *version_params(struct group *group, const struct readin
 		db_null(params);
 		db_null(params);
 	}
-	db_time(params, group->at);
 	db_int8(params, (int64_t)reading->job->write->corr);
 	db_int4(params, reading->code);
 	db_int4(params, reading->unit);

@@ -71,3 +71,4 @@ UNION ALL SELECT 'duplicate key constraint is missing: hub.obs_key' WHERE NOT EX
 		AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = tab.oid AND a.attname = 'key' AND a.attnum = ANY (i.indkey)))
 UNION ALL SELECT 'no partition of the access log for ' || to_char(m.at, 'YYYY-MM') FROM (VALUES (now()), (now() + interval '1 month')) m(at)
 	WHERE NOT EXISTS (SELECT FROM rel WHERE rel.relispartition AND rel.relname = 'access_log_' || to_char(m.at, 'YYYY_MM'))
+UNION ALL SELECT 'track_activities is off: who polls would miss what commits late' WHERE current_setting('track_activities') <> 'on'

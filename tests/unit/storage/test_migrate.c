@@ -232,6 +232,7 @@ static const struct fault faults[] = {
 	{ "GRANT TRUNCATE ON hub.access_log TO hub_seq", "access log not insert-only for hub_seq" },
 	{ "GRANT SELECT ON hub.access_log TO hub_write",
 		"access log not insert-only for hub_write" },
+	{ "SET LOCAL track_activities = off", "track_activities is off" },
 };
 
 /* Injects it in a transaction, asks the assertion, rolls back. */
