@@ -48,11 +48,26 @@ static bool read_policy(struct command_line *line, struct pcd01_policy *out)
 	return true;
 }
 
+static int exit_code(enum pcd01_tier tier)
+{
+	switch (tier) {
+	case PCD01_ACCEPTED:
+		return 0;
+	case PCD01_WARNED:
+		return 1;
+	case PCD01_QUARANTINED:
+		return 4;
+	case PCD01_REFUSED:
+		break;
+	}
+	return 2;
+}
+
 static bool explain(struct command_line *line, struct str bytes, const struct pcd01_policy *policy)
 {
 	struct arena *arena = arena_new(MEMORY_MAX);
 	struct buf text = buf_new(arena, 64 * 1024, TEXT_MAX);
-	line->status = (int)explain_write(&text, bytes, policy);
+	line->status = exit_code(explain_write(&text, bytes, policy));
 	const bool whole = !text.full && !arena_full(arena);
 	const bool written = whole && fwrite(text.at, 1, text.length, stdout) == text.length &&
 			     fflush(stdout) == 0;

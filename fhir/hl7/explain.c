@@ -464,17 +464,24 @@ static void read_observations(struct explain *explain)
 	}
 }
 
-static enum explain_tier write_verdict(struct explain *explain)
+static enum pcd01_tier write_verdict(struct explain *explain)
 {
 	struct buf *const buf = explain->buf;
 	const struct outcome *const outcome = &explain->outcome;
 	const struct pcd01 *const read = &explain->read;
 	const char *const few = outcome->warnings == 1 ? "" : "s";
+	if (read->tier == PCD01_QUARANTINED) {
+		buf_add_format(buf,
+			"QUARANTINED: no reading would be stored; the message would be kept as it "
+			"came, for the operator of the hub (%.*s)\n",
+			STR_ARG(read->reason));
+		return PCD01_QUARANTINED;
+	}
 	if (outcome->errors > 0) {
 		buf_add_format(buf,
 			"REFUSED: nothing of the message would be stored (%u error%s)\n",
 			outcome->errors, outcome->errors == 1 ? "" : "s");
-		return EXPLAIN_REFUSED;
+		return PCD01_REFUSED;
 	}
 	buf_add_format(buf, "ACCEPTED%s: %zu Observation%s for a patient with a %s",
 		outcome->warnings > 0 ? " WITH WARNINGS" : "", read->count,
@@ -485,11 +492,13 @@ static enum explain_tier write_verdict(struct explain *explain)
 	if (outcome->warnings > 0)
 		buf_add_format(buf, " (%u warning%s)", outcome->warnings, few);
 	buf_add_byte(buf, '\n');
-	return outcome->warnings > 0 ? EXPLAIN_WARNED : EXPLAIN_ACCEPTED;
+	if (read->held > 0)
+		buf_add_format(buf, "%u row%s would be kept for the operator of the hub (%.*s)\n",
+			read->held, read->held == 1 ? "" : "s", STR_ARG(read->reason));
+	return outcome->warnings > 0 ? PCD01_WARNED : PCD01_ACCEPTED;
 }
 
-enum explain_tier explain_write(
-	struct buf *buf, struct str bytes, const struct pcd01_policy *policy)
+enum pcd01_tier explain_write(struct buf *buf, struct str bytes, const struct pcd01_policy *policy)
 {
 	struct explain explain = { .arena = buf->arena,
 		.buf = buf,
@@ -498,9 +507,10 @@ enum explain_tier explain_write(
 	if (er7_parse(buf->arena, bytes, &explain.message, &explain.outcome) &&
 		pcd01_read(buf->arena, &explain.message, policy, &explain.read, &explain.outcome))
 		read_observations(&explain);
-	const enum explain_tier tier = write_verdict(&explain);
+	const enum pcd01_tier tier = write_verdict(&explain);
 	write_tree(&explain);
-	const size_t count = tier == EXPLAIN_REFUSED ? 0 : explain.read.count;
+	const bool stored = tier == PCD01_ACCEPTED || tier == PCD01_WARNED;
+	const size_t count = stored ? explain.read.count : 0;
 	if (count > 0)
 		buf_add_text(buf, "\nObservations\n");
 	for (size_t i = 0; i < count; i++)

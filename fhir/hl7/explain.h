@@ -5,15 +5,11 @@
 #include "fhir/base/buf.h"
 #include "fhir/hl7/pcd01.h"
 
-/* What becomes of a message; the numbers are exit codes of `maalehub pcd01 explain`. */
-enum explain_tier { EXPLAIN_ACCEPTED, EXPLAIN_WARNED, EXPLAIN_REFUSED };
-
 /*
  * Writes what the hub makes of a message and why, for people: verdict, the tree of rows by OBX-4, the Observations and what a re-send of each is known by, every issue with its place and
  * the rule behind it, the acknowledgement. Names no patient and holds no control characters but LF, whatever the message holds. What needs the database (whether the caller may write,
  * what was sent before) is not looked at.
  */
-enum explain_tier explain_write(
-	struct buf *buf, struct str bytes, const struct pcd01_policy *policy);
+enum pcd01_tier explain_write(struct buf *buf, struct str bytes, const struct pcd01_policy *policy);
 
 #endif

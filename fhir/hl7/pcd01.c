@@ -85,15 +85,22 @@ static struct str msh_text(
 	return clean_component(reading, er7_field(msh, field), component);
 }
 
+/* HL7 table 0003: a letter and two digits. */
+static bool is_event(struct str text)
+{
+	return text.length == 3 && text.at[0] >= 'A' && text.at[0] <= 'Z' &&
+	       str_is_digits(str_part(text, 1, 2));
+}
+
 static bool check_event(struct reading *reading, const struct er7_segment *msh)
 {
-	struct outcome *const outcome = reading->outcome;
+	const struct str event = msh_text(reading, msh, 9, 2);
 	if (!str_is(msh_text(reading, msh, 9, 1), "ORU"))
-		return fail_at(outcome, OUTCOME_MESSAGE_TYPE, at_msh(9, 1),
+		return fail_at(reading->outcome, OUTCOME_MESSAGE_TYPE, at_msh(9, 1),
 			"Only messages of type ORU^R01 are taken here");
-	if (!str_is(msh_text(reading, msh, 9, 2), "R01"))
-		return fail_at(outcome, OUTCOME_EVENT, at_msh(9, 2),
-			"Only the event R01 is taken here; alerts and waveforms are not");
+	if (!is_event(event))
+		return fail_at(reading->outcome, OUTCOME_EVENT, at_msh(9, 2),
+			"MSH-9.2 names no event; that of PCD-01 is R01");
 	return true;
 }
 
@@ -133,7 +140,7 @@ static bool check_msh(
 	struct outcome *const outcome = reading->outcome;
 	const struct str made = str_trim(er7_field(msh, 7));
 	struct span span;
-	if (!check_event(reading, msh) || !check_processing(reading, msh))
+	if (!check_processing(reading, msh) || !check_event(reading, msh))
 		return false;
 	if (out->control_id.length == 0)
 		return fail_at(outcome, OUTCOME_REQUIRED, at_msh(10, 0),
@@ -296,6 +303,15 @@ static bool render_all(struct reading *reading, struct pcd01 *out)
 	return true;
 }
 
+/* A message of which every usable row is held. */
+static void hold_rows(struct reading *reading, struct pcd01 *out)
+{
+	out->tier = PCD01_QUARANTINED;
+	fail_at(reading->outcome, OUTCOME_HELD_VALUE, row_place(reading->held_row, OBX_VALUE),
+		"All readings of the message have values that this sender writes where there is "
+		"none; the message is kept for the operator of the hub");
+}
+
 static bool read_rows(struct reading *reading, struct pcd01 *out)
 {
 	const struct hl7_place at_obx = { "OBX", 1, 0, 0 };
@@ -309,16 +325,40 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 	groups_form(reading);
 	if (!render_all(reading, out) || reading->outcome->errors > errors)
 		return false;
+	out->held = reading->held;
+	if (out->held > 0)
+		out->reason = STR("values that this sender writes where there is no reading");
+	if (out->count == 0 && out->held > 0) {
+		hold_rows(reading, out);
+		return false;
+	}
 	if (out->count == 0)
 		return fail_at(reading->outcome, OUTCOME_BUSINESS_RULE, at_obx,
 			"No row of the message is a reading that can be stored");
 	return true;
 }
 
+/*
+ * An alert (R40), a waveform (W01) or another event with measurements of somebody: no readings are made of it, but what it says may matter. Whose it is is noted where it can be read.
+ */
+static void hold_event(struct reading *reading, struct pcd01 *out)
+{
+	struct outcome aside = { .arena = reading->arena };
+	struct reading quiet = *reading;
+	quiet.outcome = &aside;
+	if (!find_patient(&quiet, &out->patient))
+		out->patient = (struct national_id){ 0 };
+	out->tier = PCD01_QUARANTINED;
+	out->reason = STR("an event other than R01");
+	fail_at(reading->outcome, OUTCOME_HELD_EVENT, at_msh(9, 2),
+		"No readings are made of this event, PCD-01 is R01 (alerts and waveforms are "
+		"others); the message is kept for the operator of the hub");
+}
+
 bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd01_policy *policy,
 	struct pcd01 *out, struct outcome *outcome)
 {
-	*out = (struct pcd01){ 0 };
+	*out = (struct pcd01){ .tier = PCD01_REFUSED };
 	const struct er7_segment *const msh = er7_find(message, "MSH");
 	if (msh == NULL)
 		return fail_at(outcome, OUTCOME_STRUCTURE, at_msh(0, 0), "The message has no MSH");
@@ -331,12 +371,19 @@ bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd
 		.policy = policy,
 		.outcome = outcome,
 		.patient = &out->patient };
-	if (!check_msh(&reading, msh, out) || !find_patient(&reading, &out->patient))
+	if (!check_msh(&reading, msh, out))
+		return false;
+	if (!str_is(msh_text(&reading, msh, 9, 2), "R01")) {
+		hold_event(&reading, out);
+		return false;
+	}
+	if (!find_patient(&reading, &out->patient))
 		return false;
 	reading.gateway = read_gateway(&reading, msh);
 	if (!read_rows(&reading, out)) {
 		out->count = 0;
 		return false;
 	}
+	out->tier = outcome->warnings > 0 ? PCD01_WARNED : PCD01_ACCEPTED;
 	return true;
 }

@@ -13,7 +13,18 @@ struct pcd01_policy {
 	struct zone zone; /* of this sender, for times without zone */
 	bool zone_known;  /* false: a time without zone in OBX-14/OBR-7 is refused */
 	bool production;  /* MSH-11 T and D are refused */
+	/* Numbers that this sender writes where it has no reading (sentinel.h), or empty: rows with them are held. */
+	struct str sentinels;
+	bool released; /* an operator has looked at the message: `sentinels` are readings */
 	instant now;
+};
+
+/* What becomes of a message. What pcd01_read() says holds unless a later step adds an error to a message that was to be stored: then it is refused. */
+enum pcd01_tier {
+	PCD01_REFUSED,     /* nothing is kept: the sender has to mend it */
+	PCD01_QUARANTINED, /* no reading is stored, but the message is kept as it came, for the operator; the outcome has an error that says so */
+	PCD01_WARNED,      /* stored; each thing left out, held or doubted is a warning */
+	PCD01_ACCEPTED     /* stored */
 };
 
 /* The answer the sender wants: MSH-15/16 (both empty: original mode). */
@@ -21,6 +32,11 @@ enum ack_mode { ACK_ORIGINAL, ACK_APPLICATION, ACK_COMMIT, ACK_NEVER };
 
 /* What a message says, ready for the same journey as a FHIR upload. */
 struct pcd01 {
+	enum pcd01_tier tier;
+	/* Why the message, or `held` of its rows, wait for the operator: static words without anything of the message; empty where nothing does. */
+	struct str reason;
+	unsigned
+		held; /* rows with a sentinel; with PCD01_WARNED the rest of the message is stored */
 	struct str control_id; /* MSH-10, unescaped */
 	struct str sender,
 		receiver; /* MSH-3..4 and MSH-5..6 as written, for the swap in the acknowledgement */
@@ -40,6 +56,7 @@ struct pcd01 {
  * Turns an ORU^R01 of profile IHE PCD-01 into Observations: containment by OBX-4, inherited times and devices, groups (blood pressure) as components, facets as components,
  * MDC codes by number with LOINC beside them from mdc.tbl, MDC units to UCUM, exact decimals. Sources: IHE PCD TF-2; HL7 PHD IG; v2-to-FHIR. Rows that cannot be used are
  * warnings with their place; a message that cannot be attributed or read is an error. `out->control_id`, sender and ack_mode are filled as soon as MSH can be read, also when false is returned.
+ * False for PCD01_REFUSED and PCD01_QUARANTINED; of the latter `out->patient` is filled where PID-3 names one (else digits is empty).
  */
 bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd01_policy *policy,
 	struct pcd01 *out, struct outcome *outcome);

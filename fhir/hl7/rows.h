@@ -88,6 +88,8 @@ struct reading {
 	size_t group_count;
 	struct control *controls;
 	size_t control_count;
+	unsigned held;              /* rows with a sentinel of this sender */
+	const struct row *held_row; /* the first of them */
 };
 
 /* What a row's OBX-5, 6, 8 and 11 come to. */

@@ -4,6 +4,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/decimal.h"
 #include "fhir/base/json.h"
+#include "fhir/hl7/sentinel.h"
 
 bool values_present(const struct row *row)
 {
@@ -158,6 +159,22 @@ static void note_seconds(struct work *work, double value)
 	}
 }
 
+/* A number that this sender writes where its device had no reading. */
+static bool is_held(struct work *work, struct str number)
+{
+	struct reading *const reading = work->reading;
+	double value;
+	if (reading->policy->sentinels.length == 0 || reading->policy->released ||
+		!decimal_value(number, &value) ||
+		!sentinel_in(reading->policy->sentinels, work->row->code, value))
+		return false;
+	refuse(work, "This sender writes that value where there is no reading; the row is held "
+		     "for the operator of the hub");
+	if (reading->held++ == 0)
+		reading->held_row = work->row;
+	return true;
+}
+
 static void take_quantity(struct work *work, struct str comparator, struct str number)
 {
 	struct reading *const reading = work->reading;
@@ -190,6 +207,8 @@ static void take_nm(struct work *work, struct str field)
 		refuse(work, "OBX-5 is not a number with a decimal point; the value is left out");
 		return;
 	}
+	if (is_held(work, number))
+		return;
 	if (comparator.length > 0)
 		refuse(work, "A number with a comparator is of type SN, not NM");
 	take_quantity(work, comparator, number);

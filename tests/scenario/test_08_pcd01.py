@@ -282,7 +282,7 @@ OBX2 = next(row for row in re.split("[\r\n]+", WEIGHT) if row.startswith("OBX|2|
 WRONG = {
     "empty": (lambda t: "", "AE", "MSH^1"), "text": (lambda t: "hello", "AE", "MSH^1"), "header only": (lambda t: t.split("\r")[0].split("\n")[0], "AE", None),
     "another version": (lambda t: t.replace("|2.6|", "|2.3|"), "AR", "MSH^1^12"), "another type": (lambda t: t.replace("ORU^R01^ORU_R01", "ADT^A01^ADT_A01"), "AR", "MSH^1^9"),
-    "another event": (lambda t: t.replace("ORU^R01^ORU_R01", "ORU^R30^ORU_R30"), "AR", "MSH^1^9"),
+    "another event": (lambda t: t.replace("ORU^R01^ORU_R01", "ORU^R30^ORU_R30"), "AE", "MSH^1^9"),
     "no control id": (lambda t: t.replace("|G-DATA-WT|", "||"), "AE", "MSH^1^10"), "unknown character set": (lambda t: t.replace("UNICODE UTF-8", "ISO IR87"), None, "MSH^1^18"),
     "no patient": (lambda t: re.sub(r"PID[^\r\n]*[\r\n]+", "", t), "AE", "PID"), "patient without number": (lambda t: re.sub(r"PID\|\|\|\d+", "PID|||", t), "AE", "PID^1^3"),
     "wrong control digits": (lambda t: re.sub(r"PID\|\|\|\d+", "PID|||12345678901", t), "AE", "PID^1^3"), "local number": (lambda t: re.sub(r"PID\|\|\|[^|]*", "PID|||789567^^^Imaginary Hospital^PI", t), "AE", "PID^1^3"),

@@ -23,8 +23,10 @@ def test_the_exit_status_tells_the_tier():
     assert (code, err) == (0, "") and out.startswith("ACCEPTED: 2 Observations ") and "known by device, LOINC 8867-4 and start" in out
     code, out, err = explain(golden("34-paths-and-holes"))
     assert (code, err) == (1, "") and out.startswith("ACCEPTED WITH WARNINGS") and "OBX-4" in out
-    code, out, err = explain(golden("61-event"))
-    assert (code, err) == (2, "") and out.startswith("REFUSED") and "MSH-9.2" in out and "MSA|CR|" in out
+    code, out, err = explain(golden("90-event"))
+    assert (code, err) == (4, "") and out.startswith("QUARANTINED") and "MSH-9.2" in out and "MSA|CE|" in out
+    code, out, err = explain(golden("62-message-type"))
+    assert (code, err) == (2, "") and out.startswith("REFUSED") and "MSH-9.1" in out and "MSA|AR|" in out
 
 
 def test_what_cannot_be_read_is_none_of_the_tiers(tmp_path):

@@ -54,15 +54,17 @@ static const char *golden_path(const char *folder, const char *name, const char 
 	return str_format(arena, "%s/%s/%s.%s", golden, folder, name, extension).at;
 }
 
-static enum explain_tier explain(const char *name, struct str bytes, struct str *out)
+static enum pcd01_tier explain(const char *name, struct str bytes, struct str *out)
 {
 	const struct pcd01_policy policy = { .national = NATIONAL_SYNTHETIC,
 		.zone = { .oslo = true },
 		.zone_known = strstr(name, "-nozone") == NULL,
 		.production = strstr(name, "-prod") != NULL,
+		.sentinels = strstr(name, "-sentinel") != NULL ? STR("-1 150456:>100")
+							       : (struct str){ 0 },
 		.now = NOW };
 	struct buf buf = buf_new(arena, 4096, BYTES_MAX);
-	const enum explain_tier tier = explain_write(&buf, bytes, &policy);
+	const enum pcd01_tier tier = explain_write(&buf, bytes, &policy);
 	assert_false(buf.full);
 	*out = buf_str(&buf);
 	return tier;
@@ -96,13 +98,17 @@ static void golden_files_are_met(void **state)
 	static const char *const names[] = { "01-blood-pressure-panel", "07-oximeter",
 		"11-glucose-context", "13-glucose-control-solution", "19-corrections",
 		"22-names-and-numbers", "26-value-types", "33-paths-used-again",
-		"34-paths-and-holes", "39-clock-rows", "61-event", "63-training-prod",
-		"65-wrong-control-digits", "66-time-without-zone-nozone", "71-not-utf8",
-		"74-nothing-usable" };
+		"34-paths-and-holes", "39-clock-rows", "90-event", "91-sentinels-alone-sentinel",
+		"63-training-prod", "65-wrong-control-digits", "66-time-without-zone-nozone",
+		"71-not-utf8", "74-nothing-usable" };
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct arena *const whole = arena;
+		arena = arena_new(64 << 20);
 		struct str text;
 		explain(names[i], slurp(golden_path("hl7", names[i], "hl7")), &text);
 		compare(names[i], text);
+		arena_free(&arena);
+		arena = whole;
 	}
 }
 
@@ -125,14 +131,15 @@ static void every_message_is_explained(void **state)
 		const struct str file = str_of(entries[i]->d_name);
 		const char *const name = str_copy(arena, str_part(file, 0, file.length - 4)).at;
 		struct str text;
-		const enum explain_tier tier =
+		const enum pcd01_tier tier =
 			explain(name, slurp(golden_path("hl7", name, "hl7")), &text);
 		const size_t warnings = count_of(text, "\n  warning ");
 		const size_t errors = count_of(text, "\n  error ");
-		assert_int_equal(tier, name[0] >= '6' ? EXPLAIN_REFUSED
-				       : warnings > 0 ? EXPLAIN_WARNED
-						      : EXPLAIN_ACCEPTED);
-		assert_int_equal(errors > 0, tier == EXPLAIN_REFUSED);
+		assert_int_equal(tier, name[0] == '9'   ? PCD01_QUARANTINED
+				       : name[0] >= '6' ? PCD01_REFUSED
+				       : warnings > 0   ? PCD01_WARNED
+							: PCD01_ACCEPTED);
+		assert_int_equal(errors > 0, tier == PCD01_REFUSED || tier == PCD01_QUARANTINED);
 		if (count_of(text, "\n    rule: ") < warnings + errors)
 			fail_msg("%s: an issue without its rule:\n%.*s", name, STR_ARG(text));
 		assert_int_equal(count_of(text, "12834710097"), 0);
@@ -153,7 +160,7 @@ static void terminals_are_safe(void **state)
 		"PID|||12834710097^^^&2.16.578.1.12.4.1.4.1&ISO\rOBR|1||||||20261120080000+0100\r"
 		"OBX|1|ST|150364^\x1b]0;x\x07^MDC|1.0.0.1|\x9b\x1b[31m\x85 warm|\x1bm\x9b|||||F\r");
 	struct str text;
-	assert_int_equal(explain("x", message, &text), EXPLAIN_WARNED);
+	assert_int_equal(explain("x", message, &text), PCD01_WARNED);
 	assert_true(count_of(text, "warm") >= 2);
 	for (size_t i = 0; i < text.length; i++) {
 		const unsigned char byte = (unsigned char)text.at[i];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Golden files: each tests/golden/hl7/NN-name.hl7 is read as its name says (-nozone: no zone agreed with the sender, -prod: a production installation); what it comes to
+ * Golden files: each tests/golden/hl7/NN-name.hl7 is read as its name says (-nozone: no zone agreed with the sender, -prod: a production installation, -sentinel: a list of sentinels agreed); what it comes to
  * must be NN-name.json, and its acknowledgement NN-name.ack (with LF for CR). Every Observation must also pass observation_read(). GOLDEN_BLESS=1 writes the files anew:
  * read the difference before you commit it.
  */
@@ -56,6 +56,8 @@ static struct pcd01_policy policy_of(const char *name)
 		.zone = { .oslo = true },
 		.zone_known = strstr(name, "-nozone") == NULL,
 		.production = strstr(name, "-prod") != NULL,
+		.sentinels = strstr(name, "-sentinel") != NULL ? STR("-1 150456:>100")
+							       : (struct str){ 0 },
 		.now = NOW };
 	return policy;
 }
@@ -192,9 +194,13 @@ static void golden_files_are_met(void **state)
 		const struct str file = str_of(entries[i]->d_name);
 		const char *const name = str_copy(arena, str_part(file, 0, file.length - 4)).at;
 		const struct run run = run_message(name, slurp(golden_path(name, "hl7")));
-		/* 60 and above are refusals. */
+		/* 60 and above are refusals, 90 and above are held. */
 		assert_int_equal(run.ok, name[0] < '6');
 		assert_int_equal(run.ok, run.outcome.errors == 0);
+		assert_int_equal(run.read.tier, name[0] == '9'             ? PCD01_QUARANTINED
+						: name[0] >= '6'           ? PCD01_REFUSED
+						: run.outcome.warnings > 0 ? PCD01_WARNED
+									   : PCD01_ACCEPTED);
 		check_observations(name, &run);
 		check_silence(&run);
 		compare(name, "json", describe(&run));
