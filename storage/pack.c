@@ -19,6 +19,10 @@ static const char dictionary_1[] =
 static const char dictionary_2[] =
 #include "storage/pack_2.inc"
 	;
+/* dictionary_1 behind whole readings as PMD's senders write them without displays */
+static const char dictionary_3[] =
+#include "storage/pack_3.inc"
+	;
 #pragma GCC diagnostic pop
 
 static const struct dictionary {
@@ -28,11 +32,12 @@ static const struct dictionary {
 	{ NULL, 0 },
 	{ dictionary_1, sizeof(dictionary_1) - 1 },
 	{ dictionary_2, sizeof(dictionary_2) - 1 },
+	{ dictionary_3, sizeof(dictionary_3) - 1 },
 };
 #define DICTIONARIES ((int)(sizeof(dictionaries) / sizeof(dictionaries[0])))
 
 /* What each kind of bytes is packed with. */
-#define FOR_RESOURCES 1
+#define FOR_RESOURCES 3
 #define FOR_LOG       2
 
 static size_t length_write(char *at, size_t length)
