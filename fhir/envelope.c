@@ -120,8 +120,8 @@ bool envelope_read(struct arena *arena, const struct json *json, struct str expr
 		.value = { .unit = { STR(""), NULL, 0 } },
 		.time = { .low = INSTANT_MIN, .high = INSTANT_MIN },
 	};
-	element_check(type == TYPE_DEVICE ? KIND_DEVICE : KIND_PROVENANCE, json, expression,
-		&fields, outcome);
+	element_check_in(policy->zone, type == TYPE_DEVICE ? KIND_DEVICE : KIND_PROVENANCE, json,
+		expression, &fields, outcome);
 	if (type == TYPE_DEVICE)
 		read_device(arena, &fields, expression, policy, &read, outcome);
 	else

@@ -176,9 +176,6 @@ static void read_period(struct reading *reading, const struct json *period)
 	out->minute_clock = !starts || is_minute_clock(from->text);
 	reading->moment.start = out->time.low;
 	reading->moment.end = ends ? end.low : INSTANT_MIN;
-	if (starts && ends && start.low >= end.high)
-		outcome_fail(reading->outcome, OUTCOME_INVALID,
-			at(reading, STR(".effectivePeriod")), "ends before it starts (per-1)");
 	check_time(reading, STR(".effectivePeriod.start"));
 }
 
@@ -345,35 +342,17 @@ static bool shares_coding(const struct concept *a, const struct concept *b)
 	return false;
 }
 
-static void check_range(
-	struct reading *reading, const struct observation_value *value, struct str where)
+/* Invariants within one type are the element check's (element.tbl); this one ties two together. */
+static void check_components(struct reading *reading)
 {
-	if (value->present && value->low > value->high)
-		outcome_fail(reading->outcome, OUTCOME_INVALID, at(reading, where),
-			"a range whose low is above its high (rng-2)");
-}
-
-static void check_component(struct reading *reading, size_t index, bool value_there)
-{
-	const struct observation_term *term = &reading->out->terms[index];
-	const struct str where = str_format(reading->arena, ".component[%zu]", index);
-	check_range(reading, &term->value, where);
-	if (value_there && shares_coding(&reading->out->code, &term->code))
-		outcome_fail(reading->outcome, OUTCOME_INVALID, at(reading, where),
-			"a component of the same code as the Observation, which has a value "
-			"itself (obs-7)");
-}
-
-static void check_invariants(struct reading *reading)
-{
-	const bool value_there = is_value_there(&reading->fields);
-	if (value_there && FIELD(&reading->fields, OBSERVATION, dataAbsentReason) != NULL)
-		outcome_fail(reading->outcome, OUTCOME_INVALID,
-			at(reading, STR(".dataAbsentReason")),
-			"a reason for a missing value beside a value (obs-6)");
-	check_range(reading, &reading->out->value, STR(".valueRange"));
+	if (!is_value_there(&reading->fields))
+		return;
 	for (size_t i = 0; i < reading->out->term_count; i++)
-		check_component(reading, i, value_there);
+		if (shares_coding(&reading->out->code, &reading->out->terms[i].code))
+			outcome_fail(reading->outcome, OUTCOME_INVARIANT,
+				at(reading, str_format(reading->arena, ".component[%zu]", i)),
+				"a component of the same code as the Observation, which has a "
+				"value itself (obs-7)");
 }
 
 bool observation_read(struct arena *arena, const struct json *json, struct str expression,
@@ -390,15 +369,15 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 		.out = &read,
 		.outcome = outcome,
 	};
-	const bool sound =
-		element_check(KIND_OBSERVATION, json, expression, &reading.fields, outcome);
+	const bool sound = element_check_in(
+		policy->zone, KIND_OBSERVATION, json, expression, &reading.fields, outcome);
 	if (!sound && !str_is(json_text(json, "resourceType"), "Observation"))
 		return false; /* of another resource there is nothing more to say */
 	read_subject(&reading);
 	read_time(&reading);
 	read_codes(&reading);
 	read_values(&reading);
-	check_invariants(&reading);
+	check_components(&reading);
 	if (outcome->errors > errors) {
 		out->subject = read.subject;
 		return false;

@@ -95,7 +95,7 @@ struct observation_policy {
 };
 
 /*
- * Checks `json` against R4 (structure, types, cardinalities, required bindings, invariants obs-6, obs-7; unknown elements refused, extensions kept) and against
+ * Checks `json` against R4 (structure, types, cardinalities, required bindings, invariants; unknown elements refused, extensions kept) and against
  * what the hub needs (subject.identifier national, code, a supported value), collecting every issue under `expression` (for instance "Observation" or
  * "Bundle.entry[3].resource"), and fills *out. False when an error was added: then out->subject alone is filled,
  * where it could be read, because refusals are logged for the patient. Warnings alone: true.

@@ -308,6 +308,17 @@ bool zone_parse(struct str text, struct zone *out)
 	return true;
 }
 
+struct str zone_name(struct arena *arena, struct zone zone)
+{
+	const int minutes = abs(zone.offset_minutes);
+	if (zone.oslo)
+		return STR("Europe/Oslo");
+	if (minutes == 0)
+		return STR("UTC");
+	return str_format(arena, "%c%02d:%02d", zone.offset_minutes < 0 ? '-' : '+', minutes / 60,
+		minutes % 60);
+}
+
 bool span_parse(struct str text, struct zone zone, struct span *out)
 {
 	struct written time;

@@ -5,6 +5,7 @@
 #include "fhir/base/outcome.h"
 #include "fhir/base/str.h"
 
+struct arena;
 struct buf;
 
 /* Microseconds since 1970-01-01T00:00:00Z. */
@@ -41,6 +42,8 @@ struct zone {
 
 /* "Europe/Oslo", "UTC" or +hh:mm / -hh:mm; false for anything else. */
 bool zone_parse(struct str text, struct zone *out);
+/* What zone_parse() takes for it; on the arena. */
+struct str zone_name(struct arena *arena, struct zone zone);
 
 /* FHIR R4 date or dateTime (also without seconds or zone, as search allows). Dates without zone are in `zone`. False without adding an issue when not well formed or no such day; out untouched. */
 bool span_parse(struct str text, struct zone zone, struct span *out);

@@ -146,8 +146,12 @@ static struct str sample(struct arena *arena, const struct row *row)
 		const bool number = primitive_json_type(primitives[i].primitive) == JSON_NUMBER;
 		return str_format(arena, number ? "%s" : "\"%s\"", primitives[i].good[0]);
 	}
-	if (strcmp(row->datatype, "RESOURCE") == 0)
+	if (strcmp(row->datatype, "RESOURCE") == 0 || strcmp(row->datatype, "CONTAINED") == 0)
 		return STR("{\"resourceType\":\"Device\"}");
+	if (strcmp(row->datatype, "MODIFIER") == 0)
+		return STR("{\"url\":\"a\",\"valueString\":\"b\"}");
+	if (strcmp(row->datatype, "RULES") == 0)
+		return STR("\"urn:a\"");
 	return STR("{\"id\":\"a\"}");
 }
 
@@ -162,7 +166,7 @@ static bool is_wrong(struct arena *arena, const struct row *row, struct str valu
 	element_check(row->type, json, STR("X"), &fields, &outcome);
 	for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next)
 		if (issue->severity == SEVERITY_ERROR && issue->kind != OUTCOME_REQUIRED &&
-			issue->kind != OUTCOME_INVALID)
+			issue->kind != OUTCOME_INVARIANT)
 			return true;
 	return false;
 }
@@ -175,6 +179,11 @@ static void every_row(void **state)
 		const struct row *row = &rows[i];
 		const struct str value = sample(arena, row);
 		const struct str list = str_format(arena, "[%.*s]", STR_ARG(value));
+		if (strcmp(row->datatype, "RULES") == 0 || strcmp(row->datatype, "MODIFIER") == 0) {
+			if (!is_wrong(arena, row, row->many ? list : value))
+				fail_msg("%s.%s taken", row->type_name, row->name);
+			continue;
+		}
 		if (is_wrong(arena, row, row->many ? list : value))
 			fail_msg("%s.%s refused: %.*s", row->type_name, row->name, STR_ARG(value));
 		static const char *const wrong[] = { "null", "[]", "[[1]]", "{}", "\"\"" };
@@ -211,7 +220,144 @@ static void every_required_row(void **state)
 		if (!found)
 			fail_msg("%s.%s is not missed", rows[i].type_name, rows[i].name);
 	}
-	assert_int_equal(required, 30);
+	assert_int_equal(required, 37);
+	arena_free(&arena);
+}
+
+/* ---- the rules */
+
+struct broken {
+	enum element_type type;
+	const char *key;
+	const char *text, *kept; /* breaks the rule; is like it and does not */
+};
+
+static const struct broken broken[] = {
+	{ KIND_OBSERVATION, "obs-6", "{'valueInteger':1,'dataAbsentReason':{'text':'a'}}",
+		"{'dataAbsentReason':{'text':'a'},'component':[{'code':{'text':'b'},"
+		"'valueInteger':1}]}" },
+	{ KIND_REFERENCE_RANGE, "obs-3", "{'type':{'text':'a'}}", "{'text':'a'}" },
+	{ KIND_REFERENCE, "ref-1", "{'reference':'#a'}", "{'reference':'Device/a'}" },
+	{ KIND_QUANTITY, "qty-3", "{'value':1,'code':'kg'}", "{'value':1,'unit':'kg'}" },
+	{ KIND_SIMPLE_QUANTITY, "qty-3", "{'value':1,'code':'kg'}",
+		"{'value':1,'system':'urn:a','code':'kg'}" },
+	{ KIND_RANGE, "rng-2", "{'low':{'value':2,'unit':'kg'},'high':{'value':1999,'unit':'g'}}",
+		"{'low':{'value':2,'unit':'kg'},'high':{'value':2000,'unit':'g'}}" },
+	{ KIND_RANGE, "rng-2", "{'low':{'value':2,'unit':'x'},'high':{'value':1,'unit':'x'}}",
+		"{'low':{'value':2,'unit':'x'},'high':{'value':1,'unit':'y'}}" },
+	{ KIND_RATIO, "rat-1", "{'numerator':{'value':1}}",
+		"{'numerator':{'value':1},'denominator':{'value':2}}" },
+	{ KIND_RATIO, "rat-1", "{'denominator':{'value':1}}",
+		"{'extension':[{'url':'a','valueString':'b'}]}" },
+	{ KIND_RATIO, "rat-1", "{'id':'a','extensio':1}",
+		"{'extension':[{'url':'a','valueString':'b'}]}" },
+	{ KIND_PERIOD, "per-1", "{'start':'2026-11-20','end':'2026-11-19'}",
+		"{'start':'2026-11-20T23:00:00Z','end':'2026-11-21'}" },
+	{ KIND_ATTACHMENT, "att-1", "{'data':'AAAA'}",
+		"{'data':'AAAA','contentType':'text/plain'}" },
+	{ KIND_CONTACT_POINT, "cpt-2", "{'value':'a'}", "{'value':'a','system':'url'}" },
+	{ KIND_EXPRESSION, "exp-1", "{'language':'text/cql'}",
+		"{'language':'text/cql','reference':'urn:a'}" },
+	{ KIND_EXTENSION, "ext-1", "{'url':'a'}", "{'url':'a','valueString':'b'}" },
+	{ KIND_EXTENSION, "ext-1",
+		"{'url':'a','valueString':'b','extension':[{'url':'c','valueString':'d'}]}",
+		"{'url':'a','extension':[{'url':'c','valueString':'d'}]}" },
+	{ KIND_TIMING_REPEAT, "tim-1", "{'duration':1}", "{'duration':1,'durationUnit':'s'}" },
+	{ KIND_TIMING_REPEAT, "tim-2", "{'period':1}", "{'period':1,'periodUnit':'d'}" },
+	{ KIND_TIMING_REPEAT, "tim-4", "{'duration':-1,'durationUnit':'s'}",
+		"{'duration':-0.0,'durationUnit':'s'}" },
+	{ KIND_TIMING_REPEAT, "tim-5", "{'period':-0.1,'periodUnit':'d'}",
+		"{'period':0,'periodUnit':'d'}" },
+	{ KIND_TIMING_REPEAT, "tim-6", "{'periodMax':2}",
+		"{'period':1,'periodMax':2,'periodUnit':'d'}" },
+	{ KIND_TIMING_REPEAT, "tim-7", "{'durationMax':2}",
+		"{'duration':1,'durationMax':2,'durationUnit':'d'}" },
+	{ KIND_TIMING_REPEAT, "tim-8", "{'countMax':2}", "{'count':1,'countMax':2}" },
+	{ KIND_TIMING_REPEAT, "tim-9", "{'offset':5}", "{'offset':5,'when':['AC','HS']}" },
+	{ KIND_TIMING_REPEAT, "tim-9", "{'offset':5,'when':['AC','CM']}", "{'when':['AC','CM']}" },
+	{ KIND_TIMING_REPEAT, "tim-10", "{'timeOfDay':['08:00:00'],'when':['HS']}",
+		"{'timeOfDay':['08:00:00']}" },
+	{ KIND_PARAMETER, "inv-1", "{'name':'a'}", "{'name':'a','valueString':'b'}" },
+	{ KIND_PARAMETER, "inv-1",
+		"{'name':'a','valueString':'b','resource':{'resourceType':'Device'}}",
+		"{'name':'a','resource':{'resourceType':'Device'}}" },
+	{ KIND_PERIOD, "ele-1", "{'id':'a'}", "{'id':'a','start':'2026'}" },
+	{ KIND_DEVICE, "dom-2",
+		"{'contained':[{'resourceType':'Device','contained':[{'resourceType':'Device'}]}]}",
+		"{'contained':[{'resourceType':'Device'}]}" },
+	{ KIND_DEVICE, "dom-4",
+		"{'contained':[{'resourceType':'Device','meta':{'versionId':'1'}}]}",
+		"{'contained':[{'resourceType':'Device','meta':{'profile':['urn:a']}}]}" },
+	{ KIND_DEVICE, "dom-4",
+		"{'contained':[{'resourceType':'X','meta':{'lastUpdated':'2026-11-20T10:00:00Z'}}]"
+		"}",
+		"{'contained':[{'resourceType':'X','meta':{'source':'urn:a'}}]}" },
+	{ KIND_DEVICE, "dom-5",
+		"{'contained':[{'resourceType':'X','meta':{'security':[{'code':'R'}]}}]}",
+		"{'contained':[{'resourceType':'X','meta':{'tag':[{'code':'R'}]}}]}" },
+	{ KIND_DEVICE, "dom-3", "{'contained':[{'resourceType':'Device','id':'b'}]}",
+		"{'contained':[{'resourceType':'Device','id':'b'}],"
+		"'parent':{'reference':'#b'}}" },
+	{ KIND_DEVICE, "dom-3",
+		"{'contained':[{'resourceType':'X','parent':{'reference':'Device/1'}}]}",
+		"{'contained':[{'resourceType':'X','parent':{'reference':'#'}}]}" },
+	{ KIND_DEVICE, "ref-1",
+		"{'contained':[{'resourceType':'Device','id':'b'}],"
+		"'parent':{'reference':'#c'}}",
+		"{'parent':{'reference':'#b'},"
+		"'contained':[{'resourceType':'Device','id':'b'}]}" },
+};
+
+/* Does the object break the rule of this key, told behind its text in brackets? */
+static bool breaks(struct arena *arena, const struct broken *row, const char *text)
+{
+	struct outcome outcome = { .arena = arena };
+	char *json_text = arena_alloc(arena, strlen(text) + 1);
+	for (size_t i = 0; text[i] != '\0'; i++)
+		json_text[i] = text[i] == '\'' ? '"' : text[i];
+	const struct json *json = json_parse(arena, str_of(json_text), 100, &outcome);
+	assert_non_null(json);
+	element_check(row->type, json, STR("X"), NULL, &outcome);
+	const struct str key = str_format(arena, "(%s)", row->key);
+	for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next)
+		if (issue->kind == OUTCOME_INVARIANT && str_ends(issue->text, key))
+			return true;
+	return false;
+}
+
+static void every_rule(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new(1 << 22);
+	for (size_t i = 0; i < COUNT(broken); i++) {
+		if (!breaks(arena, &broken[i], broken[i].text))
+			fail_msg("%s is not broken by %s", broken[i].key, broken[i].text);
+		if (breaks(arena, &broken[i], broken[i].kept))
+			fail_msg("%s is broken by %s", broken[i].key, broken[i].kept);
+	}
+	static const struct {
+		enum element_type type;
+		const char *key;
+	} all[] = {
+#define TYPE(type)
+#define ELEMENT(type, name, min, max, datatype, values)
+#define CHOICE(type, name, choice, datatype)
+#define RULE(type, key, kind, these, those, text) { KIND_##type, key },
+#define END
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+	};
+	for (size_t i = 0; i < COUNT(all); i++) {
+		bool tried = false;
+		for (size_t at = 0; at < COUNT(broken); at++)
+			tried = tried || (broken[at].type == all[i].type &&
+						 strcmp(broken[at].key, all[i].key) == 0);
+		if (!tried)
+			fail_msg("nothing tries %s", all[i].key);
+	}
 	arena_free(&arena);
 }
 
@@ -223,6 +369,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(every_required_row),
+		cmocka_unit_test(every_rule),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #define HEART  "'code':{'coding':[{'system':'http://loinc.org','code':'8867-4'}]}"
 #define WEIGHT "'code':{'coding':[{'system':'http://loinc.org','code':'29463-7'}]}"
 #define AT     "'effectiveDateTime':'2026-11-20T07:31:05+01:00'"
+#define UCUM   "'system':'http://unitsofmeasure.org'"
 #define EUI    "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
 #define DEVICE "'device':{'identifier':{'system':'" EUI "','value':'0012AB34CD56EF78'}}"
 #define KG(text) \
@@ -140,7 +141,7 @@ static void equal_readings(void **state)
 		      "{'system':'http://loinc.org','code':'8867-4'}]},"
 		      "'valueQuantity':{'value':71,'unit':'slag','system':'http://"
 		      "unitsofmeasure.org','code':'{beats}/min'}," AT),
-		WHOLE(HEART ",'valueQuantity':{'value':71,'code':'/min'}," AT
+		WHOLE(HEART ",'valueQuantity':{'value':71," UCUM ",'code':'/min'}," AT
 			    ",'note':[{'text':'rolig'}],'interpretation':[{'text':'N'}]"));
 	/* Narrative, identifiers, performer, device and issued are not the reading. */
 	same_content(WHOLE(WEIGHT "," AT "," KG("70.5")),
@@ -163,7 +164,8 @@ static void unequal_readings(void **state)
 		WHOLE(WEIGHT
 			",'effectivePeriod':{'start':'2026-11-20T07:31:05+01:00','end':'2026-11-"
 			"20T07:32:05+01:00'}," KG("70.5")));
-	other_content(base, WHOLE(WEIGHT "," AT ",'valueQuantity':{'value':70.5,'code':'g'}"));
+	other_content(
+		base, WHOLE(WEIGHT "," AT ",'valueQuantity':{'value':70.5," UCUM ",'code':'g'}"));
 	other_content(base, WHOLE(WEIGHT "," AT ",'valueQuantity':{'value':70.5,'comparator':'<',"
 					 "'system':'http://unitsofmeasure.org','code':'kg'}"));
 	other_content(base, WHOLE(WEIGHT "," AT ",'valueString':'70.5'"));
@@ -178,10 +180,10 @@ static void unequal_readings(void **state)
 #define PRESSURE "'code':{'coding':[{'system':'http://loinc.org','code':'85354-9'}]}"
 #define PART(loinc, value)                                                      \
 	"{'code':{'coding':[{'system':'http://loinc.org','code':'" loinc "'}]}" \
-	",'valueQuantity':{'value':" value ",'code':'mm[Hg]'}}"
+	",'valueQuantity':{'value':" value "," UCUM ",'code':'mm[Hg]'}}"
 #define MDC_PART(mdc, value)                                                             \
 	"{'code':{'coding':[{'system':'urn:iso:std:iso:11073:10101','code':'" mdc "'}]}" \
-	",'valueQuantity':{'value':" value ",'code':'mm[Hg]'}}"
+	",'valueQuantity':{'value':" value "," UCUM ",'code':'mm[Hg]'}}"
 
 static void components(void **state)
 {
@@ -258,7 +260,7 @@ static void other_keys(void **state)
 	static const char *const none[] = {
 		WHOLE(HEART "," AT ",'device':{'display':'Pulsmåler'}"),
 		WHOLE(HEART "," AT ",'device':{'identifier':{'value':'9'}}"),
-		WHOLE(HEART "," AT ",'device':{'reference':'#absent'}"),
+		WHOLE(HEART "," AT ",'device':{'reference':'Device/absent'}"),
 		WHOLE(HEART "," DEVICE),
 	};
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
@@ -317,9 +319,9 @@ static void is_value(const char *value, double low, double high, const char *uni
 static void values(void **state)
 {
 	(void)state;
-	is_value("'valueQuantity':{'value':71,'code':'{beats}/min'}", 70.5, 71.5,
+	is_value("'valueQuantity':{'value':71," UCUM ",'code':'{beats}/min'}", 70.5, 71.5,
 		"http://unitsofmeasure.org|/min");
-	is_value("'valueQuantity':{'value':98.6,'code':'[degF]'}", (98.55 - 32) / 1.8,
+	is_value("'valueQuantity':{'value':98.6," UCUM ",'code':'[degF]'}", (98.55 - 32) / 1.8,
 		(98.65 - 32) / 1.8, "http://unitsofmeasure.org|Cel");
 	is_value("'valueQuantity':{'value':5,'unit':'kg'}", 4.5, 5.5,
 		"http://unitsofmeasure.org|kg");
@@ -327,17 +329,18 @@ static void values(void **state)
 	is_value("'valueQuantity':{'value':5,'system':'https://u.example','code':'kg'}", 4.5, 5.5,
 		"https://u.example|kg");
 	is_value("'valueInteger':3", 2.5, 3.5, "");
-	is_value("'valueRange':{'low':{'value':10,'code':'kg'},'high':{'value':20,'code':'kg'}}",
+	is_value("'valueRange':{'low':{'value':10," UCUM ",'code':'kg'},'high':{'value':20," UCUM
+		 ",'code':'kg'}}",
 		9.5, 20.5, "http://unitsofmeasure.org|kg");
-	const struct observation less = observed(WHOLE(
-		HEART "," AT ",'valueQuantity':{'value':30,'comparator':'<=','code':'/min'}"));
+	const struct observation less = observed(WHOLE(HEART
+		"," AT ",'valueQuantity':{'value':30,'comparator':'<='," UCUM ",'code':'/min'}"));
 	assert_true(isinf(less.value.low) && less.value.low < 0 && less.value.high == 30.5);
-	const struct observation more = observed(
-		WHOLE(HEART "," AT ",'valueQuantity':{'value':30,'comparator':'>','code':'/min'}"));
+	const struct observation more = observed(WHOLE(HEART
+		"," AT ",'valueQuantity':{'value':30,'comparator':'>'," UCUM ",'code':'/min'}"));
 	assert_true(isinf(more.value.high) && more.value.low == 29.5);
-	const struct observation mixed = observed(WHOLE(HEART
-		"," AT
-		",'valueRange':{'low':{'value':10,'code':'kg'},'high':{'value':20,'code':'cm'}}"));
+	const struct observation mixed =
+		observed(WHOLE(HEART "," AT ",'valueRange':{'low':{'value':10," UCUM
+				     ",'code':'kg'},'high':{'value':20," UCUM ",'code':'cm'}}"));
 	assert_false(mixed.value.present);
 	assert_false(observed(WHOLE(HEART "," AT ",'valueBoolean':true")).value.present);
 }
@@ -457,7 +460,7 @@ static void what_is_let_through(void **state)
 		WHOLE(HEART "," AT ",'meta':{'profile':[null,'https://p'],'_profile':[{'id':'a'},"
 			    "null]}"),
 		WHOLE(HEART "," AT
-			    ",'contained':[{'resourceType':'Device','anything':{'goes':[1]}}]"),
+			    ",'contained':[{'resourceType':'Specimen','anything':{'goes':[1]}}]"),
 		WHOLE(HEART "," AT ",'extension':[{'url':'https://x','extension':[{'url':'a',"
 			    "'valueTiming':{'event':['2026']}}]}]"),
 		WHOLE(HEART "," AT
