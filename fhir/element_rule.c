@@ -115,9 +115,10 @@ static bool is_kept(enum rule_kind kind, const struct json *json, struct walk *w
 		return is_ordered(json);
 	case RULE_TIMES:
 		return is_in_time(json, walk->zone);
-	case RULE_SIGN:
-		return !is_negative(json_get(json, "duration")) &&
-		       !is_negative(json_get(json, "period"));
+	case RULE_DURATION:
+		return !is_negative(json_get(json, "duration"));
+	case RULE_PERIOD:
+		return !is_negative(json_get(json, "period"));
 	case RULE_MEALS:
 		return !counts_from_meal(json_get(json, "when"));
 	case RULE_ANY:
@@ -142,7 +143,8 @@ bool element_rule_broken(const struct element_rule *rule, uint64_t members, cons
 	case RULE_LOCAL:
 	case RULE_ORDER:
 	case RULE_TIMES:
-	case RULE_SIGN:
+	case RULE_DURATION:
+	case RULE_PERIOD:
 	case RULE_MEALS:
 		return these && those && !is_kept(rule->kind, json, walk);
 	}

@@ -28,14 +28,15 @@ struct str place_path(const struct place *place, const struct walk *walk);
 
 /* What a rule asks of the members that are there (the first three), or of the values of `these` and `those` where both are there. */
 enum rule_kind {
-	RULE_ANY,     /* one of `these` */
-	RULE_IMPLIES, /* where one of `these` is there, one of `those` is too */
-	RULE_NEVER,   /* none of `these` beside one of `those` */
-	RULE_LOCAL,   /* reference "#id": a contained resource has this id */
-	RULE_ORDER,   /* low is not above high, where their units compare */
-	RULE_TIMES,   /* start is not behind end */
-	RULE_SIGN,    /* duration and period are not negative */
-	RULE_MEALS    /* an offset counts from no meal whose hour is not known */
+	RULE_ANY,      /* one of `these` */
+	RULE_IMPLIES,  /* where one of `these` is there, one of `those` is too */
+	RULE_NEVER,    /* none of `these` beside one of `those` */
+	RULE_LOCAL,    /* reference "#id": a contained resource has this id */
+	RULE_ORDER,    /* low is not above high, where their units compare */
+	RULE_TIMES,    /* start is not behind end */
+	RULE_DURATION, /* is not negative */
+	RULE_PERIOD,   /* neither */
+	RULE_MEALS     /* an offset counts from no meal whose hour is not known */
 };
 
 struct element_rule {

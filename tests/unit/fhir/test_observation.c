@@ -468,8 +468,7 @@ static void what_is_let_through(void **state)
 		WHOLE(HEART "," AT
 			    ",'valueSampledData':{'origin':{'value':0},'period':10,'dimensions':"
 			    "1,'data':'1 2 E'}"),
-		WHOLE(HEART "," AT ",'valueTime':'23:59:60.5','id':'x','language':'nb',"
-			    "'implicitRules':'https://r'"),
+		WHOLE(HEART "," AT ",'valueTime':'23:59:60.5','id':'x','language':'nb'"),
 		WHOLE(HEART "," AT
 			    ",'valueBoolean':false,'hasMember':[{'reference':'Observation/1'}],"
 			    "'bodySite':{'coding':[{'system':'http://snomed.info/sct','code':"
