@@ -20,6 +20,7 @@
 #define STALE_AFTER       (24 * 3600 * INSTANT_SECOND)
 #define FIRST_TRIES_EVERY (2 * INSTANT_SECOND)
 #define DOCUMENT_NODES    ((size_t)5000)
+#define ENDPOINT_MAX      ((size_t)512)
 #define DISCOVERY_PATH    "/.well-known/openid-configuration"
 
 struct waiter {
@@ -38,6 +39,8 @@ struct issuer {
 	instant asked_at;   /* when an unknown kid last had it fetched */
 	bool wanted, busy;
 	struct waiter *waiters;
+	/* as the discovery document has them, one behind the other; empty where it has none */
+	char endpoints[3][ENDPOINT_MAX];
 };
 
 struct keys {
@@ -153,6 +156,35 @@ static void on_keys(void *context, const struct fetch_answer *answer)
 	arena_free(&arena);
 }
 
+/* A URL that does not fit is none. */
+static void keep_endpoints(struct issuer *issuer, const struct json *document)
+{
+	static const char *const names[] = { "jwks_uri", "authorization_endpoint",
+		"token_endpoint" };
+	pthread_mutex_lock(&issuer->keys->lock);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct str url = json_text(document, names[i]);
+		memset(issuer->endpoints[i], 0, ENDPOINT_MAX);
+		if (url.length < ENDPOINT_MAX && url.length > 0)
+			memcpy(issuer->endpoints[i], url.at, url.length);
+	}
+	pthread_mutex_unlock(&issuer->keys->lock);
+}
+
+void keys_endpoints(
+	struct keys *keys, struct arena *arena, struct str name, struct issuer_endpoints *out)
+{
+	struct issuer *issuer = keys == NULL ? NULL : find_issuer(keys, name);
+	*out = (struct issuer_endpoints){ 0 };
+	if (issuer == NULL)
+		return;
+	pthread_mutex_lock(&keys->lock);
+	out->jwks = str_copy(arena, str_of(issuer->endpoints[0]));
+	out->authorization = str_copy(arena, str_of(issuer->endpoints[1]));
+	out->token = str_copy(arena, str_of(issuer->endpoints[2]));
+	pthread_mutex_unlock(&keys->lock);
+}
+
 /* OpenID Connect Discovery 1.0 section 4.3: the document's issuer must be the one asked. */
 static void on_discovery(void *context, const struct fetch_answer *answer)
 {
@@ -166,14 +198,16 @@ static void on_discovery(void *context, const struct fetch_answer *answer)
 	struct outcome outcome = { .arena = arena };
 	const struct json *document = json_parse(arena, answer->body, DOCUMENT_NODES, &outcome);
 	const struct str url = json_text(document, "jwks_uri");
-	if (document == NULL)
+	if (document == NULL) {
 		fail(issuer, "discovery", "is not JSON");
-	else if (!str_equal(json_text(document, "issuer"), issuer->name))
+	} else if (!str_equal(json_text(document, "issuer"), issuer->name)) {
 		fail(issuer, "discovery", "names another issuer");
-	else if (url.length == 0)
+	} else if (url.length == 0) {
 		fail(issuer, "discovery", "names no jwks_uri");
-	else
+	} else {
+		keep_endpoints(issuer, document);
 		fetch_get(issuer->keys->fetch, url, on_keys, issuer);
+	}
 	arena_free(&arena);
 }
 

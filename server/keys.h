@@ -8,6 +8,7 @@
 struct config;
 struct exchange;
 struct fetch;
+struct arena;
 
 /*
  * The issuers' keysets, by issuer: discovery document, then its jwks_uri, fetched by the thread of
@@ -42,6 +43,13 @@ bool keys_ask(struct keys *keys, struct str issuer, struct exchange *exchange);
  * caller is told 503, not 401.
  */
 bool keys_away(struct keys *keys, struct str issuer);
+
+/* Where the issuer says its doors are; empty where it has not said, or was not read yet. Copies on the arena. */
+struct issuer_endpoints {
+	struct str jwks, authorization, token;
+};
+void keys_endpoints(
+	struct keys *keys, struct arena *arena, struct str issuer, struct issuer_endpoints *out);
 
 /* Every issuer has a keyset, for /readyz. */
 bool keys_ready(struct keys *keys);

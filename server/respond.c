@@ -97,14 +97,17 @@ bool media_is(struct str content_type, const char *media)
 	return str_equal_nocase(type, str_of(media)) && charset_is_utf8(parameters);
 }
 
-struct str base_url(struct exchange *exchange)
+struct str root_url(struct exchange *exchange)
 {
 	if (exchange->request.development)
-		return str_format(
-			exchange->arena, "http://%.*s/fhir", STR_ARG(exchange->request.host));
+		return str_format(exchange->arena, "http://%.*s", STR_ARG(exchange->request.host));
 	const struct str url = str_of(exchange->loop->hub->config->public_url);
-	const bool slash = str_ends(url, STR("/"));
-	return str_format(exchange->arena, "%.*s/fhir", (int)(url.length - slash), url.at);
+	return str_part(url, 0, url.length - str_ends(url, STR("/")));
+}
+
+struct str base_url(struct exchange *exchange)
+{
+	return str_format(exchange->arena, "%.*s/fhir", STR_ARG(root_url(exchange)));
 }
 
 void respond_with(struct exchange *exchange, int status, const char *content_type, struct str body)
@@ -162,18 +165,19 @@ static enum route_style style_of(const struct exchange *exchange)
 	return str_starts(exchange->request.path, STR("/fhir")) ? STYLE_FHIR : STYLE_JSON;
 }
 
-/* RFC 6750 3, RFC 9449 7.1. No credentials at all: no error code. */
+/* RFC 6750 3, RFC 9449 7.1, RFC 9728 5.1. No credentials at all: no error code. */
 static void challenge(struct exchange *exchange, int status)
 {
-	static const char algs[] = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512";
 	if (status != 401 && exchange->challenge == NULL)
 		return;
-	if (exchange->challenge == NULL)
-		exchange->response.authenticate =
-			str_format(exchange->arena, "DPoP algs=\"%s\"", algs);
-	else
-		exchange->response.authenticate = str_format(exchange->arena,
-			"DPoP error=\"%s\", algs=\"%s\"", exchange->challenge, algs);
+	const struct str root = root_url(exchange);
+	struct str error = STR("");
+	if (exchange->challenge != NULL)
+		error = str_format(exchange->arena, "error=\"%s\", ", exchange->challenge);
+	exchange->response.authenticate = str_format(exchange->arena,
+		"DPoP %.*salgs=\"" DPOP_ALGS
+		"\", resource_metadata=\"%.*s/.well-known/oauth-protected-resource\"",
+		STR_ARG(error), STR_ARG(root));
 }
 
 void respond_error(struct exchange *exchange)

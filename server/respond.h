@@ -23,6 +23,11 @@ bool media_is(struct str content_type, const char *media);
 
 /* {public_url}/fhir, or the development door's own. On the arena. */
 struct str base_url(struct exchange *exchange);
+/* {public_url}, or the development door's own: without /fhir. On the arena. */
+struct str root_url(struct exchange *exchange);
+
+/* How a DPoP proof, or a client's assertion, may be signed. */
+#define DPOP_ALGS "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512"
 
 /* The answer. */
 void respond_with(struct exchange *exchange, int status, const char *content_type, struct str body);

@@ -15,10 +15,12 @@ extern const struct interaction interaction_metrics;
 extern const struct interaction interaction_openapi;
 extern const struct interaction interaction_patient_find;
 extern const struct interaction interaction_pcd01;
+extern const struct interaction interaction_protected_resource;
 extern const struct interaction interaction_read;
 extern const struct interaction interaction_readyz;
 extern const struct interaction interaction_search_get;
 extern const struct interaction interaction_search_post;
+extern const struct interaction interaction_smart;
 extern const struct interaction interaction_soap;
 extern const struct interaction interaction_wsdl;
 

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a client learns of the hub before it has a token: SMART, RFC 9728, CapabilityStatement."""
+import httpx
+import pytest
+
+from hub import ATTEST
+
+
+@pytest.fixture(scope="module")
+def open_door(hub):
+    return httpx.Client(base_url=hub.url, verify=hub.trusted())
+
+
+def test_smart_configuration_tells_where_tokens_come_from(hub, open_door):
+    answers = [open_door.get(path) for path in ("/fhir/.well-known/smart-configuration", "/.well-known/smart-configuration")]
+    assert [answer.status_code for answer in answers] == [200, 200] and answers[0].json() == answers[1].json()
+    assert answers[0].headers["content-type"].startswith("application/json")
+    said = answers[0].json()
+    discovered = httpx.get(f"{said['issuer']}/.well-known/openid-configuration").json()
+    assert said["issuer"] == f"{hub.issuer}/staff"
+    assert said["token_endpoint"] == discovered["token_endpoint"] and said["jwks_uri"] == discovered["jwks_uri"]
+    assert "client_credentials" in said["grant_types_supported"] and said["code_challenge_methods_supported"] == ["S256"]
+    assert "nhn:pmd/observation.read" in said["scopes_supported"] and "client-confidential-asymmetric" in said["capabilities"]
+
+
+def test_protected_resource_metadata_names_every_issuer(hub, open_door):
+    said = open_door.get("/.well-known/oauth-protected-resource").json()
+    assert said["resource"] == hub.url
+    assert said["authorization_servers"] == [f"{hub.issuer}/staff", f"{hub.issuer}/citizen"]
+    assert said["dpop_bound_access_tokens_required"] is True and "ES256" in said["dpop_signing_alg_values_supported"]
+    assert ATTEST in said["authorization_details_types_required"]["allOf"]
+
+
+def test_a_refusal_leads_to_the_metadata(hub, open_door):
+    refused = open_door.get("/fhir/Observation/x")
+    where = refused.headers["www-authenticate"].split('resource_metadata="')[1].split('"')[0]
+    assert refused.status_code == 401 and where == f"{hub.url}/.well-known/oauth-protected-resource"
+    assert open_door.get(where.removeprefix(hub.url)).status_code == 200
+
+
+def test_the_development_door_names_itself(hub):
+    with hub.dev() as door:
+        assert door.get("/.well-known/oauth-protected-resource").json()["resource"] == hub.dev_url
