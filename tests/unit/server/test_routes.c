@@ -103,7 +103,8 @@ static void every_row_says_who_may(void **state)
 		assert_true(str_is(STR("POST"), routes[i].method) == (routes[i].body_max > 0));
 		open += routes[i].scope == 0 ? 1 : 0;
 	}
-	assert_int_equal(open, 9); /* metadata, SMART twice, RFC 9728, livez, readyz, metrics, openapi.json, the WSDL */
+	assert_int_equal(open,
+		9); /* metadata, SMART twice, RFC 9728, livez, readyz, metrics, openapi.json, the WSDL */
 }
 
 int main(void)
