@@ -43,7 +43,7 @@ struct attest {
 	size_t patient_count;
 };
 
-/* Who is calling. Made by token_read() alone; points into the arena of the exchange. */
+/* Who is calling. Made by token_read(), or by certificate_principal() (sender.h); points into the arena of the exchange. */
 struct principal {
 	enum principal_kind kind;
 	unsigned scopes; /* bits of enum scope */

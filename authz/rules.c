@@ -49,6 +49,13 @@ static int rule_compare(const void *a, const void *b)
 	return by_reader != 0 ? by_reader : three_way(left->tenant, right->tenant);
 }
 
+static int sender_compare(const void *a, const void *b)
+{
+	const struct sender *left = a, *right = b;
+	const int order = memcmp(left->thumbprint, right->thumbprint, sizeof(left->thumbprint));
+	return order != 0 ? order : three_way(left->orgnr, right->orgnr);
+}
+
 static void sort(void *at, size_t count, size_t size, int (*compare)(const void *, const void *))
 {
 	if (count > 1)
@@ -66,6 +73,7 @@ void rules_sort(struct rules *rules)
 {
 	sort(rules->tenants, rules->tenant_count, sizeof(*rules->tenants), tenant_compare);
 	sort(rules->clients, rules->client_count, sizeof(*rules->clients), client_compare);
+	sort(rules->senders, rules->sender_count, sizeof(*rules->senders), sender_compare);
 	sort(rules->rules, rules->rule_count, sizeof(*rules->rules), rule_compare);
 	rules->tenants_by_id =
 		arena_array(rules->arena, rules->tenant_count, sizeof(*rules->tenants_by_id));
@@ -125,4 +133,23 @@ const struct client *rules_client(const struct rules *rules, struct str id)
 		return NULL;
 	return bsearch(
 		&wanted, rules->clients, rules->client_count, sizeof(wanted), client_compare);
+}
+
+static const struct sender *sender_find(const struct rules *rules, const struct sender *wanted)
+{
+	if (rules->sender_count == 0)
+		return NULL;
+	return bsearch(
+		wanted, rules->senders, rules->sender_count, sizeof(*wanted), sender_compare);
+}
+
+const struct sender *rules_sender(
+	const struct rules *rules, const uint8_t thumbprint[static 32], uint32_t orgnr)
+{
+	struct sender wanted = { 0 };
+	memcpy(wanted.thumbprint, thumbprint, sizeof(wanted.thumbprint));
+	const struct sender *sender = sender_find(rules, &wanted);
+	if (sender != NULL || orgnr == 0)
+		return sender;
+	return sender_find(rules, &(struct sender){ .orgnr = orgnr });
 }

@@ -25,6 +25,13 @@ struct client {
 	struct str name;
 };
 
+/* Whose client certificates are which client: one certificate, or all those of an organisation. */
+struct sender {
+	uint8_t thumbprint[32]; /* SHA-256; zeroes where the organisation counts */
+	uint32_t orgnr;         /* 0 where the one certificate counts */
+	struct str client;
+};
+
 /* What one controller lets another organisation read. */
 struct rule {
 	uint32_t id;
@@ -47,6 +54,8 @@ struct rules {
 	size_t tenant_count;
 	struct client *clients; /* sorted by id */
 	size_t client_count;
+	struct sender *senders; /* sorted by thumbprint, then orgnr */
+	size_t sender_count;
 	struct rule *rules; /* sorted by reader, then tenant */
 	size_t rule_count;
 	uint32_t *tenants_by_id; /* places in tenants; rules_sort makes it */
@@ -65,5 +74,8 @@ const struct tenant *rules_tenant(const struct rules *rules, uint32_t id);
 const struct rule *rules_between(
 	const struct rules *rules, uint32_t reader, uint32_t tenant, size_t *count);
 const struct client *rules_client(const struct rules *rules, struct str id);
+/* The sender of a certificate: by its thumbprint, else by the organisation it is for (0: none). */
+const struct sender *rules_sender(
+	const struct rules *rules, const uint8_t thumbprint[static 32], uint32_t orgnr);
 
 #endif
