@@ -30,6 +30,18 @@ struct client_row {
 };
 bool admin_client_add(
 	struct admin *admin, const struct client_row *client, struct outcome *outcome);
+/* A sender known by a client certificate: either its orgnr or its thumbprint (64 hexadecimal digits) is given. */
+struct sender_row {
+	uint32_t id, orgnr;
+	struct str client, thumbprint;
+	bool revoked;
+};
+/* Fills in the number. */
+bool admin_sender_add(struct admin *admin, struct sender_row *sender, struct outcome *outcome);
+/* The certificate is refused from the next message on, also on connections that are open. */
+bool admin_sender_revoke(struct admin *admin, uint32_t id, struct outcome *outcome);
+bool admin_senders(
+	struct admin *admin, struct sender_row **out, size_t *count, struct outcome *outcome);
 struct rule_row {
 	uint32_t id, tenant_orgnr, reader_orgnr;
 	enum reading_class class;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Tenants, clients and rules. Every change moves hub.rules_version in its transaction, so that it holds for the next request. */
+/* Tenants, clients, senders and rules. Every change moves hub.rules_version in its transaction, so that it holds for the next request. */
 #include "fhir/base/arena.h"
 #include "fhir/observation.h"
 #include "storage/db_admin.h"
@@ -38,6 +38,53 @@ bool admin_client_add(struct admin *admin, const struct client_row *client, stru
 		admin_string(admin, client->name) };
 	return change(
 		admin, SQL_ADMIN_CLIENT_ADD, values, "no tenant has the client's orgnr", outcome);
+}
+
+bool admin_sender_add(struct admin *admin, struct sender_row *sender, struct outcome *outcome)
+{
+	const bool one = sender->thumbprint.length > 0;
+	const char *values[] = { admin_string(admin, sender->client),
+		one ? NULL : admin_number(admin, sender->orgnr),
+		one ? admin_string(admin, sender->thumbprint) : NULL };
+	if (!admin_begin(admin, outcome))
+		return false;
+	PGresult *rows = admin_sql(admin, SQL_ADMIN_SENDER_ADD, values, outcome);
+	bool good = rows != NULL && PQntuples(rows) == 1;
+	if (good)
+		sender->id = (uint32_t)admin_field_number(rows, 0, 0);
+	else if (rows != NULL)
+		outcome_fail(outcome, OUTCOME_NOT_FOUND, STR(""),
+			"there is no such client, or the certificate is registered already");
+	PQclear(rows);
+	good = good && admin_run(admin, SQL_ADMIN_VERSION, NULL, NULL, outcome);
+	return admin_end(admin, good, outcome);
+}
+
+bool admin_sender_revoke(struct admin *admin, uint32_t id, struct outcome *outcome)
+{
+	const char *values[] = { admin_number(admin, id) };
+	return change(admin, SQL_ADMIN_SENDER_REVOKE, values,
+		"no sender with this number is registered", outcome);
+}
+
+bool admin_senders(
+	struct admin *admin, struct sender_row **out, size_t *count, struct outcome *outcome)
+{
+	PGresult *rows = admin_sql(admin, SQL_ADMIN_SENDERS, NULL, outcome);
+	if (rows == NULL)
+		return false;
+	*count = (size_t)PQntuples(rows);
+	*out = arena_array(admin->arena, *count, sizeof(**out));
+	for (int i = 0; i < (int)*count; i++)
+		(*out)[i] = (struct sender_row){
+			.id = (uint32_t)admin_field_number(rows, i, 0),
+			.client = admin_field(admin, rows, i, 1),
+			.orgnr = (uint32_t)admin_field_number(rows, i, 2),
+			.thumbprint = admin_field(admin, rows, i, 3),
+			.revoked = admin_field_number(rows, i, 4) != 0,
+		};
+	PQclear(rows);
+	return true;
 }
 
 /* The concept of a rule's leading code; interned where it is not. */

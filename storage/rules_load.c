@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The snapshot of tenants, clients and rules. The version is read first: what is changed while the rest is read can only make the snapshot newer than it says,
+ * The snapshot of tenants, clients, senders and rules. The version is read first: what is changed while the rest is read can only make the snapshot newer than it says,
  * and the next RESOLVE then loads it again.
  */
 #include "storage/store_private.h"
@@ -46,6 +46,21 @@ static void clients_came(void *context, const struct db_rows *rows)
 		};
 		client->zone_known = !db_is_null(rows, i, 4) &&
 				     zone_parse(db_get_bytes(rows, i, 4), &client->zone);
+	}
+}
+
+static void senders_came(void *context, const struct db_rows *rows)
+{
+	struct rules *rules = context;
+	rules->sender_count = db_row_count(rows);
+	rules->senders = arena_array(rules->arena, rules->sender_count, sizeof(*rules->senders));
+	for (unsigned i = 0; i < rules->sender_count; i++) {
+		struct sender *sender = &rules->senders[i];
+		const struct str thumbprint = db_get_bytes(rows, i, 2);
+		sender->client = str_copy(rules->arena, db_get_bytes(rows, i, 0));
+		sender->orgnr = (uint32_t)db_get_int(rows, i, 1);
+		if (thumbprint.length == sizeof(sender->thumbprint))
+			memcpy(sender->thumbprint, thumbprint.at, sizeof(sender->thumbprint));
 	}
 }
 
@@ -112,6 +127,7 @@ static void load_start(struct store *store, struct db_flight *flight)
 	db_add(flight, SQL_RESOLVE_VERSION, NULL, version_came, rules);
 	db_add(flight, SQL_RULES_TENANTS, NULL, tenants_came, rules);
 	db_add(flight, SQL_RULES_CLIENTS, NULL, clients_came, rules);
+	db_add(flight, SQL_RULES_SENDERS, NULL, senders_came, rules);
 	db_add(flight, SQL_RULES_RULES, NULL, rules_came, rules);
 	db_sync(flight, load_synced, load);
 }

@@ -9,7 +9,7 @@ WITH login AS (SELECT r.oid, r.rolname, r.rolsuper OR r.rolbypassrls OR r.rolcre
 	pol AS (SELECT p.polname, p.polrelid, p.polroles, o.rolname AS role,
 			coalesce(pg_catalog.pg_get_expr(p.polqual, p.polrelid), '') AS qual, coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), '') AS qual_new
 		FROM pg_catalog.pg_policy p JOIN tab ON tab.oid = p.polrelid CROSS JOIN LATERAL unnest(p.polroles) r(oid) LEFT JOIN pg_catalog.pg_roles o ON o.oid = r.oid)
-SELECT 'role is missing: ' || r.name AS fault FROM unnest('{hub_owner,hub_resolve,hub_read,hub_write,hub_audit,hub_seq,hub_admin}'::text[]) r(name)
+SELECT 'role is missing: ' || r.name AS fault FROM unnest('{hub_owner,hub_resolve,hub_read,hub_write,hub_audit,hub_seq,hub_admin,hub_quarantine}'::text[]) r(name)
 	WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles p WHERE p.rolname = r.name)
 UNION ALL SELECT 'login role with might over others: ' || login.rolname FROM login WHERE login.mighty
 UNION ALL SELECT 'login role is a member of ' || g.rolname || ': ' || login.rolname FROM login
@@ -30,7 +30,7 @@ UNION ALL SELECT 'view without security_invoker: ' || rel.oid::regclass FROM rel
 	WHERE rel.relkind = 'm' OR rel.relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (rel.reloptions), false)
 UNION ALL SELECT DISTINCT 'policy for PUBLIC: ' || pol.polname || ' on ' || pol.polrelid::regclass FROM pol WHERE pol.role IS NULL
 UNION ALL SELECT 'policy of ' || pol.role || ' does not bind the tenant: ' || pol.polname || ' on ' || pol.polrelid::regclass FROM pol
-	WHERE pol.role IN ('hub_read', 'hub_write') AND EXISTS (SELECT FROM unnest(ARRAY[pol.qual, pol.qual_new]) e(text)
+	WHERE pol.role IN ('hub_read', 'hub_write', 'hub_quarantine') AND EXISTS (SELECT FROM unnest(ARRAY[pol.qual, pol.qual_new]) e(text)
 		WHERE e.text NOT IN ('', '(tenant_id = (NULLIF(current_setting(''hub.tenant''::text, true), ''''::text))::integer)')
 			AND NOT (pol.role = 'hub_read' AND e.text = '((tenant_id = (NULLIF(current_setting(''hub.tenant''::text, true), ''''::text))::integer) AND ((class = 1) OR '
 				|| '(((1 << (class)::integer) & (NULLIF(current_setting(''hub.classes''::text, true), ''''::text))::integer) <> 0)))'))
@@ -41,15 +41,24 @@ UNION ALL SELECT 'policy of hub_audit does not bind tenant, actor or person: ' |
 		|| ' OR (actor_orgnr = (NULLIF(current_setting(''hub.actor''::text, true), ''''::text))::integer)'
 		|| ' OR (person_id = (NULLIF(current_setting(''hub.person''::text, true), ''''::text))::bigint))'
 UNION ALL SELECT 'policy across controllers: ' || pol.polname || ' of ' || pol.role || ' on ' || tab.oid::regclass FROM pol JOIN tab ON tab.oid = pol.polrelid
-	WHERE pol.role NOT IN ('hub_read', 'hub_write', 'hub_audit') AND pol.role || ' ' || tab.relname NOT IN ('hub_resolve subject', 'hub_resolve block',
+	WHERE pol.role NOT IN ('hub_read', 'hub_write', 'hub_audit', 'hub_quarantine') AND NOT (pol.role = 'hub_resolve' AND tab.relname = 'quarantine' AND pol.qual = '(state = 2)') AND pol.role || ' ' || tab.relname NOT IN ('hub_resolve subject', 'hub_resolve block',
 		'hub_resolve rule', 'hub_resolve locator', 'hub_admin rule', 'hub_admin block', 'hub_seq access_log', 'hub_seq locator')
 UNION ALL SELECT 'clinical table open to ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
 	WHERE tab.relname IN ('observation', 'observation_history', 'obs_key', 'term', 'obs_source', 'upload') AND login.rolname NOT IN ('hub_read', 'hub_write')
 		AND (has_any_column_privilege(login.oid, tab.oid, 'SELECT,INSERT,UPDATE') OR has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE'))
+UNION ALL SELECT 'messages kept aside open to ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
+	WHERE tab.relname IN ('quarantine', 'quarantine_event') AND login.rolname NOT IN ('hub_write', 'hub_quarantine')
+		AND (has_any_column_privilege(login.oid, tab.oid, 'INSERT,UPDATE') OR has_table_privilege(login.oid, tab.oid, 'SELECT,DELETE,TRUNCATE')
+			OR EXISTS (SELECT FROM unnest('{client,reason,body,who,why}'::name[]) c(name) JOIN pg_catalog.pg_attribute a ON a.attrelid = tab.oid AND a.attname = c.name
+				WHERE has_column_privilege(login.oid, tab.oid, a.attnum, 'SELECT')))
+UNION ALL SELECT 'who looked at what was kept aside can be changed by ' || login.rolname FROM tab, login
+	WHERE tab.relname = 'quarantine_event' AND (has_any_column_privilege(login.oid, tab.oid, 'UPDATE') OR has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE'))
+UNION ALL SELECT 'login for what was kept aside sees more: ' || tab.oid::regclass FROM tab, login WHERE login.rolname = 'hub_quarantine'
+	AND tab.relname NOT IN ('quarantine', 'quarantine_event', 'tenant', 'migration') AND has_any_column_privilege(login.oid, tab.oid, 'SELECT,INSERT,UPDATE')
 UNION ALL SELECT 'clinical table can be changed by hub_read: ' || tab.oid::regclass FROM tab, login WHERE login.rolname = 'hub_read'
 	AND (has_any_column_privilege(login.oid, tab.oid, 'INSERT,UPDATE') OR has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE'))
 UNION ALL SELECT 'readings can be deleted by ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
-	WHERE tab.relname IN ('observation', 'observation_history', 'obs_key', 'obs_source', 'upload', 'locator', 'person', 'alias', 'subject')
+	WHERE tab.relname IN ('observation', 'observation_history', 'obs_key', 'obs_source', 'upload', 'quarantine', 'locator', 'person', 'alias', 'subject')
 		AND has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE')
 UNION ALL SELECT 'identity table open to ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
 	WHERE tab.relname IN ('person', 'alias', 'person_link', 'subject') AND login.rolname NOT IN ('hub_resolve', 'hub_admin')
@@ -63,7 +72,7 @@ UNION ALL SELECT 'unique index without tenant_id (tells that a row exists): ' ||
 	WHERE i.indisunique AND tab.has_tenant AND tab.relname NOT IN ('tenant', 'rule')
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = tab.oid AND a.attname = 'tenant_id' AND a.attnum = ANY (i.indkey))
 UNION ALL SELECT 'table without bucket: ' || tab.oid::regclass FROM tab
-	WHERE NOT tab.has_bucket AND tab.relname NOT IN ('migration', 'tenant', 'client', 'code', 'coding', 'rule', 'rules_version', 'log_ctx')
+	WHERE NOT tab.has_bucket AND tab.relname NOT IN ('migration', 'tenant', 'client', 'sender', 'code', 'coding', 'rule', 'rules_version', 'log_ctx')
 UNION ALL SELECT 'unique index without bucket: ' || i.indexrelid::regclass FROM pg_catalog.pg_index i JOIN tab ON tab.oid = i.indrelid WHERE i.indisunique AND tab.has_bucket
 	AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = tab.oid AND a.attname = 'bucket' AND a.attnum = ANY (i.indkey))
 UNION ALL SELECT 'duplicate key constraint is missing: hub.obs_key' WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN tab ON tab.oid = i.indrelid

@@ -53,8 +53,9 @@ def main():
                 always[name] = f"{{ 0, {row}"
             else:
                 sys.exit(f"{path}: a migration is called NNNN_name.sql")
-        if [number for number, _ in numbered] != list(range(1, len(numbered) + 1)) or len(always) != 2:
-            sys.exit("storage/migrations: numbers go from 0001 without gaps, with before.sql and after.sql")
+        numbers = [number for number, _ in numbered]
+        if numbers[:1] != [1] or numbers != sorted(set(numbers)) or len(always) != 2:
+            sys.exit("storage/migrations: numbers ascend from 0001, each once, with before.sql and after.sql")
         out.write("const struct migration migrations[] = {\n" + "".join(f"\t{row},\n" for _, row in numbered) + "};\n")
         out.write(f"const size_t migration_count = {len(numbered)};\n")
         for name in ("before", "after"):

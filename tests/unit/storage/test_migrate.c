@@ -132,14 +132,14 @@ static void test_missing_migration(void **state)
 	(void)state;
 	struct outcome outcome = fresh();
 	struct admin *admin = opened("hub_resolve");
-	bed_number("DELETE FROM hub.migration WHERE number = %zu", migration_count);
+	const struct migration *migration = &migrations[migration_count - 1];
+	bed_number("DELETE FROM hub.migration WHERE number = %u", migration->number);
 	assert_false(admin_assert(admin, &outcome));
 	assert_true(says(&outcome, "maalehub migrate"));
-	const struct migration *migration = &migrations[migration_count - 1];
 	PQclear(PQexec(superuser, str_format(arena,
 					  "INSERT INTO hub.migration (number, name, checksum) "
-					  "VALUES (%zu, '%s', '%s')",
-					  migration_count, migration->name, migration->checksum)
+					  "VALUES (%u, '%s', '%s')",
+					  migration->number, migration->name, migration->checksum)
 					  .at));
 	outcome = fresh();
 	assert_true(admin_assert(admin, &outcome));
@@ -186,6 +186,21 @@ static const struct fault faults[] = {
 		"policy for PUBLIC: p on hub.observation" },
 	{ "CREATE POLICY x ON hub.observation TO hub_resolve USING (true)",
 		"policy across controllers: x of hub_resolve on hub.observation" },
+	{ "ALTER POLICY x ON hub.quarantine USING (state > 0)",
+		"policy across controllers: x of hub_resolve on hub.quarantine" },
+	{ "ALTER POLICY q ON hub.quarantine USING (true)",
+		"hub_quarantine does not bind the tenant: q on hub.quarantine" },
+	{ "GRANT SELECT (body) ON hub.quarantine TO hub_resolve",
+		"messages kept aside open to hub_resolve" },
+	{ "GRANT SELECT ON hub.quarantine TO hub_admin", "messages kept aside open to hub_admin" },
+	{ "GRANT SELECT (who) ON hub.quarantine_event TO hub_read",
+		"messages kept aside open to hub_read" },
+	{ "GRANT UPDATE (who) ON hub.quarantine_event TO hub_quarantine",
+		"who looked at what was kept aside can be changed by hub_quarantine" },
+	{ "GRANT SELECT ON hub.observation TO hub_quarantine",
+		"login for what was kept aside sees more: hub.observation" },
+	{ "GRANT DELETE ON hub.quarantine TO hub_quarantine",
+		"readings can be deleted by hub_quarantine: hub.quarantine" },
 	{ "DO $$ BEGIN EXECUTE 'GRANT SELECT ON hub.access_log_' || " NEXT_MONTH
 	  " || ' TO hub_audit'; END $$",
 		"partition open to hub_audit" },
