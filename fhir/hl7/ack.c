@@ -51,12 +51,38 @@ static void add_msh(struct buf *buf, const struct ack *ack)
 		buf, "||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO\r");
 }
 
+static bool is_wanted(enum ack_condition condition, bool stored)
+{
+	switch (condition) {
+	case ACK_UNSAID:
+	case ACK_NEVER:
+		return false;
+	case ACK_ALWAYS:
+		return true;
+	case ACK_ON_ERROR:
+		return !stored;
+	case ACK_ON_SUCCESS:
+		return stored;
+	}
+	return true;
+}
+
+enum ack_mode ack_mode(const struct pcd01 *request, bool stored)
+{
+	if (request->accept_ack == ACK_UNSAID && request->application_ack == ACK_UNSAID)
+		return ACK_MODE_ORIGINAL;
+	if (is_wanted(request->application_ack, stored))
+		return ACK_MODE_APPLICATION;
+	return is_wanted(request->accept_ack, stored) ? ACK_MODE_COMMIT : ACK_MODE_NONE;
+}
+
 /* HL7 table 0008: the second letter tells what became of the message, the first which acknowledgement this is. */
 static void add_msa(struct buf *buf, const struct ack *ack, const struct outcome *outcome)
 {
 	const char *const word = outcome->errors == 0 ? "AA" : outcome_ack(outcome_first(outcome));
+	const enum ack_mode mode = ack_mode(ack->request, outcome->errors == 0);
 	buf_add_text(buf, "MSA|");
-	buf_add_byte(buf, ack->request->ack_mode == ACK_COMMIT ? 'C' : word[0]);
+	buf_add_byte(buf, mode == ACK_MODE_COMMIT ? 'C' : word[0]);
 	buf_add_byte(buf, word[1]);
 	buf_add_byte(buf, '|');
 	add_escaped(buf, ack->request->control_id);

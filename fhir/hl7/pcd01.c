@@ -55,21 +55,18 @@ static struct str read_pair(struct arena *arena, const struct er7 *message,
 	return buf.full ? STR("|") : buf_str(&buf);
 }
 
-/*
- * HL7 v2.6 2.9.3: both fields empty is the original mode. We answer once: by the application acknowledgement where it is asked for, else by the commit one. ER and SU
- * ask for an answer in some cases; over HTTP an answer is due in all.
- */
-static enum ack_mode read_ack_mode(const struct er7_segment *msh)
+static enum ack_condition read_condition(const struct er7_segment *msh, unsigned field)
 {
-	const struct str accept = str_trim(er7_field(msh, 15));
-	const struct str application = str_trim(er7_field(msh, 16));
-	if (accept.length == 0 && application.length == 0)
-		return ACK_ORIGINAL;
-	if (application.length > 0 && !str_is(application, "NE"))
-		return ACK_APPLICATION;
-	if (accept.length > 0 && !str_is(accept, "NE"))
-		return ACK_COMMIT;
-	return ACK_NEVER;
+	static const struct {
+		const char *word;
+		enum ack_condition condition;
+	} words[] = { { "", ACK_UNSAID }, { "AL", ACK_ALWAYS }, { "NE", ACK_NEVER },
+		{ "ER", ACK_ON_ERROR }, { "SU", ACK_ON_SUCCESS } };
+	const struct str text = str_trim(er7_field(msh, field));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_is(text, words[i].word))
+			return words[i].condition;
+	return ACK_ALWAYS;
 }
 
 static void read_control_id(struct arena *arena, const struct er7 *message,
@@ -364,7 +361,8 @@ bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd
 		return fail_at(outcome, OUTCOME_STRUCTURE, at_msh(0, 0), "The message has no MSH");
 	out->sender = read_pair(arena, message, msh, 3);
 	out->receiver = read_pair(arena, message, msh, 5);
-	out->ack_mode = read_ack_mode(msh);
+	out->accept_ack = read_condition(msh, 15);
+	out->application_ack = read_condition(msh, 16);
 	read_control_id(arena, message, msh, out);
 	struct reading reading = { .arena = arena,
 		.message = message,

@@ -27,8 +27,8 @@ enum pcd01_tier {
 	PCD01_ACCEPTED     /* stored */
 };
 
-/* The answer the sender wants: MSH-15/16 (both empty: original mode). */
-enum ack_mode { ACK_ORIGINAL, ACK_APPLICATION, ACK_COMMIT, ACK_NEVER };
+/* When the sender wants an acknowledgement of a kind: HL7 table 0155 in MSH-15 and MSH-16. Words that are not of the table stand for ACK_ALWAYS. */
+enum ack_condition { ACK_UNSAID, ACK_ALWAYS, ACK_NEVER, ACK_ON_ERROR, ACK_ON_SUCCESS };
 
 /* What a message says, ready for the same journey as a FHIR upload. */
 struct pcd01 {
@@ -40,7 +40,7 @@ struct pcd01 {
 	struct str control_id; /* MSH-10, unescaped */
 	struct str sender,
 		receiver; /* MSH-3..4 and MSH-5..6 as written, for the swap in the acknowledgement */
-	enum ack_mode ack_mode;
+	enum ack_condition accept_ack, application_ack; /* MSH-15, MSH-16 */
 	struct national_id patient;
 	struct str *
 		observations; /* FHIR R4 Observation as JSON text each, in the order of their first OBX; read again by observation_read() */
@@ -55,7 +55,7 @@ struct pcd01 {
 /*
  * Turns an ORU^R01 of profile IHE PCD-01 into Observations: containment by OBX-4, inherited times and devices, groups (blood pressure) as components, facets as components,
  * MDC codes by number with LOINC beside them from mdc.tbl, MDC units to UCUM, exact decimals. Sources: IHE PCD TF-2; HL7 PHD IG; v2-to-FHIR. Rows that cannot be used are
- * warnings with their place; a message that cannot be attributed or read is an error. `out->control_id`, sender and ack_mode are filled as soon as MSH can be read, also when false is returned.
+ * warnings with their place; a message that cannot be attributed or read is an error. `out->control_id`, sender and what acknowledgement it wants are filled as soon as MSH can be read, also when false is returned.
  * False for PCD01_REFUSED and PCD01_QUARANTINED; of the latter `out->patient` is filled where PID-3 names one (else digits is empty).
  */
 bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd01_policy *policy,

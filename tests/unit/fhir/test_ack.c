@@ -72,20 +72,21 @@ static void letters_follow_mode_and_first_error(void **state)
 {
 	(void)state;
 	static const struct {
-		enum ack_mode mode;
+		enum ack_condition accept, application;
 		enum outcome_kind kind;
 		const char *msa;
 	} cases[] = {
-		{ ACK_ORIGINAL, OUTCOME_VERSION, "MSA|AR|M\\F\\1" },
-		{ ACK_ORIGINAL, OUTCOME_REQUIRED, "MSA|AE|M\\F\\1" },
-		{ ACK_APPLICATION, OUTCOME_EVENT, "MSA|AR|M\\F\\1" },
-		{ ACK_APPLICATION, OUTCOME_VALUE, "MSA|AE|M\\F\\1" },
-		{ ACK_COMMIT, OUTCOME_PROCESSING_ID, "MSA|CR|M\\F\\1" },
-		{ ACK_COMMIT, OUTCOME_UNKNOWN_PATIENT_ID, "MSA|CE|M\\F\\1" },
+		{ ACK_UNSAID, ACK_UNSAID, OUTCOME_VERSION, "MSA|AR|M\\F\\1" },
+		{ ACK_UNSAID, ACK_UNSAID, OUTCOME_REQUIRED, "MSA|AE|M\\F\\1" },
+		{ ACK_NEVER, ACK_ALWAYS, OUTCOME_EVENT, "MSA|AR|M\\F\\1" },
+		{ ACK_NEVER, ACK_ALWAYS, OUTCOME_VALUE, "MSA|AE|M\\F\\1" },
+		{ ACK_ALWAYS, ACK_NEVER, OUTCOME_PROCESSING_ID, "MSA|CR|M\\F\\1" },
+		{ ACK_ALWAYS, ACK_NEVER, OUTCOME_UNKNOWN_PATIENT_ID, "MSA|CE|M\\F\\1" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		outcome = (struct outcome){ .arena = arena };
-		request.ack_mode = cases[i].mode;
+		request.accept_ack = cases[i].accept;
+		request.application_ack = cases[i].application;
 		outcome_warn(&outcome, OUTCOME_VALUE, STR(""), "first a warning");
 		outcome_fail(&outcome, cases[i].kind, STR(""), "then the error");
 		outcome_fail(&outcome, OUTCOME_FAULT, STR(""), "and another");
@@ -93,6 +94,37 @@ static void letters_follow_mode_and_first_error(void **state)
 	}
 	outcome = (struct outcome){ .arena = arena };
 	assert_str(segment(1), "MSA|CA|M\\F\\1");
+}
+
+/* Each pair of words against what HL7 v2.6 2.9.3 says: stored, refused. */
+static void the_message_says_when_it_is_answered(void **state)
+{
+	(void)state;
+	static const enum ack_mode none = ACK_MODE_NONE, commit = ACK_MODE_COMMIT,
+				   application = ACK_MODE_APPLICATION;
+	const struct {
+		enum ack_condition accept, application;
+		enum ack_mode stored, refused;
+	} cases[] = {
+		{ ACK_UNSAID, ACK_UNSAID, ACK_MODE_ORIGINAL, ACK_MODE_ORIGINAL },
+		{ ACK_UNSAID, ACK_ALWAYS, application, application },
+		{ ACK_ALWAYS, ACK_UNSAID, commit, commit },
+		{ ACK_NEVER, ACK_NEVER, none, none },
+		{ ACK_UNSAID, ACK_NEVER, none, none },
+		{ ACK_ALWAYS, ACK_ALWAYS, application, application },
+		{ ACK_NEVER, ACK_ON_ERROR, none, application },
+		{ ACK_NEVER, ACK_ON_SUCCESS, application, none },
+		{ ACK_ON_ERROR, ACK_NEVER, none, commit },
+		{ ACK_ON_SUCCESS, ACK_NEVER, commit, none },
+		{ ACK_ALWAYS, ACK_ON_ERROR, commit, application },
+		{ ACK_ON_SUCCESS, ACK_ON_ERROR, commit, application },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		request.accept_ack = cases[i].accept;
+		request.application_ack = cases[i].application;
+		assert_int_equal(ack_mode(&request, true), cases[i].stored);
+		assert_int_equal(ack_mode(&request, false), cases[i].refused);
+	}
 }
 
 static void issues_become_err_segments(void **state)
@@ -126,6 +158,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sender_and_receiver_change_places, begin, end),
 		cmocka_unit_test_setup_teardown(letters_follow_mode_and_first_error, begin, end),
+		cmocka_unit_test_setup_teardown(the_message_says_when_it_is_answered, begin, end),
 		cmocka_unit_test_setup_teardown(issues_become_err_segments, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_message_that_was_not_read_is_answered_all_the_same, begin, end),
