@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Who is calling: access token (RFC 9068, HelseID's profile) and proof of possession (RFC 9449), before a byte of the
- * body is looked at. A token is verified once a minute per loop; its proof each time.
+ * body is looked at. A token is verified once a minute per loop; its proof each time. Where the door has asked for a
+ * client certificate, that is all there is, and TLS has verified it.
  */
 #include "authz/dpop.h"
 #include "authz/token.h"
@@ -237,11 +238,25 @@ static void by_name(struct exchange *exchange)
 	exchange->authenticated = true;
 }
 
+/* Who that is, the rules say: PERMIT asks them (permit.c). */
+static void by_certificate(struct exchange *exchange)
+{
+	const struct certificate *certificate = exchange->request.certificate;
+	if (certificate->expires <= exchange->loop->now) {
+		refuse(exchange, NULL, "the client certificate has expired");
+		return;
+	}
+	certificate_principal(exchange->arena, certificate, &exchange->principal);
+	exchange->authenticated = true;
+}
+
 void step_authenticate(struct exchange *exchange)
 {
 	if (exchange->route->kinds == 0)
 		return;
-	if (exchange->request.development)
+	if (exchange->request.certificate != NULL)
+		by_certificate(exchange);
+	else if (exchange->request.development)
 		by_name(exchange);
 	else
 		by_token(exchange);

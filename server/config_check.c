@@ -70,6 +70,23 @@ static void check_doors(struct config_reader *reader)
 			"the development door opens on a loopback address only");
 }
 
+static void check_mllp(struct config_reader *reader)
+{
+	const struct config *config = reader->config;
+	const char *host, *port;
+	if (!is_set(config->mllp_listen))
+		return;
+	if (!config_address(reader->arena, str_of(config->mllp_listen), &host, &port))
+		refuse(reader, SETTING_mllp_listen, "mllp_listen is host:port");
+	if (!is_set(config->tls_certificate) || !is_set(config->tls_key))
+		refuse(reader, SETTING_mllp_listen,
+			"mllp_listen needs tls_certificate and tls_key");
+	if (!is_set(config->mllp_ca))
+		refuse(reader, SETTING_mllp_listen,
+			"mllp_listen needs mllp_ca: who may not show a certificate of it is "
+			"nobody");
+}
+
 static void check_trust(struct config_reader *reader)
 {
 	const struct config *config = reader->config;
@@ -170,6 +187,7 @@ void config_check(struct config_reader *reader)
 	if (!is_set(config->secret_file))
 		refuse(reader, SETTING_secret_file, "secret_file must be set");
 	check_doors(reader);
+	check_mllp(reader);
 	check_trust(reader);
 	check_principals(reader);
 	check_public_url(reader);

@@ -3,6 +3,7 @@
 #define SERVER_EXCHANGE_H
 
 #include "authz/decide.h"
+#include "authz/sender.h"
 #include "fhir/base/arena.h"
 #include "fhir/base/outcome.h"
 #include "server/routes.h"
@@ -28,6 +29,11 @@ struct request {
 	struct str dev_principal; /* X-Dev-Principal, development door only */
 	struct str
 		request_id; /* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
+	const struct certificate
+		*certificate; /* of the connection, by which the caller is known; NULL: by token */
+	const char *
+		fault; /* what the door found wrong with the bytes of a message, for PARSE to say; NULL: nothing */
+	enum outcome_kind fault_kind;
 	struct str segment; /* what {id} of the route's path stood for */
 	bool development;   /* came in by the development door */
 	bool head;
@@ -43,11 +49,13 @@ struct response {
 	unsigned retry_after;    /* seconds; 0: none */
 	instant modified;        /* Last-Modified; 0: none */
 	struct str allow;        /* with 405, from route_find() */
+	bool unwanted; /* the message asked not to be answered so: doors that can be silent are */
 };
 
 /* How an exchange's answer reaches its client. `answer` is called once, from RESPOND, and only while `wire` is not NULL. */
 struct door {
 	const char *name;
+	bool acknowledges; /* every answer is an acknowledgement of HL7, also where nothing was parsed */
 	void (*answer)(struct exchange *exchange);
 };
 

@@ -172,6 +172,7 @@ static void tick(struct loop *loop)
 	struct server *server = loop->server;
 	server->sweep_at = loop->now + TICK;
 	guard_sweep(server, loop->now);
+	mllp_sweep(server->mllp);
 	accept_resume(server);
 	loop->db_is_ready = db_ready(loop->db);
 	if (loop->db_is_ready && loop->now >= server->rules_at && !loop->rules_loading)
@@ -240,6 +241,9 @@ static void serve(struct server *server, const struct loop_doors *doors)
 		accept_start(server, DOOR_TLS, doors->tls_fd);
 	if (doors->development_fd >= 0)
 		accept_start(server, DOOR_DEVELOPMENT, doors->development_fd);
+	if (doors->mllp_fd >= 0)
+		server->mllp = mllp_open(
+			server, doors->mllp_fd, doors->mllp_tls, doors->mllp_connections_max);
 }
 
 struct loop *loop_new(struct hub *hub, unsigned index, const struct loop_doors *doors)
@@ -290,7 +294,7 @@ void loop_free(struct loop **loop_io)
 	 * The library asserts that a context has no connections left; after a grace that ran out it
 	 * may.
 	 */
-	if (server->connections == NULL) {
+	if (server->connections == NULL && mllp_count(server->mllp) == 0) {
 		h2o_multithread_unregister_receiver(server->context.queue, &server->receiver);
 		h2o_context_dispose(&server->context);
 		h2o_config_dispose(&server->conf);

@@ -71,9 +71,9 @@ bool hub_ready(struct hub *hub, const char **why_out);
 /* What a loop serves on: bound sockets (accept.h), -1 where there is no such door. */
 struct ssl_ctx_st;
 struct loop_doors {
-	int tls_fd, development_fd;
-	struct ssl_ctx_st *tls;
-	unsigned connections_max;
+	int tls_fd, development_fd, mllp_fd;
+	struct ssl_ctx_st *tls, *mllp_tls;
+	unsigned connections_max, mllp_connections_max;
 };
 
 /* Made by main, one for each core; connects and listens once started. */

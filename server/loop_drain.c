@@ -18,6 +18,7 @@ static void begin(struct loop *loop)
 	loop->draining = true;
 	server->drain_began = loop->now;
 	accept_stop(server);
+	mllp_stop(server->mllp);
 	h2o_context_request_shutdown(&server->context);
 	if (h2o_timeout_is_linked(&server->context.http2._graceful_shutdown_timeout))
 		h2o_timeout_unlink(&server->context.http2._graceful_shutdown_timeout);
@@ -41,11 +42,12 @@ bool loop_drained(struct loop *loop)
 		begin(loop);
 	const instant grace = loop->hub->config->grace;
 	const instant passed = loop->now - server->drain_began;
-	if (server->connections == NULL && loop->live == 0)
+	const unsigned connections = server->count + mllp_count(server->mllp);
+	if (connections == 0 && loop->live == 0)
 		return true;
 	if (passed > grace) {
 		log_line(LEVEL_WARNING, "grace_over", "loop=%u connections=%u exchanges=%u",
-			loop->index, server->count, loop->live);
+			loop->index, connections, loop->live);
 		return true;
 	}
 	if (!server->goaway_sent && passed > SECOND_GOAWAY_AFTER &&

@@ -7,6 +7,7 @@
 #include "server/address.h"
 #include "server/guard.h"
 #include "server/loop.h"
+#include "server/wire_mllp.h"
 
 /* h2o's side of a loop, for accept.c, guard.c, http.c and loop.c alone. */
 
@@ -64,7 +65,8 @@ struct server {
 	h2o_context_t context;
 	h2o_accept_ctx_t accept[DOORS];
 	h2o_socket_t *listener[DOORS];
-	bool paused; /* full: the listeners are not read */
+	bool paused;            /* full: the listeners are not read */
+	struct mllp_door *mllp; /* NULL: no such door */
 	struct connection *connections, *free_connections;
 	unsigned count, count_max;
 	struct addresses *addresses;

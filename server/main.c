@@ -22,6 +22,7 @@
 #include "server/loop.h"
 #include "server/replay.h"
 #include "server/tls.h"
+#include "server/wire_mllp.h"
 #include "storage/admin.h"
 
 #define VERSION        "0.1.0"
@@ -48,7 +49,7 @@ struct process {
 	struct arena *arena;
 	struct outcome outcome;
 	struct seal *seal;
-	struct ssl_ctx_st *tls;
+	struct ssl_ctx_st *tls, *mllp_tls;
 	struct replay *replay;
 	struct hub hub;
 };
@@ -126,6 +127,12 @@ static bool load(const struct config *config)
 		if (process.tls == NULL)
 			return false;
 	}
+	if (config->mllp_listen[0] != '\0') {
+		process.mllp_tls = tls_new_mutual(config->tls_certificate, config->tls_key,
+			config->mllp_ca, &mllp_watch, outcome);
+		if (process.mllp_tls == NULL)
+			return false;
+	}
 	hub->config = config;
 	hub->seal = process.seal;
 	hub->started = hub_now();
@@ -181,16 +188,22 @@ static bool make_loops(void)
 	const unsigned count = config->threads > 0 ? (unsigned)config->threads : half;
 	const unsigned databases = (unsigned)(config->database_audit + config->database_read +
 					      config->database_resolve + config->database_write);
-	const unsigned room = accept_room(
-		(unsigned)config->connections_max, count, FILES_KEPT + count * (databases + 16));
-	if (!is_free(config->listen) || !is_free(config->dev_listen))
+	const bool mllp = config->mllp_listen[0] != '\0';
+	const unsigned senders = mllp ? (unsigned)config->mllp_connections : 0;
+	const unsigned room = accept_room((unsigned)config->connections_max, count,
+		FILES_KEPT + count * (databases + senders + 16));
+	if (!is_free(config->listen) || !is_free(config->dev_listen) ||
+		!is_free(config->mllp_listen))
 		return false;
 	hub->loops = arena_array(process.arena, count, sizeof(struct loop *));
 	for (unsigned i = 0; i < count; i++) {
 		const struct loop_doors doors = { .tls = process.tls,
 			.tls_fd = bind_door(config->listen),
 			.development_fd = bind_door(config->dev_listen),
-			.connections_max = room };
+			.mllp_fd = bind_door(config->mllp_listen),
+			.mllp_tls = process.mllp_tls,
+			.connections_max = room,
+			.mllp_connections_max = senders };
 		if (process.outcome.errors > 0)
 			return false;
 		hub->loops[hub->loop_count++] = loop_new(hub, i, &doors);
@@ -212,6 +225,11 @@ static void await_second(struct hub *hub)
 	hub->started = second * INSTANT_SECOND;
 }
 
+static const char *or_none(const char *address)
+{
+	return address[0] == '\0' ? "none" : address;
+}
+
 static bool start(void)
 {
 	struct hub *hub = &process.hub;
@@ -225,9 +243,10 @@ static bool start(void)
 		if (!loop_start(hub->loops[i]))
 			return outcome_fail(
 				&process.outcome, OUTCOME_FAULT, STR(""), "no thread for a loop");
-	log_line(LEVEL_INFO, "started", "version=" VERSION " loops=%u listen=%s dev_listen=%s",
-		hub->loop_count, hub->config->listen,
-		hub->config->dev_listen[0] == '\0' ? "none" : hub->config->dev_listen);
+	log_line(LEVEL_INFO, "started",
+		"version=" VERSION " loops=%u listen=%s dev_listen=%s mllp_listen=%s",
+		hub->loop_count, hub->config->listen, or_none(hub->config->dev_listen),
+		or_none(hub->config->mllp_listen));
 	return true;
 }
 
@@ -272,6 +291,7 @@ static void stop(void)
 	rules_drop(&hub->rules);
 	replay_free(&process.replay);
 	tls_free(&process.tls);
+	tls_free(&process.mllp_tls);
 	seal_free(&process.seal);
 	arena_free(&process.arena);
 }

@@ -5,14 +5,36 @@
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/rules_load.h"
+#include "server/session.h"
 #include "server/steps.h"
 
 enum { PHASE_SNAPSHOT, PHASE_VERSION, PHASE_NEWEST };
+
+/* By these rules, the certificate is whose? Judged anew with each snapshot: what is revoked is gone for the next message. */
+static bool known_sender(
+	struct exchange *exchange, const struct rules *rules, struct outcome *outcome)
+{
+	const struct certificate *certificate = exchange->request.certificate;
+	struct principal principal;
+	certificate_principal(exchange->arena, certificate, &exchange->principal);
+	principal = exchange->principal;
+	if (!certificate_find(certificate, rules, &principal, outcome))
+		return false;
+	struct loop *loop = exchange->loop;
+	struct session *session = sessions_certificate(
+		&loop->sessions, loop->hub->seal, certificate, &principal, loop->now);
+	session_drop(&exchange->session);
+	exchange->session = session;
+	exchange->principal = session->principal;
+	return true;
+}
 
 static bool registered(
 	struct exchange *exchange, const struct rules *rules, struct outcome *outcome)
 {
 	const struct route *route = exchange->route;
+	if (exchange->request.certificate != NULL && !known_sender(exchange, rules, outcome))
+		return false;
 	const struct permit_ask ask = {
 		.principal = &exchange->principal,
 		.rules = rules,

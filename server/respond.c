@@ -196,7 +196,7 @@ void respond_error(struct exchange *exchange)
 		return;
 	case STYLE_HL7:
 		/* Before anything was parsed there is no message to acknowledge. */
-		if (exchange->work != NULL) {
+		if (exchange->work != NULL || exchange->door->acknowledges) {
 			pcd01_refuse(exchange, outcome, status);
 			return;
 		}

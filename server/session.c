@@ -6,8 +6,9 @@
 #include "fhir/base/arena.h"
 #include "server/context.h"
 
-#define SESSION_LIMIT ((size_t)64 << 10)
-#define SLOTS         512 /* a power of two; two sessions each, of about 16 KiB */
+#define SESSION_LIMIT     ((size_t)64 << 10)
+#define CERTIFICATE_LASTS (60 * INSTANT_SECOND)
+#define SLOTS             512 /* a power of two; two sessions each, of about 16 KiB */
 
 static void copy_text(struct arena *arena, struct str *text)
 {
@@ -66,7 +67,7 @@ void session_bind(struct session *session, const uint8_t token[static 32], struc
 {
 	memcpy(session->token, token, sizeof(session->token));
 	session->kid = str_copy(session->arena, kid);
-	session->keys = keyset_hold(keys);
+	session->keys = keys == NULL ? NULL : keyset_hold(keys);
 	session->until = until;
 }
 
@@ -142,6 +143,25 @@ void sessions_put(struct sessions *sessions, struct session *session)
 	session_drop(&slot[1]);
 	slot[1] = slot[0];
 	slot[0] = session_hold(session);
+}
+
+/* By both, because the certificate may have been registered for another client. */
+struct session *sessions_certificate(struct sessions **sessions, const struct seal *seal,
+	const struct certificate *certificate, const struct principal *principal, instant now)
+{
+	uint8_t parts[2][32], digest[32];
+	memcpy(parts[0], certificate->thumbprint, sizeof(parts[0]));
+	seal_sha256(principal->client_id, parts[1]);
+	seal_sha256((struct str){ (const char *)parts, sizeof(parts) }, digest);
+	if (*sessions == NULL)
+		*sessions = sessions_new();
+	struct session *session = sessions_find(*sessions, digest, now);
+	if (session != NULL)
+		return session;
+	session = session_new(seal, principal);
+	session_bind(session, digest, (struct str){ 0 }, NULL, now + CERTIFICATE_LASTS);
+	sessions_put(*sessions, session);
+	return session;
 }
 
 enum national_policy national_policy_of(const struct config *config)

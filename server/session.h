@@ -3,6 +3,7 @@
 #define SERVER_SESSION_H
 
 #include "authz/seal.h"
+#include "authz/sender.h"
 #include "authz/token.h"
 #include "server/config.h"
 
@@ -17,7 +18,8 @@ struct session {
 	struct principal principal;
 	struct str context; /* context_render() */
 	struct str kid;
-	struct keyset *keys; /* the keyset that vouched; held. NULL for a development principal */
+	struct keyset *
+		keys; /* the keyset that vouched; held. NULL for a development principal and a certificate */
 	instant until;
 	unsigned references; /* of one loop only, so not atomic */
 	bool lasting;        /* a development principal: shared by all loops, freed with the hub */
@@ -25,7 +27,7 @@ struct session {
 
 /* A session of its own arena with one reference; everything is copied. */
 struct session *session_new(const struct seal *seal, const struct principal *principal);
-/* By which token and key it was verified. `keys` is held. */
+/* By which token and key it was verified. `keys` is held; NULL: by no key (a certificate's). */
 void session_bind(struct session *session, const uint8_t token[static 32], struct str kid,
 	struct keyset *keys, instant until);
 struct session *session_hold(struct session *session);
@@ -42,6 +44,10 @@ struct session *sessions_find(
 	struct sessions *sessions, const uint8_t token[static 32], instant now);
 /* Takes a reference of its own. */
 void sessions_put(struct sessions *sessions, struct session *session);
+
+/* The session of a certificate that is this principal's, held: the remembered one, or a new one for a minute. */
+struct session *sessions_certificate(struct sessions **sessions, const struct seal *seal,
+	const struct certificate *certificate, const struct principal *principal, instant now);
 
 /* What tokens must be, by the configuration. `keys` may be NULL for token_claims(). */
 struct issuer_policy issuer_policy_of(

@@ -4,6 +4,14 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "fhir/base/arena.h"
+
+#define WATCH_INDEX             0 /* of SSL_CTX's application data */
+#define CHAIN_MAX               4
+#define SUBJECT_BYTES           ((size_t)64 << 10)
+#define ORGANIZATION_IDENTIFIER "2.5.4.97"
+#define SERIAL_NUMBER           "2.5.4.5"
+
 /* RFC 9325 (BCP 195): ECDHE with AEAD only. */
 static const char ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
 			      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -59,7 +67,7 @@ static bool load(SSL_CTX *context, const char *certificate_path, const char *key
 	return true;
 }
 
-struct ssl_ctx_st *tls_new(
+static SSL_CTX *context_new(
 	const char *certificate_path, const char *key_path, struct outcome *outcome)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
@@ -78,11 +86,117 @@ struct ssl_ctx_st *tls_new(
 	 */
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
 	if (!load(context, certificate_path, key_path, outcome)) {
 		SSL_CTX_free(context);
 		return NULL;
 	}
+	return context;
+}
+
+struct ssl_ctx_st *tls_new(
+	const char *certificate_path, const char *key_path, struct outcome *outcome)
+{
+	SSL_CTX *context = context_new(certificate_path, key_path, outcome);
+	if (context != NULL)
+		SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+	return context;
+}
+
+/* ---- the client's certificate */
+
+/* An attribute of the subject, if it stands there once. */
+static struct str attribute(struct arena *arena, const X509_NAME *subject, const char *oid)
+{
+	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
+	const int at = X509_NAME_get_index_by_OBJ(subject, object, -1);
+	const bool once = at >= 0 && X509_NAME_get_index_by_OBJ(subject, object, at) < 0;
+	ASN1_OBJECT_free(object);
+	unsigned char *text = NULL;
+	const int length =
+		once ? ASN1_STRING_to_UTF8(
+			       &text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)))
+		     : -1;
+	if (length < 0)
+		return (struct str){ 0 };
+	const struct str copy = str_copy(arena, (struct str){ (const char *)text, (size_t)length });
+	OPENSSL_free(text);
+	return copy;
+}
+
+static instant expiry(const X509 *peer)
+{
+	int days, seconds;
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	const bool good = ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(peer)) == 1;
+	ASN1_TIME_free(epoch);
+	return good ? (days * (instant)86400 + seconds) * INSTANT_SECOND : 0;
+}
+
+/* False: it cannot be named, and is nobody's. */
+static bool read_peer(const X509 *peer, struct certificate *out)
+{
+	struct arena *arena = arena_new(SUBJECT_BYTES);
+	const X509_NAME *subject = X509_get_subject_name(peer);
+	unsigned length = sizeof(out->thumbprint);
+	*out = (struct certificate){
+		.orgnr = certificate_orgnr(attribute(arena, subject, ORGANIZATION_IDENTIFIER),
+			attribute(arena, subject, SERIAL_NUMBER)),
+		.expires = expiry(peer),
+	};
+	arena_free(&arena);
+	return X509_digest(peer, EVP_sha256(), out->thumbprint, &length) == 1;
+}
+
+bool tls_read_certificate(const char *path, struct certificate *out, struct outcome *outcome)
+{
+	BIO *file = BIO_new_file(path, "r");
+	X509 *certificate = file == NULL ? NULL : PEM_read_bio_X509(file, NULL, NULL, NULL);
+	const bool good = certificate != NULL && read_peer(certificate, out);
+	X509_free(certificate);
+	BIO_free(file);
+	return good || fail(outcome, path, "is no certificate in PEM");
+}
+
+/* libh2o 2.2.5 tells nobody the SSL of a socket; the BIO it makes for one knows the socket. */
+static void on_handshake(const SSL *ssl, int where, int result)
+{
+	(void)result;
+	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
+		return;
+	const struct tls_watch *watch = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), WATCH_INDEX);
+	X509 *peer = SSL_get1_peer_certificate(ssl);
+	struct certificate certificate;
+	if (peer != NULL && read_peer(peer, &certificate))
+		watch->seen(BIO_get_data(SSL_get_rbio(ssl)), &certificate);
+	X509_free(peer);
+}
+
+static bool ask_for_certificate(SSL_CTX *context, const char *ca_path, struct outcome *outcome)
+{
+	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca_path);
+	if (names == NULL || SSL_CTX_load_verify_file(context, ca_path) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return fail(outcome, ca_path, "holds no certificates in PEM");
+	}
+	SSL_CTX_set_client_CA_list(context, names);
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	SSL_CTX_set_verify_depth(context, CHAIN_MAX);
+	return true;
+}
+
+struct ssl_ctx_st *tls_new_mutual(const char *certificate_path, const char *key_path,
+	const char *ca_path, const struct tls_watch *watch, struct outcome *outcome)
+{
+	SSL_CTX *context = context_new(certificate_path, key_path, outcome);
+	if (context == NULL)
+		return NULL;
+	if (!ask_for_certificate(context, ca_path, outcome) ||
+		SSL_CTX_set_ex_data(context, WATCH_INDEX, (void *)(uintptr_t)watch) != 1) {
+		SSL_CTX_free(context);
+		return NULL;
+	}
+	SSL_CTX_set_info_callback(context, on_handshake);
 	return context;
 }
 

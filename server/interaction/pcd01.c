@@ -71,10 +71,26 @@ void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str 
 	work->upload = upload;
 }
 
+/* A message whose bytes are at fault is not read, but for whom to answer. */
+static void read_fault(struct exchange *exchange, struct pcd01_work *work)
+{
+	struct outcome aside = { .arena = exchange->arena };
+	struct er7 er7;
+	const struct pcd01_policy policy = { .now = exchange->loop->now };
+	if (er7_parse(exchange->arena, exchange->request.body, &er7, &aside))
+		pcd01_read(exchange->arena, &er7, &policy, &work->message, &aside);
+	outcome_at(&exchange->outcome, SEVERITY_ERROR, exchange->request.fault_kind,
+		(struct hl7_place){ 0 }, "%s", exchange->request.fault);
+}
+
 static void parse(struct exchange *exchange)
 {
 	struct pcd01_work *work = arena_alloc(exchange->arena, sizeof(*work));
 	exchange->work = work;
+	if (exchange->request.fault != NULL) {
+		read_fault(exchange, work);
+		return;
+	}
 	pcd01_parse(exchange, work, exchange->request.body, false);
 }
 
@@ -118,16 +134,18 @@ void pcd01_audit(struct exchange *exchange)
 
 struct str pcd01_acknowledge(struct exchange *exchange, const struct outcome *outcome)
 {
+	static const struct pcd01 unread = { 0 };
 	const struct pcd01_work *work = exchange->work;
 	const struct hub *hub = exchange->loop->hub;
 	const struct ack ack = {
-		.request = &work->message,
+		.request = work == NULL ? &unread : &work->message,
 		.control_id = str_format(exchange->arena, "%llu",
 			(unsigned long long)store_corr(exchange->loop->store)),
 		.now = exchange->loop->now,
 		.production = hub->config->environment == ENVIRONMENT_PRODUCTION,
 	};
 	struct buf buf = buf_new(exchange->arena, 1024, ACK_MAX);
+	exchange->response.unwanted = ack_mode(ack.request, outcome->errors == 0) == ACK_MODE_NONE;
 	ack_render(&buf, &ack, outcome);
 	return buf_str(&buf);
 }

@@ -155,6 +155,54 @@ class Caller:
         return self.get("/innsyn/v1/log" + ("?" + str(httpx.QueryParams(parameters)) if parameters else ""))
 
 
+class Mllp:
+    """A sender at the MLLP door, by the client certificate keys/NAME.pem (None: without one)."""
+
+    def __init__(self, hub, name="sender", seconds=20, version=None):
+        context = ssl.create_default_context(cafile=str(hub.ca))
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
+        if name is not None:
+            context.load_cert_chain(hub.dir / "keys" / f"{name}.pem", hub.dir / "keys" / f"{name}.key")
+        self.wire = context.wrap_socket(_connect_promptly(("127.0.0.1", hub.mllp_port), timeout=seconds), server_hostname="localhost")
+        self.buffer = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.wire.close()
+
+    def write(self, raw):
+        self.wire.sendall(raw)
+
+    def answer(self):
+        """The next frame's content, or None where the hub has closed the connection."""
+        while b"\x1c\r" not in self.buffer:
+            more = self.wire.recv(65536)
+            if not more:
+                assert self.buffer == b"", self.buffer
+                return None
+            self.buffer += more
+        frame, self.buffer = self.buffer.split(b"\x1c\r", 1)
+        assert frame[:1] == b"\x0b", frame
+        return frame[1:].decode()
+
+    def send(self, *messages):
+        """Each message in its frame, all at once; the answers, in order."""
+        self.write(b"".join(mllp(message) for message in messages))
+        answers = [self.answer() for _ in messages]
+        return answers[0] if len(messages) == 1 else answers
+
+
+def mllp(message):
+    return b"\x0b" + (message.encode() if isinstance(message, str) else message) + b"\x1c\r"
+
+
 class Hub:
     """A hub with all it needs in one temporary folder."""
 
@@ -162,7 +210,7 @@ class Hub:
         self.build = pathlib.Path(build or BUILD)
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mh-", dir=os.environ.get("MAALEHUB_TMP")))
         self.dir.chmod(0o755)
-        self.port, self.dev_port, self.issuer_port = free_port(), free_port(), free_port()
+        self.port, self.dev_port, self.issuer_port, self.mllp_port = free_port(), free_port(), free_port(), free_port()
         self.url, self.dev_url = f"https://localhost:{self.port}", f"http://127.0.0.1:{self.dev_port}"
         self.issuer = f"http://127.0.0.1:{self.issuer_port}"
         self.ca = self.dir / "keys" / "ca.pem"
@@ -188,14 +236,14 @@ class Hub:
         return self
 
     def _shell(self, what):
-        variables = dict(root=ROOT, state=self.dir, build=self.build, port=self.port, dev_port=self.dev_port, issuer_port=self.issuer_port)
+        variables = dict(root=ROOT, state=self.dir, build=self.build, port=self.port, dev_port=self.dev_port, issuer_port=self.issuer_port, mllp_port=self.mllp_port)
         text = "".join(f"{name}={value}\n" for name, value in variables.items()) + f". {ROOT}/tools/shell/hub.sh\nset -e\n{what}\n"
         done = subprocess.run(["bash", "-c", text], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def configure(self, extra=None):
         text = (ROOT / "tools/sample/hub.conf").read_text()
-        values = {"STATE": self.dir, "PORT": self.port, "DEV_PORT": self.dev_port, "ISSUER": self.issuer,
+        values = {"STATE": self.dir, "PORT": self.port, "DEV_PORT": self.dev_port, "MLLP_PORT": self.mllp_port, "ISSUER": self.issuer,
                   "DATABASE": f"host={self.pg['PGHOST']} port={self.pg['PGPORT']} dbname={self.pg['PGDATABASE']}"}
         for name, value in values.items():
             text = text.replace(f"@{name}@", str(value))
@@ -217,6 +265,7 @@ class Hub:
         for client, orgnr, scopes in (("solvik-dho", SOLVIK, "write"), ("solvik-epj", SOLVIK, "read,write,locator"), ("fjelldal-dho", FJELLDAL, "write"),
                                       ("sykehus-epj", SYKEHUS, "read,locator"), ("helsenorge", SYKEHUS, "log")):
             self.maalehub("client", "add", client, str(orgnr), client, "--scopes", scopes, "--zone", "Europe/Oslo")
+        self.sender = int(self.maalehub("sender", "add", "solvik-dho", "--certificate", str(self.dir / "keys/sender.pem")).split()[-1])
         self.rule = int(self.maalehub("rule", "add", "--from", str(SOLVIK), "--to", str(SYKEHUS), "--class", "health", "--purpose", "TREAT").split()[-1])
 
     def _spawn(self, name, *arguments):
@@ -276,6 +325,14 @@ class Hub:
 
     def as_(self, name, **token):
         return Caller(self, name, **token)
+
+    def mllp(self, name="sender", **rest):
+        return Mllp(self, name, **rest)
+
+    def sender_key(self, name, subject):
+        """A client certificate more of the senders' CA."""
+        self._shell(f"hub_sender_key {name} '{subject}'")
+        return self.dir / "keys" / f"{name}.pem"
 
     def citizen(self, who):
         return self.as_("innbygger-line", set={"helseid://claims/identity/pid": who})

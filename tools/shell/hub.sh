@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # Sourced. Sets up and runs one hub with its database and test issuer in a state folder: quickstart, bench and token share it.
-# Wants: root (the checkout), state (the state folder), build (the build folder), port, dev_port, issuer_port.
+# Wants: root (the checkout), state (the state folder), build (the build folder), port, dev_port, issuer_port;
+# mllp_port (dev_port + 20 where not set).
 
 hub_say() { printf '%s\n' "$*"; }
 hub_fail() { printf '%s\n' "$*" >&2; return 1; }
@@ -49,6 +50,7 @@ hub_keys() {
 	local dir=$state/keys
 	mkdir -p "$dir" && chmod 700 "$dir"
 	[ -s "$dir/secret" ] || (umask 077 && head -c 64 /dev/urandom >"$dir/secret")
+	hub_sender_keys || return 1
 	[ -s "$dir/server.pem" ] && openssl x509 -in "$dir/server.pem" -checkend 86400 -noout >/dev/null 2>&1 && return 0
 	(
 		umask 077
@@ -62,9 +64,34 @@ hub_keys() {
 	[ -s "$dir/server.pem" ] || hub_fail "openssl could not make a certificate in $dir"
 }
 
+# A certificate authority of senders, and an enterprise certificate of it for the measuring service, as a client of the MLLP door. Made once.
+hub_sender_keys() {
+	local dir=$state/keys
+	[ -s "$dir/sender.pem" ] && openssl x509 -in "$dir/sender.pem" -checkend 86400 -noout >/dev/null 2>&1 && return 0
+	(
+		umask 077
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj "/CN=maalehub quickstart CA of senders" \
+			-keyout "$dir/sender-ca.key" -out "$dir/sender-ca.pem" 2>/dev/null
+	)
+	hub_sender_key sender "/O=Hjemmemaling AS/CN=solvik-dho/organizationIdentifier=NTRNO-310000043"
+}
+
+# A client certificate NAME with that SUBJECT.
+hub_sender_key() {
+	local dir=$state/keys
+	(
+		umask 077
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "$2" -keyout "$dir/$1.key" -out "$dir/$1.csr" 2>/dev/null
+		printf 'basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n' >"$dir/$1.ext"
+		openssl x509 -req -in "$dir/$1.csr" -CA "$dir/sender-ca.pem" -CAkey "$dir/sender-ca.key" -CAcreateserial -days 365 -extfile "$dir/$1.ext" \
+			-out "$dir/$1.pem" 2>/dev/null
+	)
+	[ -s "$dir/$1.pem" ] || hub_fail "openssl could not make the client certificate $1 in $dir"
+}
+
 # The configuration from tools/sample/hub.conf; @NAMES@ are filled in. hub_config [extra lines]
 hub_config() {
-	sed -e "s|@STATE@|$state|g" -e "s|@PORT@|$port|g" -e "s|@DEV_PORT@|$dev_port|g" -e "s|@ISSUER@|http://127.0.0.1:$issuer_port|g" \
+	sed -e "s|@STATE@|$state|g" -e "s|@PORT@|$port|g" -e "s|@DEV_PORT@|$dev_port|g" -e "s|@MLLP_PORT@|${mllp_port:-$((dev_port + 20))}|g" -e "s|@ISSUER@|http://127.0.0.1:$issuer_port|g" \
 		-e "s|@DATABASE@|host=$PGHOST port=$PGPORT dbname=$PGDATABASE|g" "$root/tools/sample/hub.conf" >"$state/hub.conf.new"
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$state/hub.conf.new"
 	mv "$state/hub.conf.new" "$state/hub.conf"
@@ -105,6 +132,7 @@ hub_env() {
 		HUB_URL=https://localhost:$port
 		DEV_URL=http://127.0.0.1:$dev_port
 		ISSUER_URL=http://127.0.0.1:$issuer_port
+		MLLP_PORT=${mllp_port:-$((dev_port + 20))}
 		CA_FILE=$state/keys/ca.pem
 		MAALEHUB_CONFIG=$state/hub.conf
 		MAALEHUB_STATE=$state
