@@ -67,6 +67,17 @@ bool found_row(const struct store *store, struct arena *arena, const struct foun
 	return pack_open(arena, found->pack, found->packed, &out->body);
 }
 
+const struct grant_part *part_of(const struct grant *grant, const struct resource_key *key)
+{
+	for (size_t i = 0; i < grant->count; i++) {
+		const struct grant_part *part = &grant->parts[i];
+		if (part->tenant == key->tenant && part->subject == key->subject &&
+			part->bucket == key->bucket)
+			return part;
+	}
+	return NULL;
+}
+
 bool part_limits_codes(const struct grant_part *part)
 {
 	return part->canon_count > 0 || part->blocked_count > 0;

@@ -26,6 +26,13 @@ bool found_texts(struct batch *batch, const struct founds *founds);
 bool found_row(const struct store *store, struct arena *arena, const struct found *found,
 	struct store_row *out);
 
+/* The part of a grant that a row is of, or NULL: then it is as one that is not there. */
+const struct grant_part *part_of(const struct grant *grant, const struct resource_key *key);
+
+/* $1.. of read_id (6) and of its kin (9 and more, the rest for the caller to add). */
+struct db_params *read_params(struct arena *arena, const struct grant_part *part,
+	const struct resource_key *key, unsigned count);
+
 /* Which rows of a part are open, as parameters: classes, then canons with their classes, then what is blocked. */
 bool part_limits_codes(const struct grant_part *part); /* else classes alone decide */
 /* All classes some of whose rows are open: what row-level security is told. */

@@ -5,49 +5,65 @@
 #include "storage/found.h"
 #include "storage/texts.h"
 
-static const struct grant_part *part_of(const struct grant *grant, const struct resource_key *key)
-{
-	for (size_t i = 0; i < grant->count; i++) {
-		const struct grant_part *part = &grant->parts[i];
-		if (part->tenant == key->tenant && part->subject == key->subject &&
-			part->bucket == key->bucket)
-			return part;
-	}
-	return NULL;
-}
-
 struct reading {
 	struct store_read *read;
 	uint32_t tenant;
 	const struct grant_part *part;
-	struct founds founds;
+	struct founds founds, older; /* as it is now; the version that was asked for */
 };
+
+static void come(struct reading *reading, struct founds *founds, const struct db_rows *rows)
+{
+	if (reading->part == NULL)
+		return;
+	found_add(founds, reading->read->key.type, reading->part, rows);
+	for (size_t i = 0; i < founds->count; i++)
+		founds->rows[i].row.deleted = db_get_bool(rows, (unsigned)i, 8);
+}
 
 static void read_came(void *context, const struct db_rows *rows)
 {
 	struct reading *reading = context;
-	if (reading->part != NULL)
-		found_add(&reading->founds, reading->read->key.type, reading->part, rows);
+	come(reading, &reading->founds, rows);
+}
+
+static void version_came(void *context, const struct db_rows *rows)
+{
+	struct reading *reading = context;
+	come(reading, &reading->older, rows);
+}
+
+struct db_params *read_params(struct arena *arena, const struct grant_part *part,
+	const struct resource_key *key, unsigned count)
+{
+	struct db_params *params = db_params(arena, count);
+	db_int4(params, part->bucket);
+	db_int4(params, (int32_t)part->tenant);
+	db_int8(params, (int64_t)part->subject);
+	db_int8(params, (int64_t)key->id);
+	part_classes(params, arena, part);
+	db_int2(params, (int16_t)key->type);
+	if (count <= 6)
+		return params;
+	part_canons(params, arena, part);
+	part_canon_classes(params, arena, part);
+	part_blocked(params, arena, part);
+	return params;
 }
 
 static void add_row(struct batch *batch, struct reading *reading)
 {
 	const struct grant_part *part = reading->part;
 	const bool codes = part_limits_codes(part);
-	struct db_params *params = db_params(batch->arena, codes ? 9 : 6);
 	batch_bind(batch, part->tenant, part_mask(part));
-	db_int4(params, part->bucket);
-	db_int4(params, (int32_t)part->tenant);
-	db_int8(params, (int64_t)part->subject);
-	db_int8(params, (int64_t)reading->read->key.id);
-	part_classes(params, batch->arena, part);
-	db_int2(params, (int16_t)reading->read->key.type);
-	if (codes) {
-		part_canons(params, batch->arena, part);
-		part_canon_classes(params, batch->arena, part);
-		part_blocked(params, batch->arena, part);
-	}
-	db_add(batch->flight, codes ? SQL_READ_ID_CODES : SQL_READ_ID, params, read_came, reading);
+	db_add(batch->flight, codes ? SQL_READ_ID_CODES : SQL_READ_ID,
+		read_params(batch->arena, part, &reading->read->key, codes ? 9 : 6), read_came,
+		reading);
+	if (reading->read->version == 0)
+		return;
+	struct db_params *params = read_params(batch->arena, part, &reading->read->key, 10);
+	db_int4(params, reading->read->version);
+	db_add(batch->flight, SQL_READ_VERSION, params, version_came, reading);
 }
 
 /* The caller's own controller has no such subject, and no class is open. */
@@ -68,7 +84,7 @@ static void add_nothing(struct batch *batch, struct reading *reading)
 static struct reading *reading_new(struct store_read *read)
 {
 	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
-	reading->founds.arena = read->call.arena;
+	reading->founds.arena = reading->older.arena = read->call.arena;
 	reading->read = read;
 	reading->part = part_of(read->grant, &read->key);
 	reading->tenant = reading->part == NULL ? read->grant->own_tenant : reading->part->tenant;
@@ -91,7 +107,9 @@ static void read_add(struct batch *batch)
 		if (item->over)
 			continue;
 		if (item->round > 0) {
-			found_texts(batch, &((struct reading *)item->state)->founds);
+			const struct reading *reading = item->state;
+			found_texts(batch,
+				reading->older.count > 0 ? &reading->older : &reading->founds);
 			continue;
 		}
 		readings[count] = reading_new((struct store_read *)item->call);
@@ -107,13 +125,23 @@ static void read_add(struct batch *batch)
 	}
 }
 
+/* The version that is asked for; NULL where there is none, or the reading itself is not open. */
+static const struct found *wanted(const struct reading *reading)
+{
+	const struct found *now = reading->founds.rows;
+	if (reading->founds.count == 0)
+		return NULL;
+	if (reading->read->version == 0 || reading->read->version == now->row.version)
+		return now;
+	return reading->older.count > 0 ? reading->older.rows : NULL;
+}
+
 static bool read_again(struct batch *batch, struct batch_item *item)
 {
 	struct store_read *read = (struct store_read *)item->call;
-	const struct reading *reading = item->state;
-	const struct found *found = reading->founds.rows;
+	const struct found *found = wanted(item->state);
 	struct str text;
-	read->found = reading->founds.count > 0;
+	read->found = found != NULL;
 	if (read->found && item->round == 1 && !text_find(batch->store, found->code, &text))
 		return true;
 	if (read->found && !found_row(batch->store, read->call.arena, found, &read->row)) {

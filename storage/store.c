@@ -22,6 +22,8 @@ static void (*const dispatchers[])(struct store *store, instant now) = {
 	search_dispatch,
 	log_read_dispatch,
 	locate_dispatch,
+	history_dispatch,
+	find_dispatch,
 };
 
 void call_done(struct store_call *call)

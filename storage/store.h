@@ -50,12 +50,14 @@ struct store_row {
 	enum reading_class class;
 	struct str code; /* concept text of its code, for the log */
 	struct str body; /* unpacked */
+	bool deleted;    /* a tombstone, without body; of history and reads by id alone */
 };
 struct store_read {
 	struct store_call call;
 	const struct grant *grant;
 	struct resource_key key;
-	bool found;
+	int version; /* 0: as it is now. An older one is open only where the reading as it is now is, too */
+	bool found; /* also a tombstone: row.deleted */
 	struct store_row row;
 };
 void store_read(struct store *store, struct store_read *read);
@@ -87,14 +89,33 @@ struct store_horizon {
 void store_horizon(struct store *store, struct store_horizon *horizon);
 
 /* ---- writes: readings, their raw message and their log rows in one transaction */
-/* WRITE_BESIDE: same identity, other value, clock of minutes: kept beside. */
-enum write_fate { WRITE_CREATED, WRITE_KNOWN, WRITE_VERSIONED, WRITE_BESIDE };
+/*
+ * CREATE: what its identity keys lead to decides. UPDATE puts the observation in the place of the row `key`, DELETE leaves a tombstone there (status 0, no body); the
+ * version before goes to the history. Both may ask for the row to be of version `expected`. An UPDATE of a tombstone brings it back.
+ */
+enum write_mode { WRITE_CREATE, WRITE_UPDATE, WRITE_DELETE };
+enum write_fate {
+	WRITE_CREATED, /* also a tombstone brought back */
+	WRITE_KNOWN,
+	WRITE_VERSIONED,
+	WRITE_BESIDE, /* same identity, other value, clock of minutes: kept beside */
+	WRITE_UPDATED,
+	WRITE_UNCHANGED, /* UPDATE: the same bytes; DELETE: deleted already; no new version */
+	WRITE_DELETED,
+	WRITE_GONE, /* CREATE: it was deleted, and is not stored again; else refused: no such row */
+	WRITE_CONFLICT, /* refused: another version than `expected` */
+	WRITE_CLASH     /* refused: its new identity is another reading's */
+};
 struct write_item {
-	const struct observation *observation;
+	enum write_mode mode;
+	const struct observation *observation; /* NULL with DELETE */
 	const struct grant_part *part; /* of a WRITE grant: tenant, subject, person, bucket */
 	struct str client;             /* for "C" keys */
 	bool correction;
-	/* the answer */
+	struct str
+		condition; /* CREATE: an identity text more; whoever has it is KNOWN as it is. Or empty */
+	int expected; /* UPDATE, DELETE: 0 for any version */
+	/* the answer; of UPDATE and DELETE `key` is given */
 	enum write_fate fate;
 	struct resource_key key;
 	int version;
@@ -114,6 +135,11 @@ struct store_write {
 	/* Of a write for persons that were remembered: it counts only while the rules are of this version. 0: whatever they are. */
 	int64_t rules_version;
 	bool stale; /* the answer: they are not; nothing was stored, RESOLVE again */
+	/*
+	 * The answer: an UPDATE or DELETE was refused, as its item's fate says (GONE, CONFLICT, CLASH), and nothing of this write was stored, its log rows neither. Changes that
+	 * do not hang together are therefore writes of their own; they still share a commit.
+	 */
+	bool refused;
 };
 void store_write(struct store *store, struct store_write *write);
 

@@ -15,6 +15,8 @@ enum store_kind {
 	KIND_SEARCH,
 	KIND_LOG_READ,
 	KIND_LOCATE,
+	KIND_HISTORY,
+	KIND_FIND,
 	KIND_PROBE,
 	KIND_HORIZON,
 	KINDS
@@ -90,6 +92,8 @@ void search_dispatch(struct store *store, instant now);
 void log_read_dispatch(struct store *store, instant now);
 void locate_dispatch(struct store *store, instant now);
 void horizon_dispatch(struct store *store, instant now);
+void history_dispatch(struct store *store, instant now);
+void find_dispatch(struct store *store, instant now);
 
 /* Opened and closed with the store. */
 struct writer *writer_new(struct store *store);

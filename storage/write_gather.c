@@ -34,8 +34,19 @@ static size_t keys_of(const struct job *job)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < job->reading_count; i++)
-		count += job->readings[i].key_count;
+		count += job->readings[i].key_count + reading_is_change(&job->readings[i]);
 	return count;
+}
+
+/* The row that is changed, as a key among keys. */
+static struct mac128 row_key(const struct reading *reading)
+{
+	const struct resource_key *key = &reading->item->key;
+	const uint64_t words[2] = { key->id * 0x9e3779b97f4a7c15u,
+		(uint64_t)key->tenant << 16 | key->bucket };
+	struct mac128 as_key;
+	memcpy(as_key.bytes, words, sizeof(as_key.bytes));
+	return as_key;
 }
 
 static struct key_set key_set_new(struct arena *arena, size_t keys)
@@ -58,14 +69,22 @@ static bool is_of_other_rules(int64_t *version, const struct job *job)
 	return false;
 }
 
-/* Two exchanges with one key do not go together: the later one waits for the next group. */
+/*
+ * Two exchanges with one key, or that change one row, do not go together: the later one waits for the next group. So nobody is told of a conflict with what is not committed.
+ */
 static bool is_clashing(const struct key_set *set, const struct job *job)
 {
 	for (size_t i = 0; i < job->reading_count; i++) {
-		for (size_t k = 0; k < job->readings[i].key_count; k++) {
-			if (slot_of(set, &job->readings[i].keys[k])->job != NULL)
+		const struct reading *reading = &job->readings[i];
+		for (size_t k = 0; k < reading->key_count; k++) {
+			if (slot_of(set, &reading->keys[k])->job != NULL)
 				return true;
 		}
+		if (!reading_is_change(reading))
+			continue;
+		const struct mac128 row = row_key(reading);
+		if (slot_of(set, &row)->job != NULL)
+			return true;
 	}
 	return false;
 }
@@ -89,6 +108,10 @@ static bool enter_keys(struct key_set *set, struct job *job)
 				(struct key_slot){ reading->keys[k], job, reading };
 		if (reading->round > ROUNDS_MAX)
 			return false;
+		if (!reading_is_change(reading))
+			continue;
+		const struct mac128 row = row_key(reading);
+		*slot_of(set, &row) = (struct key_slot){ row, job, reading };
 	}
 	return true;
 }

@@ -21,10 +21,16 @@ static int by_tenant_bucket_key(const void *a, const void *b)
 {
 	const struct reading *one = *(struct reading *const *)a, *two = *(struct reading *const *)b;
 	const struct grant_part *first = one->item->part, *second = two->item->part;
+	const bool change = reading_is_change(one);
 	if (first->tenant != second->tenant)
 		return first->tenant < second->tenant ? -1 : 1;
+	if (change != reading_is_change(two))
+		return change ? -1 : 1;
 	if (first->bucket != second->bucket)
 		return first->bucket < second->bucket ? -1 : 1;
+	if (change)
+		return (one->item->key.id > two->item->key.id) -
+		       (one->item->key.id < two->item->key.id);
 	return memcmp(&one->least, &two->least, sizeof(one->least));
 }
 
@@ -91,17 +97,23 @@ static void send_tenant(
 {
 	if (count == 0)
 		return;
-	struct reading **now = arena_array(group->arena, count, sizeof(struct reading *));
-	size_t ready = 0;
+	struct reading **now = arena_array(group->arena, 2 * count, sizeof(struct reading *));
+	struct reading **there = now + count; /* all but tombstones in the making */
+	size_t ready = 0, there_count = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (readings[i]->round == 0)
+		if (reading_is_change(readings[i]))
+			rows_change(group, readings[i]);
+		else if (readings[i]->round == 0)
 			now[ready++] = readings[i];
+		if (readings[i]->item->observation != NULL)
+			there[there_count++] = readings[i];
 	}
-	if (group->mode == GROUP_PLAIN)
+	if (ready > 0 && group->mode == GROUP_PLAIN)
 		rows_new(group, now, ready);
-	else
+	else if (ready > 0)
 		rows_probe(group, now, ready);
-	rows_locator(group, readings, count);
+	if (there_count > 0)
+		rows_locator(group, there, there_count);
 	rows_uploads(group, tenant);
 }
 
@@ -113,11 +125,14 @@ static void send_attempt(struct group *group)
 	group->phases = 0;
 	group->committing = false;
 	group->at = group->store->now;
+	bool changes = false;
 	for (size_t i = 0; i < group->count; i++) {
-		group->readings[i]->state = READING_NEW;
+		const bool change = reading_is_change(group->readings[i]);
+		changes = changes || change;
+		group->readings[i]->state = change ? READING_DUE : READING_NEW;
 		group->readings[i]->hit = (struct hit){ 0 };
 		group->readings[i]->asked = false;
-		if (group->readings[i]->round > 0)
+		if (group->readings[i]->round > 0 && !change)
 			group->mode = GROUP_PROBE;
 	}
 	db_begin(group->flight);
@@ -138,7 +153,7 @@ static void send_attempt(struct group *group)
 		reading = readings;
 		line = lines;
 	}
-	if (group->mode == GROUP_PLAIN) {
+	if (group->mode == GROUP_PLAIN && !changes) {
 		group->committing = true;
 		db_commit_sync(group->flight, committed, group);
 	} else {
@@ -222,25 +237,67 @@ static bool is_transient(const char *state)
 	       strcmp(state, "55P03") == 0;
 }
 
-/* The rules moved: who relied on what was remembered asks anew, the others go on. */
-static void stale(struct group *group)
+/* Of a group that was rolled back: those that are `out` are told and leave it, the others go on. */
+static void part_with(
+	struct group *group, bool (*is_out)(const struct job *), void (*tell)(struct job *))
 {
-	struct job_queue old = { 0 }, others = { 0 };
+	struct job_queue out = { 0 }, others = { 0 };
 	for (struct job *job = group->jobs, *after; job != NULL; job = after) {
 		after = job->next;
-		const bool relies = job->write != NULL && job->write->rules_version != 0;
-		job_append(relies ? &old : &others, job);
+		job_append(is_out(job) ? &out : &others, job);
 	}
 	group->jobs = others.first;
-	for (struct job *job = old.first, *after; job != NULL; job = after) {
+	for (struct job *job = out.first, *after; job != NULL; job = after) {
 		after = job->next; /* the answer may free the job */
-		job->write->stale = true;
+		tell(job);
 		call_done(job->call);
 	}
 	if (group->jobs != NULL)
 		attempt(group);
 	else
 		next(group);
+}
+
+/* The rules moved: who relied on what was remembered asks anew. */
+static bool is_stale(const struct job *job)
+{
+	return job->write != NULL && job->write->rules_version != 0;
+}
+
+static void tell_stale(struct job *job)
+{
+	job->write->stale = true;
+}
+
+static bool is_refused(const struct job *job)
+{
+	for (size_t i = 0; i < job->reading_count; i++) {
+		if (job->readings[i].state == READING_REFUSED)
+			return true;
+	}
+	return false;
+}
+
+static void tell_refused(struct job *job)
+{
+	job->write->refused = true;
+	for (size_t i = 0; i < job->reading_count; i++) {
+		const struct reading *reading = &job->readings[i];
+		if (reading->state != READING_REFUSED)
+			continue;
+		reading->item->fate = reading->fate;
+		reading->item->version = reading->hit.version;
+	}
+}
+
+/* Rolled back because of changes that cannot be made. */
+static void refused(void *context, const struct db_end *end)
+{
+	struct group *group = context;
+	if (end->status == DB_LOST)
+		lost(group);
+	else
+		part_with(group, is_refused, tell_refused);
 }
 
 /* The transaction was rolled back. */
@@ -254,7 +311,7 @@ static void failed(struct group *group)
 	} else if (strcmp(state, "40P01") == 0 && group->deadlocks++ < (group->alone ? 3u : 1u)) {
 		attempt(group);
 	} else if (strcmp(state, RULES_MOVED) == 0 && group_rules_version(group) != 0) {
-		stale(group);
+		part_with(group, is_stale, tell_stale);
 	} else if (is_transient(state)) {
 		fail_jobs(group, OUTCOME_BUSY, "The database is busy; nothing was stored");
 		next(group);
@@ -289,7 +346,14 @@ static void rolled_back(void *context, const struct db_end *end)
 static void answer_reading(const struct reading *reading)
 {
 	struct write_item *item = reading->item;
-	const bool there = reading->state == READING_KNOWN || reading->state == READING_CHANGED;
+	const bool kept = reading->state == READING_KNOWN || reading->state == READING_GONE;
+	const bool there = kept || reading->state == READING_CHANGED;
+	if (reading_is_change(reading)) {
+		item->fate = reading->fate;
+		item->version = reading->hit.version;
+		item->updated = reading->hit.recv;
+		return;
+	}
 	item->key = (struct resource_key){
 		.type = item->observation->type,
 		.bucket = item->part->bucket,
@@ -298,10 +362,10 @@ static void answer_reading(const struct reading *reading)
 		.id = there ? reading->hit.id : reading->id,
 	};
 	item->version = there ? reading->hit.version : 1;
-	item->updated = reading->state == READING_KNOWN ? reading->hit.recv : reading->received;
+	item->updated = kept ? reading->hit.recv : reading->received;
 	item->fate = reading->beside ? WRITE_BESIDE : WRITE_CREATED;
-	if (reading->state == READING_KNOWN)
-		item->fate = WRITE_KNOWN;
+	if (kept)
+		item->fate = reading->state == READING_KNOWN ? WRITE_KNOWN : WRITE_GONE;
 	if (reading->state == READING_CHANGED) {
 		item->fate = WRITE_VERSIONED;
 		item->version++;
@@ -315,6 +379,8 @@ static void remember(struct group *group)
 		cache_add_context(caches, &group->lines[i].context, instant_month(group->at));
 	for (size_t i = 0; i < group->count; i++) {
 		const struct reading *reading = group->readings[i];
+		if (reading->item->observation == NULL)
+			continue;
 		const struct locator_key key = locator_key(reading, group->at);
 		if (is_located(reading))
 			cache_add_locator(caches, &key);
@@ -375,7 +441,10 @@ static void judge(struct group *group, struct reading *reading)
 	const struct write_item *item = reading->item;
 	if (reading->hit.id == 0)
 		reading->state = READING_ADDED;
-	else if (reading->hit.equal || (reading->hit.same && !item->correction))
+	else if (reading->hit.gone)
+		reading->state = READING_GONE;
+	else if (reading->hit.asked || reading->hit.equal ||
+		 (reading->hit.same && !item->correction))
 		reading->state = READING_KNOWN;
 	else if (item->correction || reading->beside)
 		change(group, reading);
@@ -425,21 +494,38 @@ static void send_asking(struct group *group, struct reading **asking, size_t cou
 		rows_asking(group, asking, count);
 }
 
+/* Changes that are made, and whose keys and components are still to follow. */
+static size_t pick_due(const struct group *group, uint32_t tenant, struct reading **out)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < group->count; i++) {
+		struct reading *reading = group->readings[i];
+		if (tenant_of(reading) == tenant && reading->state == READING_DONE &&
+			reading->terms_due)
+			out[count++] = reading;
+	}
+	return count;
+}
+
 /* Statements of a phase for one tenant, if there are any. */
 static void send_phase(struct group *group, uint32_t tenant, bool last)
 {
 	struct reading **changed =
 		arena_array(group->arena, group->count, sizeof(struct reading *));
 	struct reading **some = arena_array(group->arena, group->count, sizeof(struct reading *));
+	struct reading **done = arena_array(group->arena, group->count, sizeof(struct reading *));
 	const size_t changed_count = pick(group, tenant, READING_CHANGED, changed);
 	size_t count = pick(group, tenant, last ? READING_KNOWN : READING_CHANGING, some);
 	struct reading **fresh = some + count;
 	const size_t fresh_count = last ? 0 : pick(group, tenant, READING_NEW, fresh);
 	struct reading **asking = fresh + fresh_count;
 	const size_t asking_count = pick(group, tenant, READING_ASKING, asking);
-	if (changed_count + count + fresh_count + asking_count == 0)
+	const size_t done_count = pick_due(group, tenant, done);
+	if (changed_count + count + fresh_count + asking_count + done_count == 0)
 		return;
 	db_set_local(group->flight, DB_TENANT, tenant);
+	for (size_t i = 0; i < done_count; i++)
+		rows_change_more(group, done[i]);
 	for (size_t i = 0; i < changed_count; i++) {
 		if (changed[i]->terms_due)
 			rows_version_terms(group, changed[i]);
@@ -453,7 +539,8 @@ static void send_phase(struct group *group, uint32_t tenant, bool last)
 		return;
 	memcpy(some + count, changed, changed_count * sizeof(*some));
 	count += changed_count;
-	rows_known(group, some, count);
+	if (count > 0)
+		rows_known(group, some, count);
 }
 
 static void send_phases(struct group *group, bool last)
@@ -477,6 +564,11 @@ static void probed(void *context, const struct db_end *end)
 		keep_error(group, end);
 		db_rollback(group->flight);
 		db_sync(group->flight, rolled_back, group);
+		return;
+	}
+	if (group_is_refused(group)) {
+		db_rollback(group->flight);
+		db_sync(group->flight, refused, group);
 		return;
 	}
 	const bool left = settle(group);

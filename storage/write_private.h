@@ -17,6 +17,8 @@ struct hit {
 	bool same;  /* its content, or that of an earlier version of it, is ours */
 	bool equal; /* its content now is ours */
 	bool named; /* found by an identifier of the sender's, not by device and time or content */
+	bool asked; /* found by the condition of the create */
+	bool gone;  /* a tombstone */
 	uint64_t upload;
 	instant recv;
 };
@@ -27,7 +29,12 @@ enum reading_state {
 	READING_KNOWN,    /* there already */
 	READING_ASKING,   /* another value; was it kept beside before? */
 	READING_CHANGING, /* its new version is on the way */
-	READING_CHANGED
+	READING_CHANGED,
+	READING_GONE, /* it was deleted, and stays so */
+	/* UPDATE and DELETE of a row by its id (write_change.c) */
+	READING_DUE,
+	READING_DONE,
+	READING_REFUSED
 };
 
 /* A reading made ready: all that can be known without the database. Lives on the exchange's arena. */
@@ -50,9 +57,16 @@ struct reading {
 	enum reading_state state;
 	bool shared; /* another reading of the same request has a key of it */
 	bool beside, asked, terms_due;
-	instant received; /* what the database gave: lastUpdated */
+	instant received;     /* what the database gave: lastUpdated */
+	enum write_fate fate; /* DONE, REFUSED */
 	struct hit hit;
 };
+
+/* Is it an UPDATE or DELETE of a row that is named by its id? */
+static inline bool reading_is_change(const struct reading *reading)
+{
+	return reading->item->mode != WRITE_CREATE;
+}
 
 /* A call in a lane. */
 struct job {

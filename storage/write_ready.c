@@ -36,12 +36,16 @@ static void reading_ready(
 	struct arena *arena = job->call->arena;
 	reading->item = item;
 	reading->job = job;
+	if (observation == NULL)
+		return;
 	reading->digest = seal_content(store->seal, observation->content);
 	reading->pack = (int16_t)pack_bytes(arena, observation->body, &reading->body);
-	/* One more than it has: the key of a second reading beside another. */
-	reading->keys = arena_array(arena, observation->key_count + 1, sizeof(*reading->keys));
+	/* Two more than it has: the condition, and the key of a second reading beside another. */
+	reading->keys = arena_array(arena, observation->key_count + 2, sizeof(*reading->keys));
 	reading->key_hit =
-		arena_array(arena, observation->key_count + 1, sizeof(*reading->key_hit));
+		arena_array(arena, observation->key_count + 2, sizeof(*reading->key_hit));
+	if (item->condition.length > 0)
+		add_key(reading, key_of(store, item, (struct str){ 0 }, item->condition));
 	for (size_t i = 0; i < observation->key_count; i++)
 		add_key(reading, key_of(store, item, key_client(item, observation->keys[i]),
 					 observation->keys[i]));
@@ -141,6 +145,8 @@ bool job_codes(struct store *store, struct job *job)
 {
 	job->codes_missing = false;
 	for (size_t i = 0; i < job->reading_count; i++) {
+		if (job->readings[i].item->observation == NULL)
+			continue;
 		const enum code_state state = reading_codes(store, &job->readings[i]);
 		if (state == CODE_REFUSED)
 			return outcome_fail(job->call->outcome, OUTCOME_BUSINESS_RULE,
@@ -152,14 +158,24 @@ bool job_codes(struct store *store, struct job *job)
 	return true;
 }
 
+/* A change is of a row of the part's own subject. */
+static bool is_of_part(const struct write_item *item)
+{
+	const struct resource_key *key = &item->key;
+	return item->mode == WRITE_CREATE ||
+	       (key->tenant == item->part->tenant && key->bucket == item->part->bucket &&
+		       key->subject == item->part->subject);
+}
+
 /* What the caller must never get wrong: only a write grant opens a write, and only for its own controller. */
 static bool is_granted(const struct store_write *write)
 {
 	if (write->grant == NULL || write->grant->action != ASK_WRITE)
 		return false;
 	for (size_t i = 0; i < write->count; i++) {
-		if (write->items[i].part == NULL ||
-			write->items[i].part->tenant != write->grant->own_tenant)
+		const struct write_item *item = &write->items[i];
+		if (item->part == NULL || item->part->tenant != write->grant->own_tenant ||
+			!is_of_part(item))
 			return false;
 	}
 	return true;

@@ -180,7 +180,7 @@ static void term_set(
 {
 	const struct observation *observation = reading->item->observation;
 	const struct observation_term *term = &observation->terms[t];
-	const bool known = reading->state == READING_CHANGED;
+	const bool known = reading->state == READING_CHANGED || reading->state == READING_DONE;
 	columns->id[at] = (int64_t)(known ? reading->hit.id : reading->id);
 	columns->bucket[at] = reading->item->part->bucket;
 	columns->subject[at] = (int64_t)reading->item->part->subject;
@@ -224,7 +224,7 @@ static void add_terms(
 	db_int2s(params, columns.kind, terms);
 }
 
-static void terms_new(struct group *group, struct reading **readings, size_t count)
+void rows_terms(struct group *group, struct reading **readings, size_t count)
 {
 	if (terms_of(readings, count) == 0)
 		return;
@@ -276,7 +276,7 @@ void rows_new(struct group *group, struct reading **readings, size_t count)
 	db_int4(params, (int32_t)readings[0]->item->part->tenant);
 	add_keys(params, group, &keys);
 	db_add(group->flight, SQL_WRITE_NEW_KEYS, params, NULL, NULL);
-	terms_new(group, readings, count);
+	rows_terms(group, readings, count);
 }
 
 /* ---- the probe and what follows from it */
@@ -293,11 +293,22 @@ static bool hit_key(struct reading *reading, struct mac128 key)
 	return false;
 }
 
-/* Of several hits the one with our content counts, then the one with our identifier, then the oldest. */
+/* The condition of a create is its first key. */
+static bool is_condition(const struct reading *reading, struct mac128 key)
+{
+	return reading->item->condition.length > 0 &&
+	       memcmp(&reading->keys[0], &key, sizeof(key)) == 0;
+}
+
+/* Of several hits the one that the condition names counts, then what was not deleted, then the one with our content, then with our identifier, then the oldest. */
 static bool is_better(const struct hit *hit, const struct hit *than)
 {
-	if (than->id == 0 || hit->same != than->same)
-		return than->id == 0 || hit->same;
+	if (than->id == 0 || hit->asked != than->asked)
+		return than->id == 0 || hit->asked;
+	if (hit->gone != than->gone)
+		return than->gone;
+	if (hit->same != than->same)
+		return hit->same;
 	if (hit->named != than->named)
 		return hit->named;
 	return hit->id < than->id;
@@ -324,6 +335,8 @@ static void probed(void *context, const struct db_rows *rows)
 			.same = equal || db_get_bool(rows, i, 7),
 			.recv = db_get_time(rows, i, 5),
 			.upload = (uint64_t)db_get_int(rows, i, 6),
+			.gone = db_get_bool(rows, i, 8),
+			.asked = is_condition(reading, db_get_uuid(rows, i, 1)),
 		};
 		if (is_better(&hit, &reading->hit))
 			reading->hit = hit;
@@ -484,7 +497,7 @@ void rows_version_terms(struct group *group, struct reading *reading)
 	db_int8(params, (int64_t)part->subject);
 	db_int8(params, (int64_t)reading->hit.id);
 	db_add(group->flight, SQL_WRITE_TERMS_GONE, params, NULL, NULL);
-	terms_new(group, &reading, 1);
+	rows_terms(group, &reading, 1);
 	reading->terms_due = false;
 }
 

@@ -13,8 +13,16 @@ void rows_known(struct group *group, struct reading **readings, size_t count);
 void rows_asking(struct group *group, struct reading **readings, size_t count);
 void rows_version(struct group *group, struct reading *reading);
 void rows_version_terms(struct group *group, struct reading *reading);
+/* Components of readings that were just stored or changed. */
+void rows_terms(struct group *group, struct reading **readings, size_t count);
 void rows_locator(struct group *group, struct reading **readings, size_t count);
 void rows_uploads(struct group *group, uint32_t tenant);
+
+/* write_change.c: an UPDATE or DELETE, whose answer makes it DONE or REFUSED; and, when it is DONE, its keys and components. */
+void rows_change(struct group *group, struct reading *reading);
+void rows_change_more(struct group *group, struct reading *reading);
+/* Is a change of the group refused? */
+bool group_is_refused(const struct group *group);
 
 struct locator_key locator_key(const struct reading *reading, instant at);
 /* The locator tells of measurements; their devices come with them. */

@@ -76,7 +76,8 @@ static void respond(struct exchange *exchange)
 		return;
 	}
 	/* What is stored of a re-send may have come by another road in other bytes: the answer then says so instead. */
-	if (prefer == RETURN_OUTCOME || written->fate == WRITE_KNOWN) {
+	if (prefer == RETURN_OUTCOME || written->fate == WRITE_KNOWN ||
+		written->fate == WRITE_GONE) {
 		outcome_render(&buf, &entry->outcome);
 	} else {
 		const struct resource resource = { TYPE_OBSERVATION, id, written->version,

@@ -173,6 +173,10 @@ void pcd01_note(struct exchange *exchange)
 				work->message.places[i],
 				"another value with the same device, code and time is stored; "
 				"both are kept");
+		if (entry->written->fate == WRITE_GONE)
+			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_GONE,
+				work->message.places[i],
+				"this measurement was deleted here; it was not stored again");
 		for (struct issue *issue = entry->outcome.first; issue != NULL; issue = issue->next)
 			outcome_at(&exchange->outcome, issue->severity, issue->kind, issue->place,
 				"%.*s", STR_ARG(issue->text));

@@ -109,7 +109,11 @@ static void audit(struct exchange *exchange)
 	row->person = known ? patient->persons[0].id : 0;
 	row->bucket = known ? patient->persons[0].home : 0;
 	row->outcome = known && !open ? LOG_DENY : LOG_PERMIT;
-	if (work->read.found) {
+	if (work->read.found && work->read.row.deleted) {
+		row->classes = 1u << work->read.row.class;
+		outcome_fail(&exchange->outcome, OUTCOME_GONE, (struct str){ 0 },
+			"this Observation was deleted; its _history has it");
+	} else if (work->read.found) {
 		render(exchange, work);
 		describe(exchange, work, &detail);
 		row->classes = 1u << work->read.row.class;

@@ -429,11 +429,21 @@ void upload_explain(struct upload_entry *entry)
 		text = "this measurement was stored before with another value; this is a new "
 		       "version";
 		break;
+	case WRITE_GONE:
+		outcome_warn(&entry->outcome, OUTCOME_GONE, entry->expression,
+			"this measurement was deleted here; it was not stored again");
+		return;
 	case WRITE_BESIDE:
 		outcome_warn(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
 			"another value with the same device, code and time is stored; both are "
 			"kept");
 		return;
+	case WRITE_UPDATED:
+	case WRITE_UNCHANGED:
+	case WRITE_DELETED:
+	case WRITE_CONFLICT:
+	case WRITE_CLASH:
+		return; /* never of a create */
 	}
 	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_DUPLICATE,
 		(struct hl7_place){ 0 }, "%s", text);
@@ -447,7 +457,14 @@ int upload_status(const struct upload_entry *entry)
 		return 201;
 	case WRITE_KNOWN:
 	case WRITE_VERSIONED:
+	case WRITE_UPDATED:
+	case WRITE_UNCHANGED:
+	case WRITE_DELETED:
+	case WRITE_GONE:
 		return 200;
+	case WRITE_CONFLICT:
+	case WRITE_CLASH:
+		break;
 	}
 	return 500;
 }

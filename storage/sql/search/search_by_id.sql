@@ -2,4 +2,4 @@
 SELECT o.* FROM unnest($ids::int8[]) i(id)
 CROSS JOIN LATERAL (SELECT x.id, x.version, x.time_low, x.recv, x.class, x.code, x.pack, x.body
 FROM (SELECT y.* FROM hub.observation y WHERE y.bucket = $bucket::int4 AND y.tenant_id = $tenant::int4 AND y.id = i.id OFFSET 0) x
-WHERE x.subject_id = $subject::int8 AND x.type = 1
+WHERE x.subject_id = $subject::int8 AND x.type = 1 AND x.status <> 0

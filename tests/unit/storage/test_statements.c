@@ -144,6 +144,12 @@ static void check_plans(void)
 	fixed_plan(SQL_RESOLVE_ROW_SUBJECTS, 0, "subject_pkey");
 	fixed_plan(SQL_READ_ID, 1, "observation_pkey");
 	fixed_plan(SQL_READ_ID_CODES, 1, "observation_pkey");
+	fixed_plan(SQL_READ_VERSION, 1, "observation_history_pkey");
+	fixed_plan(SQL_WRITE_CHANGE, 2, "observation_pkey");
+	fixed_plan(SQL_WRITE_CHANGE, 2, "obs_key_pkey");
+	fixed_plan(SQL_WRITE_DELETE, 2, "observation_pkey");
+	fixed_plan(SQL_WRITE_DELETE, 2, "term_code");
+	fixed_plan(SQL_FIND_KEY, 2, "obs_key_pkey");
 	fixed_plan(SQL_LOG_PERSON, 3, "bucket_person_id_at_id_idx");
 	fixed_plan(SQL_LOCATE, 0, "locator_pkey");
 	const char *keyset = "(ROW(time_low, id) < ROW(";

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The versions of one reading. Whether it is open at all is asked of the row as it is now, whether a version is of that version. */
+#include "storage/found.h"
+#include "storage/store_change.h"
+#include "storage/texts.h"
+
+struct versions {
+	struct store_history *history;
+	const struct grant_part *part;
+	struct founds founds;
+	unsigned total;
+	bool there;
+};
+
+static void now_came(void *context, const struct db_rows *rows)
+{
+	struct versions *versions = context;
+	versions->there = db_row_count(rows) > 0;
+}
+
+static void versions_came(void *context, const struct db_rows *rows)
+{
+	struct versions *versions = context;
+	found_add(&versions->founds, versions->history->key.type, versions->part, rows);
+	for (unsigned i = 0; i < db_row_count(rows) && i < versions->founds.count; i++) {
+		versions->founds.rows[i].row.deleted = db_get_bool(rows, i, 8);
+		versions->total = (unsigned)db_get_int(rows, i, 9);
+	}
+}
+
+static void ask(struct batch *batch, struct versions *versions)
+{
+	const struct store_history *history = versions->history;
+	const struct grant_part *part = versions->part;
+	batch_bind(batch, part->tenant, part_mask(part));
+	db_add(batch->flight, SQL_READ_ID_CODES, read_params(batch->arena, part, &history->key, 9),
+		now_came, versions);
+	struct db_params *params = read_params(batch->arena, part, &history->key, 12);
+	db_int4(params, history->before);
+	db_time(params, history->since);
+	db_int4(params, (int32_t)history->limit + 1);
+	db_add(batch->flight, SQL_READ_HISTORY, params, versions_came, versions);
+}
+
+/* The same statements for nobody: an id that opens nothing takes the time of one that does. */
+static void ask_nobody(struct batch *batch, struct versions *versions)
+{
+	struct grant_part *nobody = arena_alloc(batch->arena, sizeof(*nobody));
+	nobody->tenant = versions->history->grant->own_tenant;
+	nobody->bucket = versions->history->key.bucket;
+	versions->part = nobody;
+	ask(batch, versions);
+}
+
+static void history_add(struct batch *batch)
+{
+	for (unsigned i = batch->first; i < batch->last; i++) {
+		struct batch_item *item = &batch->items[i];
+		if (item->over)
+			continue;
+		if (item->round > 0) {
+			found_texts(batch, &((struct versions *)item->state)->founds);
+			continue;
+		}
+		struct store_history *history = (struct store_history *)item->call;
+		struct versions *versions = arena_alloc(history->call.arena, sizeof(*versions));
+		versions->history = history;
+		versions->founds.arena = history->call.arena;
+		versions->part = part_of(history->grant, &history->key);
+		item->state = versions;
+		if (versions->part == NULL)
+			ask_nobody(batch, versions);
+		else
+			ask(batch, versions);
+	}
+}
+
+static bool is_text_missing(const struct batch *batch, const struct founds *founds)
+{
+	struct str text;
+	for (size_t i = 0; i < founds->count; i++) {
+		if (!text_find(batch->store, founds->rows[i].code, &text))
+			return true;
+	}
+	return false;
+}
+
+static bool history_again(struct batch *batch, struct batch_item *item)
+{
+	struct store_history *history = (struct store_history *)item->call;
+	const struct versions *versions = item->state;
+	const struct founds *founds = &versions->founds;
+	if (item->round == 1 && is_text_missing(batch, founds))
+		return true;
+	history->found = versions->there;
+	history->more = founds->count > history->limit;
+	history->count = history->more ? history->limit : founds->count;
+	history->total = versions->total;
+	if (!versions->there)
+		history->count = history->total = 0;
+	history->rows = arena_array(history->call.arena, history->count, sizeof(history->rows[0]));
+	for (size_t i = 0; i < history->count; i++) {
+		if (found_row(
+			    batch->store, history->call.arena, &founds->rows[i], &history->rows[i]))
+			continue;
+		call_fail(item->call, OUTCOME_FAULT, "a stored reading is damaged");
+		return false;
+	}
+	call_done(item->call);
+	return false;
+}
+
+static const struct batch_kind kind = { .queue = KIND_HISTORY,
+	.role = DB_READ,
+	.transaction = true,
+	.add = history_add,
+	.again = history_again };
+
+void history_dispatch(struct store *store, instant now)
+{
+	(void)now;
+	batch_dispatch(store, &kind);
+}
+
+void store_history(struct store *store, struct store_history *history)
+{
+	queue_call(store, KIND_HISTORY, &history->call);
+}
