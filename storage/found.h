@@ -33,6 +33,10 @@ const struct grant_part *part_of(const struct grant *grant, const struct resourc
 struct db_params *read_params(struct arena *arena, const struct grant_part *part,
 	const struct resource_key *key, unsigned count);
 
+/* The same for an id that no part opens: the caller's own controller has no such subject, and no class is open. */
+struct db_params *read_params_nobody(struct arena *arena, const struct grant *grant,
+	const struct resource_key *key, unsigned count);
+
 /* Which rows of a part are open, as parameters: classes, then canons with their classes, then what is blocked. */
 bool part_limits_codes(const struct grant_part *part); /* else classes alone decide */
 /* All classes some of whose rows are open: what row-level security is told. */

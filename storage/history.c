@@ -21,6 +21,8 @@ static void now_came(void *context, const struct db_rows *rows)
 static void versions_came(void *context, const struct db_rows *rows)
 {
 	struct versions *versions = context;
+	if (versions->part == NULL)
+		return;
 	found_add(&versions->founds, versions->history->key.type, versions->part, rows);
 	for (unsigned i = 0; i < db_row_count(rows) && i < versions->founds.count; i++) {
 		versions->founds.rows[i].row.deleted = db_get_bool(rows, i, 8);
@@ -28,28 +30,30 @@ static void versions_came(void *context, const struct db_rows *rows)
 	}
 }
 
+/* An id that opens nothing is asked for by the same statements, for nobody. */
+static struct db_params *params_of(
+	struct batch *batch, const struct versions *versions, unsigned count)
+{
+	const struct store_history *history = versions->history;
+	if (versions->part == NULL)
+		return read_params_nobody(batch->arena, history->grant, &history->key, count);
+	return read_params(batch->arena, versions->part, &history->key, count);
+}
+
 static void ask(struct batch *batch, struct versions *versions)
 {
 	const struct store_history *history = versions->history;
 	const struct grant_part *part = versions->part;
-	batch_bind(batch, part->tenant, part_mask(part));
-	db_add(batch->flight, SQL_READ_ID_CODES, read_params(batch->arena, part, &history->key, 9),
-		now_came, versions);
-	struct db_params *params = read_params(batch->arena, part, &history->key, 12);
+	if (part == NULL)
+		batch_bind(batch, history->grant->own_tenant, 0);
+	else
+		batch_bind(batch, part->tenant, part_mask(part));
+	db_add(batch->flight, SQL_READ_ID_CODES, params_of(batch, versions, 9), now_came, versions);
+	struct db_params *params = params_of(batch, versions, 12);
 	db_int4(params, history->before);
 	db_time(params, history->since);
 	db_int4(params, (int32_t)history->limit + 1);
 	db_add(batch->flight, SQL_READ_HISTORY, params, versions_came, versions);
-}
-
-/* The same statements for nobody: an id that opens nothing takes the time of one that does. */
-static void ask_nobody(struct batch *batch, struct versions *versions)
-{
-	struct grant_part *nobody = arena_alloc(batch->arena, sizeof(*nobody));
-	nobody->tenant = versions->history->grant->own_tenant;
-	nobody->bucket = versions->history->key.bucket;
-	versions->part = nobody;
-	ask(batch, versions);
 }
 
 static void history_add(struct batch *batch)
@@ -68,10 +72,7 @@ static void history_add(struct batch *batch)
 		versions->founds.arena = history->call.arena;
 		versions->part = part_of(history->grant, &history->key);
 		item->state = versions;
-		if (versions->part == NULL)
-			ask_nobody(batch, versions);
-		else
-			ask(batch, versions);
+		ask(batch, versions);
 	}
 }
 
