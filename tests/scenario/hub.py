@@ -39,6 +39,7 @@ socket.create_connection = _connect_promptly
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import people  # noqa: E402
+import response_record  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("MAALEHUB_BUILD", ROOT / "build"))
 FNR = people.FNR_SYSTEM
@@ -370,8 +371,9 @@ class Hub:
         return httpx.Client(base_url=self.dev_url, headers=headers, timeout=30, event_hooks={"response": [self.note]}, **rest)
 
     def note(self, response):
-        """Every header the hub has answered with, for the scenarios of privacy."""
+        """Every header the hub has answered with, for the scenarios of privacy; and bodies for the foreign validator."""
         self.headers.update(value for name, value in response.headers.multi_items() if name not in ("date", "content-length"))
+        response_record.keep(response)
 
     def maalehub(self, *arguments, stdin=None, check=True):
         done = subprocess.run([str(self.build / "tools/maalehub"), "--config", str(self.dir / "hub.conf"), *arguments], input=stdin, capture_output=True, text=True)

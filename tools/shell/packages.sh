@@ -4,6 +4,8 @@
 packages_build="gcc meson ninja-build pkg-config libc6-dev libh2o-evloop-dev libssl-dev libpq-dev libyajl-dev libxml2-dev libjwt-dev libcurl4-openssl-dev liblz4-dev libnghttp2-dev zlib1g-dev python3-minimal"
 packages_run="postgresql-15 postgresql-client-15 openssl curl jq tzdata ca-certificates procps"
 packages_test="libcmocka-dev clang-14 clang-format-14 libclang-rt-14-dev llvm-14 universal-ctags git python3-pytest python3-pytest-xdist python3-httpx python3-h2 python3-jwcrypto python3-psycopg2 python3-cryptography nghttp2-client"
+# Node 18 or newer, from Debian where there is none
+{ command -v node && command -v npm; } >/dev/null || packages_test="$packages_test nodejs npm"
 
 packages_need() {
 	local missing=() name as_root=()

@@ -6,7 +6,10 @@ those of http://hl7.org/fhir/R4/search.html; parameters are those of http://hl7.
 
     found(resources, [("code", "8867-4"), ("date", "ge2026")])      the resources found, in the order of _sort
 
-Numbers keep their text (load with `load`), because precision is part of a value. What cannot be understood raises Refused, which names the parameter.
+Numbers keep their text (load with `load`). What cannot be understood raises Refused, which names the parameter.
+
+Where the text leaves a choice, this one is made: the precision of a searched number counts for eq, ne and ap (100 is [99.5, 100.5)), that of a measured
+number does not ("values that are greater than exactly 100"), so 140.0 finds what was written as 140; a date's precision counts on both sides.
 """
 import calendar
 import datetime
@@ -17,15 +20,15 @@ import zoneinfo
 from decimal import Decimal
 
 UCUM = "http://unitsofmeasure.org"
+STATUS = "http://hl7.org/fhir/observation-status"
+STATUSES = {"registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"}
 OSLO = zoneinfo.ZoneInfo("Europe/Oslo")  # the zone of times without one: a setting of the installation
 INFINITY = Decimal("Infinity")
 DAY = 86400
 
 # What the hub ships, by canonical URL: the sets that a scenario may name in :in.
 VALUE_SETS = {
-    "http://hl7.org/fhir/ValueSet/observation-status": {
-        ("http://hl7.org/fhir/observation-status", code) for code in
-        ("registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown")},
+    "http://hl7.org/fhir/ValueSet/observation-status": {(STATUS, code) for code in STATUSES},
     "http://hl7.org/fhir/ValueSet/observation-category": {
         ("http://terminology.hl7.org/CodeSystem/observation-category", code) for code in
         ("social-history", "vital-signs", "imaging", "laboratory", "procedure", "survey", "exam", "therapy", "activity")},
@@ -62,23 +65,26 @@ def load(text):
     return json.loads(text, parse_float=Number, parse_int=Number)
 
 
-# ---- ranges: half open, [low, high); a point is [x, x] and marked by `exact`
+# ---- ranges
 
 
 class Range:
-    def __init__(self, low, high, exact=False):
-        self.low, self.high, self.exact = low, high, exact
+    """Low and high; what stands at an end belongs to it or not. A number as measured is a point."""
+
+    def __init__(self, low, high, low_in=True, high_in=False):
+        self.low, self.high, self.low_in, self.high_in = low, high, low_in, high_in
 
     def contains(self, other):
-        return self.low <= other.low and other.high <= self.high
+        return self.low <= other.low and (other.high < self.high or other.high == self.high and not (other.high_in and not self.high_in))
 
     def overlaps(self, other):
-        return self.low < other.high and other.low < self.high
+        return ((self.low < other.high or self.low == other.high and self.low_in and other.high_in)
+                and (other.low < self.high or other.low == self.high and other.low_in and self.high_in))
 
 
 def compare(prefix, search, target):
     """3.1.1.4.5: what each prefix means between two ranges."""
-    above = target.high > search.high
+    above = target.high > search.high or target.high == search.high and target.high_in and not search.high_in
     below = target.low < search.low
     inside = search.contains(target)
     return {
@@ -88,9 +94,21 @@ def compare(prefix, search, target):
         "lt": below,
         "ge": above or inside,
         "le": below or inside,
-        "sa": target.low > search.high if search.exact else target.low >= search.high,
-        "eb": target.high <= search.low,
+        "sa": target.low > search.high or target.low == search.high and not (target.low_in and search.high_in),
+        "eb": target.high < search.low or target.high == search.low and not (target.high_in and search.low_in),
         "ap": search.overlaps(target),
+    }[prefix]
+
+
+def compare_exactly(prefix, number, target):
+    """3.1.1.4.3: gt lt ge le sa eb look at the number itself, whatever its precision ("greater than exactly 100")."""
+    return {
+        "gt": target.high > number,
+        "lt": target.low < number,
+        "ge": target.high > number or target.high == number and target.high_in,
+        "le": target.low < number or target.low == number and target.low_in,
+        "sa": target.low > number or target.low == number and not target.low_in,
+        "eb": target.high < number or target.high == number and not target.high_in,
     }[prefix]
 
 
@@ -180,16 +198,16 @@ def scaled(span, unit):
     times, plus = _rational(factor), _rational(offset)
     # to fifteen digits, as much as a stored decimal has: or a third of a degree would decide
     exact = lambda x: x if abs(x) == INFINITY else round(x * times + plus, 15)
-    return Range(exact(span.low), exact(span.high), span.exact)
+    return Range(exact(span.low), exact(span.high), span.low_in, span.high_in)
 
 
 def quantity_range(quantity):
+    """What was measured: the number itself, or what lies on one side of it (datatypes.html#quantity, comparator)."""
     if "value" not in quantity:
         return None
-    span = number_range(quantity["value"])
     value = Decimal(quantity["value"])
-    return {None: span, "<": Range(-INFINITY, value), "<=": Range(-INFINITY, value), ">": Range(value, INFINITY),
-            ">=": Range(value, INFINITY)}[quantity.get("comparator")]
+    return {None: Range(value, value, high_in=True), "<": Range(-INFINITY, value), "<=": Range(-INFINITY, value, high_in=True),
+            ">": Range(value, INFINITY, low_in=False), ">=": Range(value, INFINITY)}[quantity.get("comparator")]
 
 
 def quantity_condition(parts):
@@ -197,27 +215,28 @@ def quantity_condition(parts):
     prefix = prefix or "eq"
     if not NUMBER.fullmatch(text) or len(parts) not in (1, 3):
         raise Refused("not a quantity")
-    span = number_range(text)
-    if prefix in ("gt", "lt", "ge", "le", "sa", "eb"):  # the implicit precision is ignored
-        span = Range(Decimal(text), Decimal(text), exact=True)
+    number, span = Decimal(text), number_range(text)
     if prefix == "ap":
-        margin = abs(Decimal(text)) / 10
-        span = Range(min(span.low, Decimal(text) - margin), max(span.high, Decimal(text) + margin))
+        margin = abs(number) / 10
+        span = Range(min(span.low, number - margin), max(span.high, number + margin), high_in=number + margin >= span.high)
     system, unit = parts[1:] if len(parts) == 3 else ("", "")
+
+    def holds(target, scale=lambda one: one):
+        if prefix in ("eq", "ne", "ap"):
+            return compare(prefix, scale(span), target)
+        return compare_exactly(prefix, scale(Range(number, number)).low, target)
 
     def matches(quantity):
         target = quantity_range(quantity)
         if target is None:
             return False
         if system == UCUM and quantity.get("system") == UCUM and unit in UNITS and quantity.get("code") in UNITS:
-            if UNITS[unit][0] != UNITS[quantity["code"]][0]:
-                return False
-            return compare(prefix, scaled(span, unit), scaled(target, quantity["code"]))
+            return UNITS[unit][0] == UNITS[quantity["code"]][0] and holds(scaled(target, quantity["code"]), lambda one: scaled(one, unit))
         if system:
-            return (quantity.get("system"), quantity.get("code")) == (system, unit) and compare(prefix, span, target)
+            return (quantity.get("system"), quantity.get("code")) == (system, unit) and holds(target)
         if unit:
-            return unit in (quantity.get("code"), quantity.get("unit")) and compare(prefix, span, target)
-        return compare(prefix, span, target)
+            return unit in (quantity.get("code"), quantity.get("unit")) and holds(target)
+        return holds(target)
 
     return matches
 
@@ -264,6 +283,12 @@ def of_type_condition(parts):
     if len(parts) != 3 or not all(parts):
         raise Refused("not system|code|value")
     return lambda token: (parts[0], parts[1]) in token.kind and any(value == parts[2] for _, value in token.codings)
+
+
+def status_condition(parts):
+    if parts[-1] not in STATUSES or len(parts) > 2 or parts[:-1] not in ([], [STATUS]):
+        raise Refused("not a status")  # the list is closed (required binding), so another value is an error, not an empty answer
+    return token_condition(parts)
 
 
 def in_condition(value):
@@ -370,8 +395,6 @@ def _refer(name):
     return ("reference", lambda observation: each(observation, name))
 
 
-STATUS = "http://hl7.org/fhir/observation-status"
-
 PARAMETERS = {
     "_id": ("token", lambda o: [Token([(None, o.get("id"))])]),
     "_lastUpdated": ("date", lambda o: [date_range(o["meta"]["lastUpdated"])]),
@@ -412,7 +435,6 @@ PARAMETERS = {
     "combo-code-value-quantity": ("composite", every),
 }
 MODIFIERS = {"token": {"not", "in", "text", "of-type"}, "string": {"exact", "contains"}, "reference": {"identifier"}}
-CODED_FORMS = {"_id", "status"}  # elements of type id and code have no text
 
 
 def split(value, at):
@@ -461,7 +483,7 @@ def one_condition(kind, name, modifier, value, now):
         return in_condition(unescaped(value))
     if modifier == "of-type":
         return of_type_condition(split(value, "|"))
-    return token_condition(split(value, "|"))
+    return (status_condition if name == "status" else token_condition)(split(value, "|"))
 
 
 def condition(name, value, now=None):
