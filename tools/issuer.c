@@ -90,6 +90,9 @@ static void discovery(const struct issuer *issuer, struct buf *out)
 	buf_add_format(out, "{\"issuer\":\"%s/%s\",", site.base, issuer->name);
 	buf_add_format(out, "\"jwks_uri\":\"%s/%s/.well-known/openid-configuration/jwks\",",
 		site.base, issuer->name);
+	/* named, as HelseID names its own, but nobody logs in here */
+	buf_add_format(out, "\"authorization_endpoint\":\"%s/%s/connect/authorize\",", site.base,
+		issuer->name);
 	buf_add_format(out, "\"token_endpoint\":\"%s/%s/connect/token\",", site.base, issuer->name);
 	buf_add_format(out, "\"dpop_signing_alg_values_supported\":%s}", algorithms);
 }

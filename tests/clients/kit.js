@@ -20,7 +20,6 @@ const header = (answer, name) => Client.httpFor(answer).response.headers.get(nam
 
 run(async (step) => {
 	await step("capability", () => open.capabilityStatement());
-	await step("smart", () => open.smartAuthMetadata());
 	const made = await step("create", async () => {
 		const answer = await client.create({ resourceType, body: input.reading });
 		return { status: Client.httpFor(answer).response.status, location: header(answer, "location"), etag: header(answer, "etag"), body: answer };

@@ -12,7 +12,7 @@ const FHIR = require("fhirclient");
 
 const memory = new Map();
 const storage = { get: async (key) => memory.get(key), set: async (key, value) => memory.set(key, value).get(key), unset: async (key) => memory.delete(key) };
-const api = FHIR({ url: "/", headers: {} }, {}, storage);
+const api = FHIR({ url: "/", headers: { host: "app.example" }, socket: { encrypted: true }, connection: { encrypted: true } }, {}, storage);
 const form = (parameters) => ({
 	url: "Observation/_search", method: "POST", body: new URLSearchParams(parameters).toString(),
 	headers: { "content-type": "application/x-www-form-urlencoded" },
@@ -24,6 +24,8 @@ const patient = async () => (await anonymous.request({ ...form({ identifier: inp
 run(async (step) => {
 	const id = await step("launch", patient);
 	const client = api.client({ serverUrl: input.base, tokenResponse: { access_token: input.token, token_type: "DPoP", patient: id } });
+	// what an app does first: it finds the issuer's endpoints by .well-known/smart-configuration and goes there to log in
+	await step("authorize", () => api.authorize({ clientId: "app", iss: input.base, redirectUri: "https://app.example/", scope: "openid", noRedirect: true }));
 	await step("version", () => client.getFhirVersion());
 	await step("release", () => client.getFhirRelease());
 	const made = await step("create", () => client.create(input.reading, { includeResponse: true }).then(({ body, response }) => ({
