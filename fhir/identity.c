@@ -13,10 +13,11 @@
 #include "fhir/concept.h"
 #include "fhir/hl7/mdc.h"
 
-#define PART      '\x1f'
-#define COMPONENT '\x1e'
-#define WORDS     '\x02' /* no system has this name */
-#define TEXT_MAX  ((size_t)16 * 1024 * 1024)
+#define PART       '\x1f'
+#define COMPONENT  '\x1e'
+#define WORDS      '\x02' /* no system has this name */
+#define HALF_A_DAY (12 * 3600 * INSTANT_SECOND)
+#define TEXT_MAX   ((size_t)16 * 1024 * 1024)
 
 /* IEEE EUI-64 as FHIR and HL7 name it: the urn of the HL7 PHD guide, and the arc it stands in. */
 #define SYSTEM_EUI64 "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
@@ -224,6 +225,15 @@ static void add_components(struct arena *arena, struct buf *buf, const struct js
 	}
 }
 
+/* The end of a Period; of a day, a month or a year too, or one would be its own midnight. A point has none. */
+static instant end_of(const struct observation *observation, struct moment moment)
+{
+	const struct span *time = &observation->time;
+	const bool days = !observation->time_is_period && time->low != INSTANT_MIN &&
+			  time->high - time->low >= HALF_A_DAY;
+	return days ? time->high : moment.end;
+}
+
 static struct str content(struct arena *arena, const struct fields *fields, struct moment moment,
 	const struct observation *observation)
 {
@@ -231,7 +241,7 @@ static struct str content(struct arena *arena, const struct fields *fields, stru
 	buf_add_byte(&buf, 'C'); /* of the key; not of the content */
 	add_code(arena, &buf, FIELD(fields, OBSERVATION, code), unit_of(value_of_fields(fields)));
 	add_moment(&buf, moment.start);
-	add_moment(&buf, moment.end);
+	add_moment(&buf, end_of(observation, moment));
 	add_part(&buf, str_of(observation_status_code(observation->status)));
 	add_value(arena, &buf, value_of_fields(fields));
 	add_structure(&buf, FIELD(fields, OBSERVATION, modifierExtension));

@@ -157,6 +157,10 @@ static void unequal_readings(void **state)
 	(void)state;
 	const char *base = WHOLE(WEIGHT "," AT "," KG("70.5"));
 	other_content(base, WHOLE(WEIGHT "," AT "," KG("70.6")));
+	other_content(WHOLE(WEIGHT ",'effectiveDateTime':'2026-03-29'," KG("70.5")),
+		WHOLE(WEIGHT ",'effectiveDateTime':'2026-03-28T23:00:00Z'," KG("70.5")));
+	other_content(WHOLE(WEIGHT ",'effectiveDateTime':'2026-03'," KG("70.5")),
+		WHOLE(WEIGHT ",'effectiveDateTime':'2026-03-01'," KG("70.5")));
 	other_content(base, WHOLE(HEART "," AT "," KG("70.5")));
 	other_content(
 		base, WHOLE(WEIGHT ",'effectiveDateTime':'2026-11-20T07:31:06+01:00'," KG("70.5")));
