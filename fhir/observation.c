@@ -13,6 +13,7 @@
 #include "fhir/concept.h"
 #include "fhir/element.h"
 #include "fhir/identity.h"
+#include "fhir/profile.h"
 #include "fhir/resource.h"
 
 #define HOUR       (3600 * INSTANT_SECOND)
@@ -355,6 +356,22 @@ static void check_components(struct reading *reading)
 				"value itself (obs-7)");
 }
 
+/* Only of what is a sound Observation otherwise: rows of a profile say little of one that is not. */
+static void check_profiles(struct reading *reading, bool sound)
+{
+	const struct profiling profiling = {
+		.arena = reading->arena,
+		.expression = reading->expression,
+		.fields = &reading->fields,
+		.observation = reading->out,
+		.also = reading->policy->profile,
+		.only_claimed = reading->policy->made_here,
+		.outcome = reading->outcome,
+	};
+	if (sound)
+		profile_check(&profiling);
+}
+
 bool observation_read(struct arena *arena, const struct json *json, struct str expression,
 	const struct observation_policy *policy, struct observation *out, struct outcome *outcome)
 {
@@ -378,6 +395,7 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	read_codes(&reading);
 	read_values(&reading);
 	check_components(&reading);
+	check_profiles(&reading, sound);
 	if (outcome->errors > errors) {
 		out->subject = read.subject;
 		return false;

@@ -90,13 +90,15 @@ struct observation {
 /* What an installation asks of an Observation. */
 struct observation_policy {
 	enum national_policy national;
-	struct zone zone; /* for times without zone */
-	instant now;      /* the start may be at most 24 h after it, and not before 1900 */
+	struct zone zone;   /* for times without zone */
+	instant now;        /* the start may be at most 24 h after it, and not before 1900 */
+	struct str profile; /* to hold it to beside those it claims (profile.h), or empty */
+	bool made_here;     /* from a message: nothing is said of profiles it does not claim */
 };
 
 /*
  * Checks `json` against R4 (structure, types, cardinalities, required bindings, invariants; unknown elements refused, extensions kept) and against
- * what the hub needs (subject.identifier national, code, a supported value), collecting every issue under `expression` (for instance "Observation" or
+ * what the hub needs (subject.identifier national, code, a supported value), and against profiles (profile.h), collecting every issue under `expression` (for instance "Observation" or
  * "Bundle.entry[3].resource"), and fills *out. False when an error was added: then out->subject alone is filled,
  * where it could be read, because refusals are logged for the patient. Warnings alone: true.
  */

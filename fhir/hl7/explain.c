@@ -447,8 +447,12 @@ static void write_answer(struct explain *explain)
 static void read_observations(struct explain *explain)
 {
 	const size_t count = explain->read.count;
-	const struct observation_policy policy = { explain->policy->national, explain->policy->zone,
-		explain->policy->now };
+	const struct observation_policy policy = {
+		.national = explain->policy->national,
+		.zone = explain->policy->zone,
+		.now = explain->policy->now,
+		.made_here = true,
+	};
 	explain->resources = arena_array(explain->arena, count, sizeof(struct json *));
 	explain->observations = arena_array(explain->arena, count, sizeof(struct observation));
 	for (size_t i = 0; i < count; i++) {

@@ -111,6 +111,7 @@ static void check_entry(
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,
 		.now = exchange->loop->now,
+		.made_here = upload->door != DOOR_FHIR,
 	};
 	if (!envelope_read(exchange->arena, entry->resource, entry->expression, &policy,
 		    &entry->observation, &entry->outcome)) {

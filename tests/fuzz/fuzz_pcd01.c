@@ -24,7 +24,9 @@ static void require(bool holds)
 
 static void check_observations(struct arena *arena, const struct pcd01 *read)
 {
-	const struct observation_policy policy = { NATIONAL_BOTH, { .oslo = true }, NOW };
+	const struct observation_policy policy = {
+		.national = NATIONAL_BOTH, .zone = { .oslo = true }, .now = NOW, .made_here = true
+	};
 	for (size_t i = 0; i < read->count; i++) {
 		struct outcome outcome = { .arena = arena };
 		struct observation observation = { 0 };

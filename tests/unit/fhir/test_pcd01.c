@@ -151,7 +151,10 @@ static struct str acknowledge(const struct run *run)
 /* What the hub's FHIR side says to the Observations; its own warnings are of no matter here. */
 static void check_observations(const char *name, const struct run *run)
 {
-	const struct observation_policy policy = { NATIONAL_SYNTHETIC, { .oslo = true }, NOW };
+	const struct observation_policy policy = { .national = NATIONAL_SYNTHETIC,
+		.zone = { .oslo = true },
+		.now = NOW,
+		.made_here = true };
 	for (size_t i = 0; i < run->read.count; i++) {
 		struct outcome outcome = { .arena = arena };
 		struct observation observation = { 0 };
@@ -214,7 +217,10 @@ static void golden_files_are_met(void **state)
 
 static struct observation observation_of(struct str text)
 {
-	const struct observation_policy policy = { NATIONAL_SYNTHETIC, { .oslo = true }, NOW };
+	const struct observation_policy policy = { .national = NATIONAL_SYNTHETIC,
+		.zone = { .oslo = true },
+		.now = NOW,
+		.made_here = true };
 	struct outcome outcome = { .arena = arena };
 	struct observation observation = { 0 };
 	const struct json *const json = json_parse(arena, text, 100000, &outcome);
