@@ -320,7 +320,7 @@ static bool attest_check(const struct ask *ask, struct outcome *outcome)
 	return attest->purpose != PURPOSE_BTG || reason_check(attest, outcome);
 }
 
-/* ---- the four asks */
+/* ---- the asks */
 
 static bool decide_read(struct work *work, struct outcome *outcome)
 {
@@ -365,6 +365,23 @@ static bool decide_log(struct work *work, struct outcome *outcome)
 	return true;
 }
 
+/* A machine that polls its own controller's rows, or looks one up. */
+static bool decide_tenant(struct work *work, struct outcome *outcome)
+{
+	const struct ask *ask = work->ask;
+	struct grant *grant = work->grant;
+	if (ask->principal->kind != PRINCIPAL_SYSTEM || !is_sharing(ask->rules, work->own_tenant) ||
+		(ask->only_tenant != 0 && ask->only_tenant != work->own_tenant))
+		return forbid(outcome,
+			"Name a patient: patient=Patient/{id}, or patient.identifier in the body "
+			"of _search. Only a controller's own system searches without one, and "
+			"finds that controller's readings.");
+	grant->parts = arena_array(work->arena, 1, sizeof(*grant->parts));
+	grant->parts[grant->count++] =
+		(struct grant_part){ .tenant = work->own_tenant, .classes = CLASSES_ALL };
+	return true;
+}
+
 static bool decide_action(struct work *work, struct outcome *outcome)
 {
 	switch (work->ask->action) {
@@ -375,6 +392,8 @@ static bool decide_action(struct work *work, struct outcome *outcome)
 		return decide_write(work, outcome);
 	case ASK_LOG:
 		return decide_log(work, outcome);
+	case ASK_TENANT:
+		return decide_tenant(work, outcome);
 	}
 	return forbid(outcome, "Nothing allows this.");
 }

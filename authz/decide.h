@@ -58,7 +58,7 @@ struct patient {
 #define DECIDE_ATTEST "insufficient_authorization_details"
 
 /* What is asked. */
-enum ask_action { ASK_READ, ASK_WRITE, ASK_LOCATE, ASK_LOG };
+enum ask_action { ASK_READ, ASK_WRITE, ASK_LOCATE, ASK_LOG, ASK_TENANT };
 struct ask {
 	enum ask_action action;
 	const struct principal *principal;
@@ -79,8 +79,8 @@ struct ask {
  */
 struct grant_part {
 	uint32_t tenant;
-	uint64_t subject, person;
-	uint16_t bucket;
+	uint64_t subject, person; /* 0: of all its patients (ASK_TENANT) ... */
+	uint16_t bucket;          /* ... in all buckets */
 	unsigned classes; /* bit mask 1 << enum reading_class of rows that are open for all codes */
 	uint32_t *canons; /* leading codes that are open besides, by rules limited to a code ... */
 	unsigned *canon_classes; /* ... and in which classes */
@@ -133,6 +133,10 @@ bool decide_permit(const struct permit_ask *ask, const struct tenant **tenant_ou
  * holds of the patient (none for an unknown one), blocks are not asked.
  * LOCATE: as READ, by category. LOG: the citizen's own persons only; one part per person,
  * tenant = only_tenant (0: all), subject 0.
+ * TENANT: a machine of a controller looks through that controller's own rows, no patient named;
+ * one part, subject 0. It opens the search alone: whose rows were found is asked for as READ each,
+ * so that a patient's block holds as if the patient had been named. A practitioner is refused: an
+ * attest is about a patient.
  * A machine token reads its own tenant's rows alone. NULL adds FORBIDDEN or SUPPRESSED, or
  * BUSY where the rules are older than RESOLVE saw.
  */

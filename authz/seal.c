@@ -24,6 +24,7 @@
 
 #include "fhir/base/arena.h"
 
+#define GROUP_BYTES  8 /* of a reading's key: the rest tells its readings apart */
 #define DIGEST_BYTES 32
 #define NONCE_BYTES  12
 #define TAG_BYTES    16
@@ -174,8 +175,8 @@ static void put(uint8_t *at, uint64_t number, size_t bytes)
 }
 
 /* Fixed widths and the client's length go first, so that no two askings give the same bytes. */
-struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
-	struct str client, struct str text)
+static void reading_mac(const struct seal *seal, uint32_t tenant, uint64_t person,
+	struct str client, struct str text, uint8_t *out, size_t bytes)
 {
 	uint8_t head[16], digest[DIGEST_BYTES];
 	put(head, tenant, 4);
@@ -186,9 +187,42 @@ struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_
 	SHA256_Update(&inner, client.at, client.length);
 	SHA256_Update(&inner, text.at, text.length);
 	mac_end(&seal->reading, &inner, digest);
+	memcpy(out, digest, bytes);
+}
+
+/* What readings can be looked for by: the identifier, the device. Empty for content alone. */
+static struct str group_of(struct str text)
+{
+	if (text.length > 0 &&
+		text.at[0] == 'B') /* beside another: its own key, the other's group */
+		text = str_part(text, 1, text.length);
+	if (text.length == 0 || (text.at[0] != 'I' && text.at[0] != 'D'))
+		return STR("");
+	size_t end = 0;
+	for (unsigned parts = 0; end < text.length; end++)
+		if (text.at[end] == '\x1f' && ++parts == 3)
+			break;
+	return str_part(text, 0, end);
+}
+
+struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
+	struct str client, struct str text)
+{
 	struct mac128 mac;
-	memcpy(mac.bytes, digest, sizeof(mac.bytes));
+	const struct str group = group_of(text);
+	reading_mac(seal, tenant, person, client, text, mac.bytes, sizeof(mac.bytes));
+	if (group.length > 0)
+		reading_mac(seal, tenant, 0, STR(""), group, mac.bytes, GROUP_BYTES);
 	return mac;
+}
+
+void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str group,
+	struct mac128 *low, struct mac128 *high)
+{
+	memset(low->bytes, 0, sizeof(low->bytes));
+	memset(high->bytes, 0xff, sizeof(high->bytes));
+	reading_mac(seal, tenant, 0, STR(""), group, low->bytes, GROUP_BYTES);
+	memcpy(high->bytes, low->bytes, GROUP_BYTES);
 }
 
 struct mac128 seal_content(const struct seal *seal, struct str content)

@@ -35,10 +35,17 @@ struct person_key seal_person(const struct seal *seal, const char digits[static 
 
 /*
  * The key of a measurement: HMAC of tenant, person, (for "C" keys: the client) and the identity
- * text.
+ * text (struct observation.keys). The first half of an "I" or "D" key is of the tenant and of the
+ * identifier or device alone, so that a controller finds its readings of one without the person.
  */
 struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
 	struct str client, struct str text);
+/*
+ * Between which keys a controller's readings of one group lie: "I" or "D", then U+001F and the
+ * system, U+001F and the value, as the identity text has them.
+ */
+void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str group,
+	struct mac128 *low, struct mac128 *high);
 /* Digest of clinical content, keyed. */
 struct mac128 seal_content(const struct seal *seal, struct str content);
 /* Digest that interns a session's who-and-why (log_ctx). */

@@ -55,53 +55,68 @@ static void reading_ready(
 		arena_array(arena, observation->term_count, sizeof(*reading->term_units));
 }
 
+/* Did the probe find the key of this text? */
+static bool is_taken(struct store *store, const struct reading *reading, struct str text)
+{
+	const struct mac128 key =
+		key_of(store, reading->item, key_client(reading->item, text), text);
+	size_t at = 0;
+	while (at < reading->key_count && memcmp(&reading->keys[at], &key, sizeof(key)) != 0)
+		at++;
+	return at < reading->key_count && reading->key_hit[at];
+}
+
 /* The identity that is taken: the device's, or the first of the others. */
 static struct str taken_key(struct store *store, const struct reading *reading)
 {
-	const struct write_item *item = reading->item;
-	const struct observation *observation = item->observation;
+	const struct observation *observation = reading->item->observation;
 	struct str text = STR("");
 	for (size_t i = 0; i < observation->key_count; i++) {
 		const struct str one = observation->keys[i];
-		const struct mac128 key = key_of(store, item, key_client(item, one), one);
-		size_t at = 0;
-		while (at < reading->key_count &&
-			memcmp(&reading->keys[at], &key, sizeof(key)) != 0)
-			at++;
-		const bool taken = at < reading->key_count && reading->key_hit[at];
-		if (taken && (text.length == 0 || one.at[0] == 'D'))
+		if ((text.length == 0 || one.at[0] == 'D') && is_taken(store, reading, one))
 			text = one;
 	}
 	return text;
 }
 
-struct mac128 reading_beside_key(struct store *store, const struct reading *reading)
+static struct mac128 beside_key(struct store *store, const struct reading *reading, struct str text)
 {
 	struct arena *arena = reading->job->call->arena;
-	const struct str text = taken_key(store, reading);
 	const struct str digest =
 		str_hex(arena, reading->digest.bytes, sizeof(reading->digest.bytes));
 	const struct str both = str_format(arena, "B%.*s\x1f%.*s", STR_ARG(text), STR_ARG(digest));
 	return key_of(store, reading->item, key_client(reading->item, text), both);
 }
 
+struct mac128 reading_beside_key(struct store *store, const struct reading *reading)
+{
+	return beside_key(store, reading, taken_key(store, reading));
+}
+
 /*
  * Same identity, another value, and a clock of minutes or one request with both: a device may well measure twice within a minute, and two things at once. The
  * second reading keeps the keys that nobody has, and instead of the others gets one made of the device's identity (or the first key that is taken) and of its
- * own content; so its re-send finds it again.
+ * own content; so its re-send finds it again. And one for each identifier that is taken, so that who looks for the identifier finds both.
  */
 void reading_set_beside(struct store *store, struct reading *reading)
 {
-	const struct mac128 beside = reading_beside_key(store, reading);
-	size_t kept = 0;
+	const struct observation *observation = reading->item->observation;
+	struct mac128 *keys = arena_array(reading->job->call->arena,
+		reading->key_count + observation->key_count + 1, sizeof(*keys));
+	size_t count = 0;
 	for (size_t i = 0; i < reading->key_count; i++) {
 		if (!reading->key_hit[i])
-			reading->keys[kept++] = reading->keys[i];
+			keys[count++] = reading->keys[i];
+	}
+	keys[count++] = reading_beside_key(store, reading);
+	for (size_t i = 0; i < observation->key_count; i++) {
+		const struct str text = observation->keys[i];
+		if (text.at[0] == 'I' && is_taken(store, reading, text))
+			keys[count++] = beside_key(store, reading, text);
 	}
 	reading->key_count = 0;
-	for (size_t i = 0; i < kept; i++)
-		add_key(reading, reading->keys[i]);
-	add_key(reading, beside);
+	for (size_t i = 0; i < count; i++)
+		add_key(reading, keys[i]);
 	memset(reading->key_hit, 0, reading->key_count * sizeof(*reading->key_hit));
 	reading->beside = true;
 }

@@ -194,7 +194,7 @@ def test_the_scope_is_looked_at_before_the_body(hub):
     ("alter policy r on hub.observation using (true)",
      "alter policy r on hub.observation using (tenant_id = nullif(current_setting('hub.tenant', true), '')::int4)", "does not bind the tenant"),
     ("grant select on hub.access_log to hub_read", "revoke select on hub.access_log from hub_read", "access log"),
-    ("alter table hub.obs_key drop constraint obs_key_pkey", "alter table hub.obs_key add primary key (bucket, tenant_id, key)", "duplicate key constraint is missing"),
+    ("alter table hub.obs_key drop constraint obs_key_pkey", "alter table hub.obs_key add primary key (tenant_id, key, bucket)", "duplicate key constraint is missing"),
 ])
 def test_a_hub_whose_database_keeps_nobody_apart_does_not_start(hub, fault, mend, says):
     hub.sql(fault)

@@ -504,6 +504,44 @@ static void break_glass_for_one_code(void **state)
 	expect("t2/22:0+77:2r10!");
 }
 
+static void of_nobody(void)
+{
+	ask.action = ASK_TENANT;
+	doctor.kind = PRINCIPAL_SYSTEM;
+	doctor.attest.present = false;
+	patient = (struct patient){ 0 };
+}
+
+static void each_condition_of_a_controllers_search_counts(void **state)
+{
+	(void)state;
+	static const struct change changes[] = {
+		SET("all there", ask.now, NOW, "t1/0:14"),
+		SET("a practitioner", doctor.kind, PRINCIPAL_PRACTITIONER, "FORBIDDEN"),
+		SET("a citizen", doctor.kind, PRINCIPAL_CITIZEN, "FORBIDDEN"),
+		SET("no controller", tenants[1].controller, false, "FORBIDDEN"),
+		SET("organisation inactive", tenants[1].active, false, "FORBIDDEN"),
+		SET("organisation unknown", tenants[1].orgnr, 1, "FORBIDDEN"),
+		SET("client inactive", clients[0].active, false, "FORBIDDEN"),
+		SET("client of another", clients[0].orgnr, TOWN, "FORBIDDEN"),
+		SET("token of another", doctor.orgnr, TOWN, "FORBIDDEN"),
+		SET("its own", ask.only_tenant, 1, "t1/0:14"),
+		SET("another controller's", ask.only_tenant, 2, "FORBIDDEN"),
+		SET("rules older", rules.version, -1, "BUSY"),
+		SET("a rule opens nothing of others", rule_list[0].purpose, PURPOSE_NONE,
+			"t1/0:14"),
+	};
+	changes_check(changes, COUNT(changes), of_nobody);
+	/* Nor does an attest help, which is about a patient. */
+	world_new();
+	caller_new();
+	ask.action = ASK_TENANT;
+	expect("FORBIDDEN");
+	attest_patients[0].digits[0] = '\0';
+	doctor.attest.patient_count = 0;
+	expect("FORBIDDEN");
+}
+
 static void writing(void)
 {
 	ask.action = ASK_WRITE;
@@ -690,6 +728,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			break_glass_gives_more_by_its_own_rules, begin, end),
 		cmocka_unit_test_setup_teardown(break_glass_for_one_code, begin, end),
+		cmocka_unit_test_setup_teardown(
+			each_condition_of_a_controllers_search_counts, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_a_write_counts, begin, end),
 		cmocka_unit_test_setup_teardown(each_condition_of_the_log_counts, begin, end),
 		cmocka_unit_test_setup_teardown(staff_do_not_read_the_citizens_log, begin, end),

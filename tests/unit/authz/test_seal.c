@@ -112,6 +112,57 @@ static void reading_keys_are_framed(void **state)
 			assert_memory_not_equal(&keys[i], &keys[j], sizeof(keys[i]));
 }
 
+/* Between the ends lie the keys of this identifier or device, whoever was measured, and no others of that tenant. */
+static bool is_between(uint32_t tenant, struct str group, struct mac128 key)
+{
+	struct mac128 low, high;
+	seal_reading_group(seal, tenant, group, &low, &high);
+	return memcmp(&low, &key, sizeof(key)) <= 0 && memcmp(&key, &high, sizeof(key)) <= 0;
+}
+
+static void readings_are_found_by_identifier_and_device(void **state)
+{
+	(void)state;
+	const struct str none = STR(""),
+			 one = STR("I\x1furn:a\x1f"
+				   "1"),
+			 device = STR("D\x1furn:a\x1f"
+				      "1");
+	const struct mac128 key = seal_reading_key(seal, 7, 1, none, one);
+	const struct mac128 other = seal_reading_key(seal, 7, 2, none, one);
+	assert_true(is_between(7, one, key));
+	assert_true(is_between(7, one, seal_reading_key(seal, 7, 2, none, one)));
+	assert_true(is_between(7, one,
+		seal_reading_key(seal, 7, 2, none,
+			STR("BI\x1furn:a\x1f"
+			    "1\x1f"
+			    "00ff"))));
+	assert_false(is_between(8, one, key));
+	assert_false(is_between(7, one, seal_reading_key(seal, 8, 1, none, one)));
+	assert_false(is_between(7, device, key));
+	assert_false(is_between(7, one,
+		seal_reading_key(seal, 7, 1, none,
+			STR("I\x1furn:a\x1f"
+			    "12"))));
+	assert_memory_not_equal(&key, &other, sizeof(key));
+	const struct mac128 by_device = seal_reading_key(seal, 7, 1, none,
+		STR("D\x1furn:a\x1f"
+		    "1\x1f"
+		    "8867-4\x1f"
+		    "17\x1f"));
+	assert_true(is_between(7, device, by_device));
+	assert_true(is_between(7, device,
+		seal_reading_key(seal, 7, 3, none,
+			STR("BD\x1furn:a\x1f"
+			    "1\x1f"
+			    "8867-4\x1f"
+			    "18\x1f\x1f"
+			    "00ff"))));
+	assert_false(is_between(7, one, by_device));
+	/* Content alone is nobody's group. */
+	assert_false(is_between(7, STR("C"), seal_reading_key(seal, 7, 1, none, STR("C"))));
+}
+
 static const struct resource_key reading = {
 	.type = TYPE_OBSERVATION,
 	.bucket = 0xbeef,
@@ -274,6 +325,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(needs_a_long_secret, begin, end),
 		cmocka_unit_test_setup_teardown(digests_are_those_of_the_standard, begin, end),
 		cmocka_unit_test_setup_teardown(persons_and_readings_have_keys, begin, end),
+		cmocka_unit_test_setup_teardown(
+			readings_are_found_by_identifier_and_device, begin, end),
 		cmocka_unit_test_setup_teardown(reading_keys_are_framed, begin, end),
 		cmocka_unit_test_setup_teardown(resource_ids_open_again, begin, end),
 		cmocka_unit_test_setup_teardown(other_texts_are_no_ids, begin, end),

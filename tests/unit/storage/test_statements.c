@@ -293,7 +293,8 @@ static void test_denied(void **state)
 		{ 0, "SELECT id_enc FROM hub.person" },
 		{ 0, "INSERT INTO hub.person_link VALUES (1, 2, 3, 4)" },
 		{ 1, "SELECT FROM hub.alias" },
-		{ 1, "SELECT FROM hub.obs_key" },
+		{ 1, "INSERT INTO hub.obs_key VALUES (1, 1, 1, "
+		     "'00000000-0000-0000-0000-000000000000')" },
 		{ 1, "DELETE FROM hub.observation" },
 		{ 1, "SELECT FROM hub.access_log" },
 		{ 2, "SELECT FROM hub.access_log" },
