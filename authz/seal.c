@@ -175,8 +175,8 @@ static void put(uint8_t *at, uint64_t number, size_t bytes)
 }
 
 /* Fixed widths and the client's length go first, so that no two askings give the same bytes. */
-static void reading_mac(const struct seal *seal, uint32_t tenant, uint64_t person,
-	struct str client, struct str text, uint8_t *out, size_t bytes)
+static struct mac128 reading_mac(const struct seal *seal, uint32_t tenant, uint64_t person,
+	struct str client, struct str text)
 {
 	uint8_t head[16], digest[DIGEST_BYTES];
 	put(head, tenant, 4);
@@ -187,7 +187,9 @@ static void reading_mac(const struct seal *seal, uint32_t tenant, uint64_t perso
 	SHA256_Update(&inner, client.at, client.length);
 	SHA256_Update(&inner, text.at, text.length);
 	mac_end(&seal->reading, &inner, digest);
-	memcpy(out, digest, bytes);
+	struct mac128 mac;
+	memcpy(mac.bytes, digest, sizeof(mac.bytes));
+	return mac;
 }
 
 /* What readings can be looked for by: the identifier, the device. Empty for content alone. */
@@ -208,21 +210,23 @@ static struct str group_of(struct str text)
 struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
 	struct str client, struct str text)
 {
-	struct mac128 mac;
+	struct mac128 mac = reading_mac(seal, tenant, person, client, text);
 	const struct str group = group_of(text);
-	reading_mac(seal, tenant, person, client, text, mac.bytes, sizeof(mac.bytes));
-	if (group.length > 0)
-		reading_mac(seal, tenant, 0, STR(""), group, mac.bytes, GROUP_BYTES);
+	if (group.length > 0) {
+		const struct mac128 of_group = reading_mac(seal, tenant, 0, STR(""), group);
+		memcpy(mac.bytes, of_group.bytes, GROUP_BYTES);
+	}
 	return mac;
 }
 
 void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str group,
 	struct mac128 *low, struct mac128 *high)
 {
+	const struct mac128 of_group = reading_mac(seal, tenant, 0, STR(""), group);
 	memset(low->bytes, 0, sizeof(low->bytes));
 	memset(high->bytes, 0xff, sizeof(high->bytes));
-	reading_mac(seal, tenant, 0, STR(""), group, low->bytes, GROUP_BYTES);
-	memcpy(high->bytes, low->bytes, GROUP_BYTES);
+	memcpy(low->bytes, of_group.bytes, GROUP_BYTES);
+	memcpy(high->bytes, of_group.bytes, GROUP_BYTES);
 }
 
 struct mac128 seal_content(const struct seal *seal, struct str content)
