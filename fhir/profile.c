@@ -88,6 +88,19 @@ bool profile_known(struct str url)
 	return profile_find(url) != NULL;
 }
 
+const char *const *profile_urls(size_t *count)
+{
+	static const char *const urls[] = {
+#define PROFILE(name, url, parent, system, code, units, wants) url,
+#define PART(name, system, code, units)
+#include "fhir/profile.tbl"
+#undef PROFILE
+#undef PART
+	};
+	*count = PROFILE_vkp; /* R4's stand before it */
+	return urls;
+}
+
 static bool has_coding(const struct concept *concept, const char *system, const char *code)
 {
 	for (size_t i = 0; i < concept->count; i++)

@@ -26,4 +26,7 @@ void profile_check(const struct profiling *profiling);
 /* Is this URL (with or without |version) a profile of the table? */
 bool profile_known(struct str url);
 
+/* The canonical URLs of R4's, and how many: those that are held to with errors. */
+const char *const *profile_urls(size_t *count);
+
 #endif

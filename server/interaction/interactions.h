@@ -22,6 +22,7 @@ extern const struct interaction interaction_search_get;
 extern const struct interaction interaction_search_post;
 extern const struct interaction interaction_smart;
 extern const struct interaction interaction_soap;
+extern const struct interaction interaction_validate;
 extern const struct interaction interaction_wsdl;
 
 /* The acknowledgement of a message that was refused once it had been looked at. */

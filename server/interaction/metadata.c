@@ -3,6 +3,7 @@
 #include "fhir/base/json.h"
 #include "fhir/bundle.h"
 #include "fhir/hl7/er7.h"
+#include "fhir/profile.h"
 #include "fhir/search.h"
 #include "server/interaction/interactions.h"
 #include "server/loop.h"
@@ -63,6 +64,18 @@ static void write_parameters(struct buf *buf)
 	buf_add_byte(buf, ']');
 }
 
+static void write_profiles(struct buf *buf)
+{
+	size_t count;
+	const char *const *urls = profile_urls(&count);
+	buf_add_text(buf, ",\"supportedProfile\":[");
+	for (size_t i = 0; i < count; i++) {
+		json_write_comma(buf);
+		json_write_string(buf, str_of(urls[i]));
+	}
+	buf_add_byte(buf, ']');
+}
+
 static void write_observation(struct buf *buf)
 {
 	buf_add_text(buf, "{\"type\":\"Observation\",\"interaction\":[");
@@ -79,6 +92,11 @@ static void write_observation(struct buf *buf)
 			  "\"conditionalDelete\":\"not-supported\","
 			  "\"referencePolicy\":[\"logical\"]");
 	write_parameters(buf);
+	write_profiles(buf);
+	buf_add_text(buf, ",\"operation\":[{\"name\":\"validate\",\"definition\":"
+			  "\"http://hl7.org/fhir/OperationDefinition/Resource-validate\","
+			  "\"documentation\":\"Also of Device, Provenance and Bundle. Nothing is "
+			  "stored.\"}]");
 	buf_add_byte(buf, '}');
 }
 

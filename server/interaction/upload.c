@@ -112,6 +112,7 @@ static void check_entry(
 		.zone = upload->zone,
 		.now = exchange->loop->now,
 		.made_here = upload->door != DOOR_FHIR,
+		.profile = upload->profile,
 	};
 	if (!envelope_read(exchange->arena, entry->resource, entry->expression, &policy,
 		    &entry->observation, &entry->outcome)) {

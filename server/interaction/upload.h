@@ -29,6 +29,7 @@ struct upload {
 	enum write_door door;
 	struct zone zone;            /* of times without zone */
 	struct str raw;              /* the message to keep, or empty */
+	struct str profile;          /* to hold Observations to beside those they claim, or empty */
 	size_t checked;              /* VALIDATE goes on here */
 	const struct grant **grants; /* of each patient; NULL: refused */
 	struct store_write write;
