@@ -10,7 +10,7 @@
 #
 # An ordinary user's cluster runs as that user, inside DIR/pg. initdb refuses root, so root's runs as `postgres` in a folder
 # of its own below /var/lib/postgresql, named after DIR; `drop` knows it. The socket's folder has a short path (107-byte limit).
-# CLUSTER_FAST=1 gives test settings (small, fsync stays on); CLUSTER_SETTINGS may hold more postgresql.conf lines.
+# CLUSTER_SETTINGS may hold more postgresql.conf lines. CLUSTER_TEMPLATE: a folder that keeps a cluster as initdb made it; the suite makes many.
 set -euo pipefail
 
 action=${1:?start, stop, drop or env} dir=$(realpath -m "${2:?folder}")
@@ -28,11 +28,23 @@ fi
 sock=${TMPDIR:-/tmp}/mh-$tag
 [ ${#sock} -lt 80 ] || sock=/tmp/mh-$tag
 
+# Whole or not at all, for others may be doing the same.
+keep_template() {
+	local made=$CLUSTER_TEMPLATE.$$
+	cp -a "$data" "$made" && mv -T "$made" "$CLUSTER_TEMPLATE" 2>/dev/null || rm -rf "$made"
+}
+
 make_cluster() {
 	mkdir -p "$dir" "$home"
 	[ "$owner" = "$me" ] || chown "$owner": "$home"
-	as "$bin/initdb" -D "$data" -U postgres -E UTF8 --locale=C.UTF-8 -k --auth=reject >"$dir/initdb.log" 2>&1 ||
-		{ cat "$dir/initdb.log" >&2; exit 1; }
+	if [ -n "${CLUSTER_TEMPLATE:-}" ] && [ -d "$CLUSTER_TEMPLATE" ]; then
+		cp -a "$CLUSTER_TEMPLATE" "$data"
+		[ "$owner" = "$me" ] || chown -R "$owner": "$data"
+	else
+		as "$bin/initdb" -D "$data" -U postgres -E UTF8 --locale=C.UTF-8 -k --auth=reject >"$dir/initdb.log" 2>&1 ||
+			{ cat "$dir/initdb.log" >&2; exit 1; }
+		[ -z "${CLUSTER_TEMPLATE:-}" ] || keep_template
+	fi
 	as tee -a "$data/postgresql.conf" >/dev/null <<-EOF
 		listen_addresses = ''
 		port = 5432
