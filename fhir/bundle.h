@@ -57,6 +57,23 @@ struct bundle_page {
 };
 void bundle_render_search(struct buf *buf, const struct bundle_page *page);
 
+/* A page of the versions of resources, newest first. `rendered` is empty where the version is a deletion. */
+struct bundle_version {
+	enum resource_type type;
+	struct str id;
+	int version;
+	instant updated;
+	bool deleted;
+	struct str rendered;
+};
+struct bundle_history {
+	struct str base, self, next; /* next empty on the last page */
+	const struct bundle_version *versions;
+	size_t count;
+	unsigned total; /* on all pages */
+};
+void bundle_render_history(struct buf *buf, const struct bundle_history *history);
+
 /* OperationOutcome of an outcome; an empty one says "All OK" (information). */
 void outcome_render(struct buf *buf, const struct outcome *outcome);
 

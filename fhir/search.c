@@ -8,6 +8,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
 #include "fhir/form.h"
+#include "fhir/presentation.h"
 #include "fhir/primitive.h"
 
 #define CANONICAL_MAX ((size_t)256 * 1024)
@@ -379,26 +380,6 @@ static bool may_repeat(enum search_kind kind)
 	return kind == SEARCH_KIND_CATEGORY || kind == SEARCH_KIND_CODE || kind == SEARCH_KIND_DATE;
 }
 
-/* _format and _pretty say how to answer; we answer JSON without indentation. */
-static bool take_format(struct parse *parse, const struct pair *pair)
-{
-	static const char *const json[] = { "json", "application/json", "application/fhir+json" };
-	if (str_is(pair->name, "_pretty")) {
-		if (!str_is(pair->value, "false"))
-			outcome_fail(parse->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
-				"the value of _pretty is not false, which is all there is here");
-		return true;
-	}
-	if (!str_is(pair->name, "_format"))
-		return false;
-	for (size_t i = 0; i < sizeof(json) / sizeof(*json); i++)
-		if (str_is(pair->value, json[i]))
-			return true;
-	outcome_fail(parse->outcome, OUTCOME_NOT_ACCEPTABLE, NOWHERE,
-		"the value of _format is not json, which is all there is here");
-	return true;
-}
-
 static void take_page(struct parse *parse, const struct pair *pair)
 {
 	if (parse->page.at != NULL || pair->value.length == 0)
@@ -440,7 +421,7 @@ static bool read_pairs(struct parse *parse, struct str query, struct pair *pairs
 
 static void take_pair(struct parse *parse, struct pair *pair, unsigned *times)
 {
-	if (take_format(parse, pair))
+	if (presentation_is(pair->name))
 		return;
 	if (str_is(pair->name, "_page")) {
 		take_page(parse, pair);

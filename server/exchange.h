@@ -6,6 +6,7 @@
 #include "authz/sender.h"
 #include "fhir/base/arena.h"
 #include "fhir/base/outcome.h"
+#include "fhir/presentation.h"
 #include "server/routes.h"
 #include "storage/store.h"
 
@@ -24,6 +25,7 @@ enum step {
 struct request {
 	struct str method, path, query, body;
 	struct str content_type, accept, prefer, if_none_exist, host, origin;
+	struct str if_match, if_none_match, if_modified_since;
 	struct str authorization, dpop; /* empty where absent */
 	unsigned authorization_count, dpop_count;
 	struct str dev_principal; /* X-Dev-Principal, development door only */
@@ -35,6 +37,7 @@ struct request {
 		fault; /* what the door found wrong with the bytes of a message, for PARSE to say; NULL: nothing */
 	enum outcome_kind fault_kind;
 	struct str segment; /* what {id} of the route's path stood for */
+	struct str version; /* what {version} did */
 	bool development;   /* came in by the development door */
 	bool head;
 };
@@ -70,6 +73,7 @@ struct exchange {
 	const struct route *route;
 	struct request request;
 	struct response response;
+	struct presentation presentation; /* of FHIR routes, from PARSE on */
 	struct outcome outcome;
 	enum step step;
 	unsigned owners, pending;
@@ -103,6 +107,9 @@ struct exchange {
 /* What an interaction does at each step; NULL: nothing to do there. */
 struct interaction {
 	const char *name;
+	/* Query parameters of a FHIR route besides those of form (fhir/presentation.h), NULL at the end; NULL: none. All others are refused, unless it reads the query itself. */
+	const char *const *parameters;
+	bool reads_query;
 	void (*parse)(struct exchange *exchange); /* body and query -> its state */
 	void (*validate)(struct exchange *exchange);
 	void (*who)(struct exchange *exchange); /* which persons RESOLVE asks for */

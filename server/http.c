@@ -85,6 +85,8 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 		struct str *member;
 	} plain[] = { { "content-type", &request->content_type }, { "accept", &request->accept },
 		{ "prefer", &request->prefer }, { "if-none-exist", &request->if_none_exist },
+		{ "if-match", &request->if_match }, { "if-none-match", &request->if_none_match },
+		{ "if-modified-since", &request->if_modified_since },
 		{ "origin", &request->origin }, { "authorization", &request->authorization },
 		{ "dpop", &request->dpop }, { "x-dev-principal", &request->dev_principal } };
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
@@ -151,8 +153,11 @@ static bool check_development(struct exchange *exchange)
 static bool check_request(struct exchange *exchange, size_t body_length)
 {
 	const struct request *request = &exchange->request;
-	exchange->route = route_find(exchange->arena, request->method, request->path,
-		&exchange->request.segment, &exchange->response.allow, &exchange->outcome);
+	struct str segments[ROUTE_SEGMENTS];
+	exchange->route = route_find(exchange->arena, request->method, request->path, segments,
+		&exchange->response.allow, &exchange->outcome);
+	exchange->request.segment = segments[0];
+	exchange->request.version = segments[1];
 	if (request->development && !check_development(exchange))
 		return false;
 	if (exchange->route == NULL || exchange->outcome.errors > 0)
@@ -225,11 +230,13 @@ static void add_headers(const struct exchange *exchange, const struct wire *wire
 {
 	h2o_req_t *to = wire->request;
 	const struct response *response = &exchange->response;
-	add(to, HEADER("content-type"), str_of(response->content_type));
+	if (response->content_type != NULL)
+		add(to, HEADER("content-type"), str_of(response->content_type));
 	add(to, HEADER("location"), response->location);
 	add(to, HEADER("etag"), response->etag);
 	add(to, HEADER("www-authenticate"), response->authenticate);
-	if (response->status == outcome_status(OUTCOME_METHOD))
+	if (response->status == outcome_status(OUTCOME_METHOD) ||
+		str_is(exchange->request.method, "OPTIONS"))
 		add(to, HEADER("allow"), response->allow);
 	if (response->retry_after > 0)
 		add(to, HEADER("retry-after"),

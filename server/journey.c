@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The steps that are the interaction's own; what all interactions need before theirs stands here once. */
+#include "server/form.h"
 #include "server/respond.h"
 #include "server/steps.h"
 
@@ -54,6 +55,55 @@ static bool check_media(struct exchange *exchange)
 		"Content-Type must be %s, in UTF-8", media_of(exchange)[0]);
 }
 
+static bool is_known(const struct interaction *interaction, struct str name)
+{
+	const char *const *known = interaction->parameters;
+	while (known != NULL && *known != NULL)
+		if (str_is(name, *known++))
+			return true;
+	return interaction->reads_query;
+}
+
+/* Nothing is dropped in silence: a parameter that nobody here reads is refused by name. */
+static bool refuse_parameter(struct exchange *exchange, struct str name)
+{
+	struct buf known = buf_new(exchange->arena, 128, 1024);
+	const char *const *own = exchange->route->interaction->parameters;
+	for (; own != NULL && *own != NULL; own++)
+		buf_add_format(&known, "%s, ", *own);
+	return outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+		"unknown parameter '%.*s'; here are %.*s_format, _pretty, _summary, _elements",
+		(int)(name.length > 64 ? 64 : name.length), name.at, STR_ARG(buf_str(&known)));
+}
+
+/* The parameters of form, and no others than the interaction reads; those of _search stand in its body. */
+static bool read_form(struct exchange *exchange, struct str text)
+{
+	const struct interaction *interaction = exchange->route->interaction;
+	struct str rest = text, name, value;
+	enum form_part part = FORM_END;
+	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART) {
+		if (presentation_is(name)) {
+			if (!presentation_take(exchange->arena, &exchange->presentation, name,
+				    value, &exchange->outcome))
+				return false;
+		} else if (!is_known(interaction, name)) {
+			return refuse_parameter(exchange, name);
+		}
+	}
+	return part == FORM_END || interaction->reads_query ||
+	       outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+		       "the query is not application/x-www-form-urlencoded");
+}
+
+static bool read_presentation(struct exchange *exchange)
+{
+	if (exchange->route->style != STYLE_FHIR)
+		return true;
+	return read_form(exchange, exchange->request.query) &&
+	       (!ends_in_search(exchange) || read_form(exchange, exchange->request.body));
+}
+
 void step_parse(struct exchange *exchange)
 {
 	const struct route *route = exchange->route;
@@ -64,7 +114,10 @@ void step_parse(struct exchange *exchange)
 	}
 	if (!check_media(exchange))
 		return;
-	if (!accept_allows(exchange->request.accept, route->style)) {
+	if (!read_presentation(exchange))
+		return;
+	if (!exchange->presentation.format &&
+		!accept_allows(exchange->request.accept, route->style)) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_ACCEPTABLE, NOWHERE,
 			"the answer is JSON in UTF-8");
 		return;

@@ -8,7 +8,7 @@
 #include "server/loop.h"
 #include "server/routes.h"
 
-#define ROUTES_MAX  32
+#define ROUTES_MAX  96
 #define STATUS_MAX  6 /* first digit of the status */
 #define BUCKETS_MAX 13
 
@@ -23,7 +23,7 @@ struct route_count {
 };
 
 static atomic_uint_fast64_t counters[METRICS];
-static struct route_count by_route[ROUTES_MAX + 1]; /* the last: no route */
+static struct route_count by_route[ROUTES_MAX + 1]; /* the last: no route, and OPTIONS */
 
 static const struct {
 	const char *name, *label, *help;
@@ -63,8 +63,10 @@ void metric_request(const struct route *route, int status, instant took)
 	size_t index = ROUTES_MAX;
 	if (route != NULL) {
 		size_t count;
-		index = (size_t)(route - routes_all(&count));
-		assert(index < count && count <= ROUTES_MAX);
+		const struct route *all = routes_all(&count);
+		const bool listed = route >= all && route < all + count;
+		index = listed ? (size_t)(route - all) : ROUTES_MAX;
+		assert(count <= ROUTES_MAX);
 	}
 	struct route_count *count = &by_route[index];
 	const int class = status / 100;

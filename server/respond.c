@@ -225,6 +225,10 @@ void step_respond(struct exchange *exchange)
 		exchange->route->interaction->respond(exchange);
 	if (exchange->outcome.errors > 0 && exchange->response.status == 0)
 		respond_error(exchange); /* respond found that it cannot */
+	if (exchange->presentation.pretty && exchange->response.content_type != NULL &&
+		strcmp(exchange->response.content_type, MEDIA_FHIR) == 0)
+		exchange->response.body =
+			presentation_pretty(exchange->arena, exchange->response.body);
 	if (exchange->wire != NULL)
 		exchange->door->answer(exchange);
 }

@@ -17,25 +17,44 @@ static const struct route routes[] = {
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
-/* Does `path` have the route's shape? *segment_out is what stands in place of {id}. */
-static bool path_fits(const struct route *route, struct str path, struct str *segment_out)
+/* In no row: what every path that there is answers to OPTIONS. */
+static const struct route options_route = {
+	.method = "OPTIONS",
+	.path = "*",
+	.interaction = &interaction_options,
+	.style = STYLE_FHIR,
+};
+
+static struct str part_take(struct str *rest)
 {
-	const struct str shape = str_of(route->path);
-	const size_t open = str_index(shape, '{');
-	*segment_out = (struct str){ 0 };
-	if (open == shape.length)
+	const size_t end = str_index(*rest, '/');
+	const struct str part = str_part(*rest, 0, end);
+	*rest = str_part(*rest, end + 1, rest->length);
+	return part;
+}
+
+/* Does `path` have the route's shape? segments_out is what stands in place of {id} and {version}. */
+static bool path_fits(
+	const struct route *route, struct str path, struct str segments_out[static ROUTE_SEGMENTS])
+{
+	struct str shape = str_of(route->path);
+	size_t count = 0;
+	segments_out[0] = segments_out[1] = (struct str){ 0 };
+	if (str_index(shape, '{') == shape.length)
 		return str_equal(path, shape);
-	const size_t after =
-		shape.length - (open + str_index(str_part(shape, open, shape.length), '}') + 1);
-	if (path.length <= open + after)
+	if (path.length == 0 || path.at[path.length - 1] == '/')
 		return false;
-	const struct str segment = str_part(path, open, path.length - open - after);
-	if (!str_starts(path, str_part(shape, 0, open)) ||
-		!str_ends(path, str_part(shape, shape.length - after, after)) ||
-		str_index(segment, '/') != segment.length)
-		return false;
-	*segment_out = segment;
-	return true;
+	while (shape.length > 0 && path.length > 0) {
+		const struct str want = part_take(&shape), have = part_take(&path);
+		if (want.length > 0 && want.at[0] == '{') {
+			if (have.length == 0)
+				return false;
+			segments_out[count++] = have;
+		} else if (!str_equal(want, have)) {
+			return false;
+		}
+	}
+	return shape.length == 0 && path.length == 0;
 }
 
 /* HEAD is GET without its body (RFC 9110 section 9.3.2). */
@@ -55,32 +74,49 @@ static void allow_add(struct buf *allow, const struct route *route)
 }
 
 const struct route *route_find(struct arena *arena, struct str method, struct str path,
-	struct str *segment_out, struct str *allow_out, struct outcome *outcome)
+	struct str segments_out[static ROUTE_SEGMENTS], struct str *allow_out,
+	struct outcome *outcome)
 {
 	/* A client that joins base and type carelessly writes /fhir/ for /fhir. */
 	if (path.length > 1 && path.at[path.length - 1] == '/')
 		path.length--;
 	struct buf allow = { 0 };
 	for (size_t i = 0; i < ROUTES; i++) {
-		struct str segment;
-		if (!path_fits(&routes[i], path, &segment))
+		if (!path_fits(&routes[i], path, segments_out))
 			continue;
-		if (method_fits(&routes[i], method)) {
-			*segment_out = segment;
+		if (method_fits(&routes[i], method))
 			return &routes[i];
-		}
 		if (allow.arena == NULL)
 			allow = buf_new(arena, 64, 256);
 		allow_add(&allow, &routes[i]);
 	}
+	segments_out[0] = segments_out[1] = (struct str){ 0 };
 	if (allow.arena == NULL) {
 		outcome_fail(outcome, OUTCOME_NOT_FOUND, STR(""), "there is nothing at this path");
 		return NULL;
 	}
+	const bool asks = str_is(method, "OPTIONS");
+	if (asks)
+		buf_add_text(&allow, ", OPTIONS");
 	*allow_out = buf_str(&allow);
+	if (asks)
+		return &options_route;
 	outcome_fail(
 		outcome, OUTCOME_METHOD, STR(""), "this path takes %.*s only", STR_ARG(*allow_out));
 	return NULL;
+}
+
+enum resource_type route_type(const struct route *route)
+{
+	struct str rest = str_of(route->path);
+	if (!str_starts(rest, STR("/fhir/")))
+		return TYPE_NONE;
+	rest = str_part(rest, sizeof("/fhir/") - 1, rest.length);
+	const struct str name = part_take(&rest);
+	for (int type = TYPE_OBSERVATION; type <= TYPE_ORGANIZATION; type++)
+		if (str_is(name, resource_type_name((enum resource_type)type)))
+			return (enum resource_type)type;
+	return TYPE_NONE;
 }
 
 const struct route *routes_all(size_t *count)

@@ -5,6 +5,7 @@
 #include "authz/principal.h"
 #include "fhir/base/outcome.h"
 #include "fhir/base/str.h"
+#include "fhir/resource.h"
 
 struct interaction;
 struct exchange;
@@ -14,7 +15,7 @@ enum route_style { STYLE_FHIR, STYLE_HL7, STYLE_SOAP, STYLE_JSON, STYLE_TEXT };
 
 /* A row of routes.tbl: permission stands in the row, not in the handler. */
 struct route {
-	const char *method, *path; /* path with at most one {id}, from the server's root */
+	const char *method, *path; /* path with {id} and {version}, from the server's root */
 	const struct interaction *interaction;
 	enum route_style style;
 	unsigned scope; /* 0 only for open routes */
@@ -25,10 +26,14 @@ struct route {
 
 /*
  * The route of a request. NULL adds NOT_FOUND, or METHOD when only the method is wrong (*allow_out:
- * those that there are). *segment_out is what stood for {id}.
+ * those that there are). segments_out is what stood for {id} and {version}. OPTIONS of a path that there is has a route of its own, in no row, with *allow_out.
  */
+#define ROUTE_SEGMENTS 2
 const struct route *route_find(struct arena *arena, struct str method, struct str path,
-	struct str *segment_out, struct str *allow_out, struct outcome *outcome);
+	struct str segments_out[static ROUTE_SEGMENTS], struct str *allow_out,
+	struct outcome *outcome);
+/* The resource type its path names, or TYPE_NONE. */
+enum resource_type route_type(const struct route *route);
 const struct route *routes_all(size_t *count);
 
 #endif

@@ -184,8 +184,9 @@ static struct exchange *exchange_for(
 		request->fault = fault->text;
 		request->fault_kind = fault->kind;
 	}
-	exchange->route = route_find(exchange->arena, request->method, request->path,
-		&request->segment, &exchange->response.allow, &exchange->outcome);
+	struct str segments[ROUTE_SEGMENTS];
+	exchange->route = route_find(exchange->arena, request->method, request->path, segments,
+		&exchange->response.allow, &exchange->outcome);
 	if (!loop->hub->open)
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, STR(""),
 			"the hub has not yet made sure of the database's isolation");

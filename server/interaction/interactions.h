@@ -7,12 +7,14 @@
 /* What the rows of routes.tbl name: one file of this folder each. */
 extern const struct interaction interaction_bundle;
 extern const struct interaction interaction_create;
+extern const struct interaction interaction_history;
 extern const struct interaction interaction_insight;
 extern const struct interaction interaction_livez;
 extern const struct interaction interaction_locate;
 extern const struct interaction interaction_metadata;
 extern const struct interaction interaction_metrics;
 extern const struct interaction interaction_openapi;
+extern const struct interaction interaction_options;
 extern const struct interaction interaction_patient_find;
 extern const struct interaction interaction_pcd01;
 extern const struct interaction interaction_protected_resource;
@@ -23,6 +25,7 @@ extern const struct interaction interaction_search_post;
 extern const struct interaction interaction_smart;
 extern const struct interaction interaction_soap;
 extern const struct interaction interaction_validate;
+extern const struct interaction interaction_vread;
 extern const struct interaction interaction_wsdl;
 
 /* The acknowledgement of a message that was refused once it had been looked at. */

@@ -157,7 +157,11 @@ static void respond(struct exchange *exchange)
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }
 
+/* mode=full, normative and terminology are asked for by some clients; there is one statement. */
+static const char *const parameters[] = { "mode", NULL };
+
 const struct interaction interaction_metadata = {
 	.name = "metadata",
+	.parameters = parameters,
 	.respond = respond,
 };

@@ -45,7 +45,7 @@ static void parse(struct exchange *exchange)
 	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART) {
 		if (str_is(name, "identifier") && identifiers++ == 0)
 			take_identifier(exchange, work, value);
-		else if (!str_is(name, "_format") || !str_is(value, "json"))
+		else if (!presentation_is(name))
 			outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
 				"the only search parameter of Patient is identifier, once");
 		if (outcome->errors > 0)
@@ -106,6 +106,7 @@ static void respond(struct exchange *exchange)
 
 const struct interaction interaction_patient_find = {
 	.name = "patient_find",
+	.reads_query = true,
 	.parse = parse,
 	.who = who,
 	.audit = audit,

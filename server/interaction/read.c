@@ -1,48 +1,58 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/*
- * GET /fhir/Observation/{id}. What is absent and what is not for the caller are one answer by one road: both resolve, both write
- * a row, neither touches a clinical table.
- */
+/* GET /fhir/Observation/{id}, and /_history/{version} of it. */
 #include "server/audit.h"
+#include "server/conditions.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/one.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/respond.h"
 
+#include <limits.h>
+
 struct read_work {
-	bool opened; /* the id is one of ours, or looks it */
-	struct resource_key key;
+	struct one one;
+	int version; /* 0: as it is now; -1: none there could be */
 	struct store_read read;
-	struct str id, bytes; /* the answer */
+	struct str bytes; /* the answer */
+	bool unchanged;   /* 304 */
 };
 
 static void parse(struct exchange *exchange)
 {
 	struct read_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	work->opened = seal_resource_open(
-		exchange->loop->hub->seal, exchange->request.segment, TYPE_OBSERVATION, &work->key);
+	if (exchange->presentation.summary == SUMMARY_COUNT) {
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_summary"),
+			"_summary=count is for searches; one resource may be true, text or data");
+		return;
+	}
+	one_open(exchange, &work->one, route_type(exchange->route), exchange->request.segment);
 	exchange->work = work;
+}
+
+static void parse_version(struct exchange *exchange)
+{
+	uint64_t version;
+	parse(exchange);
+	struct read_work *work = exchange->work;
+	if (work == NULL)
+		return;
+	const bool possible = str_to_u64(exchange->request.version, &version) && version > 0 &&
+			      version <= INT_MAX;
+	work->version = possible ? (int)version : -1;
 }
 
 static void who(struct exchange *exchange)
 {
-	const struct read_work *work = exchange->work;
-	if (!work->opened)
-		return;
-	struct resolve_item *item = resolve_items(exchange, 1);
-	item->by_row = true;
-	item->row = work->key;
+	struct read_work *work = exchange->work;
+	if (work->one.opened)
+		one_who(&work->one, resolve_items(exchange, 1), 0);
 }
 
 static void decide_read(struct exchange *exchange)
 {
 	const struct read_work *work = exchange->work;
-	if (!work->opened)
-		return;
-	/* A refusal of this id would tell that it is there. */
-	struct outcome refusal = { .arena = exchange->arena };
-	exchange->grant = resolve_decide(
-		exchange, ASK_READ, &exchange->resolve.items[0], NULL, work->key.tenant, &refusal);
+	exchange->grant = one_decide(exchange, &work->one);
 }
 
 static void store(struct exchange *exchange)
@@ -56,71 +66,50 @@ static void store(struct exchange *exchange)
 			.done = exchange_done,
 			.context = exchange },
 		.grant = exchange->grant,
-		.key = work->key,
+		.key = work->one.key,
+		.version = work->version,
 	};
 	exchange_hold(exchange);
 	store_read(exchange->loop->store, &work->read);
 }
 
-static void render(struct exchange *exchange, struct read_work *work)
+/* What is released: nothing where the caller has it already, or it was deleted. */
+static void release(struct exchange *exchange, struct read_work *work, struct log_detail *detail)
 {
 	const struct store_row *row = &work->read.row;
-	work->id = exchange->request.segment;
-	const struct resource resource = { TYPE_OBSERVATION, work->id, row->version, row->updated,
-		row->body };
-	struct buf buf = buf_new(exchange->arena, row->body.length + 256, RESPONSE_MAX);
-	resource_render(&buf, &resource);
-	work->bytes = buf_str(&buf);
+	if (row->deleted) {
+		one_gone(exchange, &exchange->outcome);
+		return;
+	}
+	work->unchanged = condition_unchanged(exchange->request.if_none_match,
+		exchange->request.if_modified_since, row->version, row->updated);
+	if (!work->unchanged)
+		work->bytes = one_render(exchange, row);
+	one_released(exchange, exchange->grant, row, 1, work->bytes, detail);
 }
 
-/* A row of what was read: the codes, the digest of the bytes that leave, the rules they leave by. */
-static void describe(
-	struct exchange *exchange, const struct read_work *work, struct log_detail *detail)
-{
-	const struct store_row *row = &work->read.row;
-	const struct grant_part *part = &exchange->grant->parts[0];
-	struct log_codes *codes = arena_alloc(exchange->arena, sizeof(*codes));
-	log_codes_add(exchange->arena, codes, row->code, row->time_low);
-	uint8_t digest[32];
-	seal_sha256(work->bytes, digest);
-	detail->codes = codes;
-	detail->count = 1;
-	detail->digest = str_hex(exchange->arena, digest, sizeof(digest));
-	detail->rules = part->rule_ids;
-	detail->rule_count = part->rule_count;
-	detail->break_glass = exchange->grant->break_glass;
-}
-
-/* For an id that leads to nobody the row is nobody's, under the caller's own controller: as costly as the others. */
+/* A row of what was read: the codes, the digest of the bytes that leave, the rules they leave by. For an id that leads to nobody the row is nobody's: as costly as the others. */
 static void audit(struct exchange *exchange)
 {
 	struct read_work *work = exchange->work;
 	if (work == NULL || exchange->outcome.errors > 0)
 		return;
-	const struct patient *patient =
-		work->opened ? &exchange->resolve.items[0].patient : &(struct patient){ 0 };
 	const struct grant *grant = exchange->grant;
-	const bool known = patient->person_count > 0;
 	const bool open = grant != NULL && grant->count > 0;
 	struct log_detail detail = audit_detail(exchange);
 	detail.counted = true;
-	struct log_row *row = audit_row(exchange, LOG_READ, TYPE_OBSERVATION);
-	row->tenant = known ? work->key.tenant : exchange->tenant->id;
-	row->person = known ? patient->persons[0].id : 0;
-	row->bucket = known ? patient->persons[0].home : 0;
-	row->outcome = known && !open ? LOG_DENY : LOG_PERMIT;
-	if (work->read.found && work->read.row.deleted) {
-		row->classes = 1u << work->read.row.class;
-		outcome_fail(&exchange->outcome, OUTCOME_GONE, (struct str){ 0 },
-			"this Observation was deleted; its _history has it");
-	} else if (work->read.found) {
-		render(exchange, work);
-		describe(exchange, work, &detail);
+	struct log_row *row = one_row(exchange, &work->one, LOG_READ);
+	if (work->version != 0)
+		detail.query = str_format(
+			exchange->arena, "_history/%d", work->version < 0 ? 0 : work->version);
+	if (work->read.found) {
+		release(exchange, work, &detail);
 		row->classes = 1u << work->read.row.class;
 	} else {
-		detail.reason = known && !open ? "not-shared" : "not-found";
-		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
-			"there is no such Observation, or it is not for you");
+		const bool denied = row->person != 0 && !open;
+		row->outcome = denied ? LOG_DENY : LOG_PERMIT;
+		detail.reason = denied ? "not-shared" : "not-found";
+		one_absent(exchange, &exchange->outcome);
 	}
 	row->body = detail_render(exchange->arena, &detail);
 }
@@ -128,15 +117,26 @@ static void audit(struct exchange *exchange)
 static void respond(struct exchange *exchange)
 {
 	const struct read_work *work = exchange->work;
-	const struct store_row *row = &work->read.row;
-	exchange->response.etag = str_format(exchange->arena, "W/\"%d\"", row->version);
-	exchange->response.modified = row->updated;
-	respond_with(exchange, 200, MEDIA_FHIR, work->bytes);
+	one_tell(exchange, work->read.row.version, work->read.row.updated);
+	if (work->unchanged)
+		respond_with(exchange, 304, NULL, (struct str){ 0 });
+	else
+		respond_with(exchange, 200, MEDIA_FHIR, work->bytes);
 }
 
 const struct interaction interaction_read = {
 	.name = "read",
 	.parse = parse,
+	.who = who,
+	.decide = decide_read,
+	.store = store,
+	.audit = audit,
+	.respond = respond,
+};
+
+const struct interaction interaction_vread = {
+	.name = "vread",
+	.parse = parse_version,
 	.who = who,
 	.decide = decide_read,
 	.store = store,

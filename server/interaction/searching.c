@@ -226,7 +226,7 @@ static void render(struct exchange *exchange, struct search_work *work)
 		const struct resource *resource = &work->resources[i];
 		struct buf buf =
 			buf_new(exchange->arena, resource->body.length + 256, RESPONSE_MAX);
-		resource_render(&buf, resource);
+		presentation_render(&buf, exchange->arena, &exchange->presentation, resource);
 		work->rendered[i] = buf_str(&buf);
 		work->rendered_bytes += buf.length;
 	}
@@ -281,6 +281,7 @@ static void respond(struct exchange *exchange)
 
 const struct interaction interaction_search_get = {
 	.name = "search_get",
+	.reads_query = true,
 	.parse = parse_get,
 	.who = who,
 	.decide = decide_search,
@@ -291,6 +292,7 @@ const struct interaction interaction_search_get = {
 
 const struct interaction interaction_search_post = {
 	.name = "search_post",
+	.reads_query = true,
 	.parse = parse_post,
 	.who = who,
 	.decide = decide_search,

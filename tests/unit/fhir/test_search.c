@@ -208,8 +208,6 @@ static void unknown(void **state)
 	refused("patient=a&Code=x", OUTCOME_NOT_SUPPORTED, "'Code'");
 	refused("patient=a&_security=x", OUTCOME_NOT_SUPPORTED, "'_security'");
 	refused("patient=a&=x", OUTCOME_NOT_SUPPORTED, "unknown");
-	refused("patient=a&_format=xml", OUTCOME_NOT_ACCEPTABLE, "_format");
-	refused("patient=a&_pretty=true", OUTCOME_NOT_SUPPORTED, "_pretty");
 	refused("patient=a&_sort=code", OUTCOME_INVALID, "_sort");
 	refused("patient=a&_sort=date,-date", OUTCOME_INVALID, "_sort");
 	/* A number where a name belongs may be somebody's, and is not said again. */

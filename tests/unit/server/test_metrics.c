@@ -44,9 +44,9 @@ static void requests_are_told_by_template(void **state)
 	(void)state;
 	struct arena *arena = arena_new(8 << 20);
 	struct outcome outcome = { .arena = arena };
-	struct str segment, allow;
+	struct str segments[ROUTE_SEGMENTS], allow;
 	const struct route *route = route_find(
-		arena, STR("GET"), STR("/fhir/Observation/secret"), &segment, &allow, &outcome);
+		arena, STR("GET"), STR("/fhir/Observation/secret"), segments, &allow, &outcome);
 	metric_request(route, 200, 700);
 	metric_request(route, 404, 20 * INSTANT_SECOND);
 	metric_request(NULL, 404, 3);

@@ -11,7 +11,7 @@
 
 static struct arena *arena;
 static struct outcome outcome;
-static struct str segment, allow;
+static struct str segments[ROUTE_SEGMENTS], allow;
 
 static int begin(void **state)
 {
@@ -30,9 +30,9 @@ static int end(void **state)
 static const struct route *find(const char *method, const char *path)
 {
 	outcome = (struct outcome){ .arena = arena };
-	segment = (struct str){ 0 };
+	segments[0] = segments[1] = (struct str){ 0 };
 	allow = (struct str){ 0 };
-	return route_find(arena, str_of(method), str_of(path), &segment, &allow, &outcome);
+	return route_find(arena, str_of(method), str_of(path), segments, &allow, &outcome);
 }
 
 static void leads_to(const char *method, const char *path, const char *template)
@@ -52,9 +52,16 @@ static void paths_lead_to_their_routes(void **state)
 	leads_to("HEAD", "/fhir/metadata", "/fhir/metadata");
 	leads_to("POST", "/fhir/Observation/_search", "/fhir/Observation/_search");
 	leads_to("GET", "/fhir/Observation/abc", "/fhir/Observation/{id}");
-	assert_true(str_is(segment, "abc"));
+	assert_true(str_is(segments[0], "abc"));
 	leads_to("GET", "/fhir/Observation", "/fhir/Observation");
-	assert_int_equal(segment.length, 0);
+	assert_int_equal(segments[0].length, 0);
+	leads_to("GET", "/fhir/Observation/abc/_history", "/fhir/Observation/{id}/_history");
+	assert_true(str_is(segments[0], "abc"));
+	leads_to("GET", "/fhir/Observation/abc/_history/3",
+		"/fhir/Observation/{id}/_history/{version}");
+	assert_true(str_is(segments[0], "abc") && str_is(segments[1], "3"));
+	assert_int_equal(route_type(find("GET", "/fhir/Observation/abc")), TYPE_OBSERVATION);
+	assert_int_equal(route_type(find("GET", "/fhir/metadata")), TYPE_NONE);
 }
 
 static void leads_nowhere(const char *method, const char *path)
@@ -90,6 +97,18 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
 	assert_true(str_is(allow, "POST"));
 }
 
+/* OPTIONS of a path there is leads to one answer for all, and says what there is. */
+static void options_tell_the_methods(void **state)
+{
+	(void)state;
+	const struct route *route = find("OPTIONS", "/fhir/Observation");
+	assert_non_null(route);
+	assert_int_equal(route->kinds, 0);
+	assert_true(str_starts(allow, STR("POST, GET, HEAD")));
+	assert_true(str_ends(allow, STR(", OPTIONS")));
+	leads_nowhere("OPTIONS", "/fhir/nothing");
+}
+
 /* Permission stands in the row: what needs a scope says who may, and what needs none is open on purpose. */
 static void every_row_says_who_may(void **state)
 {
@@ -100,7 +119,9 @@ static void every_row_says_who_may(void **state)
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(routes[i].interaction);
 		assert_true((routes[i].scope == 0) == (routes[i].kinds == 0));
-		assert_true(str_is(STR("POST"), routes[i].method) == (routes[i].body_max > 0));
+		const bool body = !str_is(STR("GET"), routes[i].method) &&
+				  !str_is(STR("DELETE"), routes[i].method);
+		assert_true(body == (routes[i].body_max > 0));
 		open += routes[i].scope == 0 ? 1 : 0;
 	}
 	assert_int_equal(open,
@@ -113,6 +134,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(paths_lead_to_their_routes, begin, end),
 		cmocka_unit_test_setup_teardown(other_paths_lead_nowhere, begin, end),
 		cmocka_unit_test_setup_teardown(a_wrong_method_is_told_the_right_ones, begin, end),
+		cmocka_unit_test_setup_teardown(options_tell_the_methods, begin, end),
 		cmocka_unit_test_setup_teardown(every_row_says_who_may, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

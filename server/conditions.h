@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_CONDITIONS_H
+#define SERVER_CONDITIONS_H
+
+#include "fhir/base/instant.h"
+#include "fhir/base/outcome.h"
+
+/* The conditions of a request (RFC 9110 section 13) on one versioned resource (FHIR R4 http.html#versioning): an ETag is W/"version". */
+
+/*
+ * The version that If-Match asks for: 0 where the header is empty or *. W/"3", "3" and 3 are taken. False adds an error (400): a list, or no version of ours, for then nothing could match, and
+ * the caller should know why.
+ */
+bool condition_if_match(struct str header, int *version_out, struct outcome *outcome);
+
+/* Does If-None-Match name this version, or *? */
+bool condition_none_match(struct str header, int version);
+
+/* A date as HTTP writes it (IMF-fixdate alone). False: it is ignored, as RFC 9110 13.1.3 asks. */
+bool condition_date(struct str text, instant *out);
+
+/* Is what was changed at `updated` (version) what the caller has already: 304? If-None-Match stands above If-Modified-Since. */
+bool condition_unchanged(
+	struct str none_match, struct str modified_since, int version, instant updated);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fhir/base/arena.h"
+#include "fhir/presentation.h"
+
+#define HEAD "{\"resourceType\":\"Observation\",\"meta\":{"
+#define REST                                                                                 \
+	"},\"text\":{\"status\":\"generated\"},\"identifier\":[{\"value\":\"a\"}],"          \
+	"\"status\":\"final\",\"category\":[{\"text\":\"c\"}],\"code\":{\"text\":\"puls\"}," \
+	"\"valueQuantity\":{\"value\":70.50,\"unit\":\"{x}\"},\"note\":[{\"text\":\"n\"}],"  \
+	"\"component\":[{\"code\":{\"text\":\"k\"},\"valueInteger\":7,"                      \
+	"\"interpretation\":[{\"text\":\"i\"}]}]}"
+#define TAG                                                                          \
+	"{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ObservationValue\"," \
+	"\"code\":\"SUBSETTED\"}"
+#define MADE                                                        \
+	"{\"resourceType\":\"Observation\",\"id\":\"x\",\"meta\":{" \
+	"\"versionId\":\"2\",\"lastUpdated\":\"1970-01-01T00:00:00.000Z\","
+
+static struct arena *arena;
+
+static int begin(void **state)
+{
+	(void)state;
+	arena = arena_new(1 << 22);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	return 0;
+}
+
+static struct presentation asked(const char *name, const char *value)
+{
+	struct presentation presentation = { 0 };
+	struct outcome outcome = { .arena = arena };
+	assert_true(presentation_is(str_of(name)));
+	assert_true(presentation_take(arena, &presentation, str_of(name), str_of(value), &outcome));
+	return presentation;
+}
+
+static const char *rendered(const struct presentation *presentation, struct str body)
+{
+	const struct resource resource = { TYPE_OBSERVATION, STR("x"), 2, 0, body };
+	struct buf buf = buf_new(arena, 256, 1 << 16);
+	presentation_render(&buf, arena, presentation, &resource);
+	return str_copy(arena, buf_str(&buf)).at;
+}
+
+static void nothing_asked_is_the_stored_bytes(void **state)
+{
+	(void)state;
+	const struct presentation plain = { 0 };
+	assert_true(presentation_is_plain(&plain));
+	assert_string_equal(rendered(&plain, STR(HEAD REST)),
+		"{\"resourceType\":\"Observation\",\"id\":\"x\",\"meta\":{\"versionId\":\"2\","
+		"\"lastUpdated\":\"1970-01-01T00:00:00.000Z\"" REST);
+}
+
+static void parts_keep_their_bytes(void **state)
+{
+	(void)state;
+	struct presentation asks = asked("_elements", "value,note");
+	assert_string_equal(rendered(&asks, STR(HEAD REST)),
+		MADE "\"tag\":[" TAG "]},\"status\":\"final\",\"code\":{\"text\":\"puls\"},"
+		     "\"valueQuantity\":{\"value\":70.50,\"unit\":\"{x}\"},"
+		     "\"note\":[{\"text\":\"n\"}]}");
+	asks = asked("_summary", "text");
+	assert_string_equal(rendered(&asks, STR(HEAD REST)),
+		MADE "\"tag\":[" TAG "]},\"text\":{\"status\":\"generated\"},"
+		     "\"status\":\"final\",\"code\":{\"text\":\"puls\"}}");
+}
+
+static void the_summary_leaves_out_what_has_no_sigma(void **state)
+{
+	(void)state;
+	const struct presentation asks = asked("_summary", "true");
+	assert_string_equal(rendered(&asks, STR(HEAD REST)),
+		MADE "\"tag\":[" TAG "]},\"identifier\":[{\"value\":\"a\"}],"
+		     "\"status\":\"final\",\"code\":{\"text\":\"puls\"},"
+		     "\"valueQuantity\":{\"value\":70.50,\"unit\":\"{x}\"},"
+		     "\"component\":[{\"code\":{\"text\":\"k\"},\"valueInteger\":7}]}");
+}
+
+/* A tag more; those that are there stay. */
+static void the_tag_joins_others(void **state)
+{
+	(void)state;
+	const struct presentation asks = asked("_elements", "status");
+	assert_string_equal(
+		rendered(&asks, STR(HEAD "\"tag\":[{\"code\":\"t\"}],\"source\":\"s\"" REST)),
+		MADE "\"source\":\"s\",\"tag\":[{\"code\":\"t\"}," TAG "]},"
+		     "\"status\":\"final\",\"code\":{\"text\":\"puls\"}}");
+	const struct presentation data = asked("_summary", "data");
+	assert_null(strstr(rendered(&data, STR(HEAD REST)), "\"text\":{\"status\""));
+	assert_non_null(strstr(rendered(&data, STR(HEAD REST)), "SUBSETTED"));
+}
+
+static void refused(const char *name, const char *value, enum outcome_kind kind)
+{
+	struct presentation presentation = { 0 };
+	struct outcome outcome = { .arena = arena };
+	assert_false(
+		presentation_take(arena, &presentation, str_of(name), str_of(value), &outcome));
+	assert_int_equal(outcome_first(&outcome), kind);
+}
+
+static void what_is_not_there_is_named(void **state)
+{
+	(void)state;
+	assert_true(asked("_format", "application/fhir+json; fhirVersion=4.0").format);
+	assert_true(asked("_format", "application/fhir json").format);
+	assert_true(asked("_pretty", "true").pretty);
+	assert_false(presentation_is(STR("_count")));
+	refused("_format", "xml", OUTCOME_NOT_ACCEPTABLE);
+	refused("_format", "application/fhir+xml", OUTCOME_NOT_ACCEPTABLE);
+	refused("_pretty", "yes", OUTCOME_VALUE);
+	refused("_summary", "True", OUTCOME_VALUE);
+	refused("_elements", "status,colour", OUTCOME_VALUE);
+	refused("_elements", "", OUTCOME_VALUE);
+	struct presentation both = asked("_summary", "true");
+	struct outcome outcome = { .arena = arena };
+	assert_false(presentation_take(arena, &both, STR("_elements"), STR("status"), &outcome));
+}
+
+static void links_carry_what_was_asked(void **state)
+{
+	(void)state;
+	struct buf buf = buf_new(arena, 64, 1 << 10);
+	struct presentation asks = asked("_elements", "Observation.status,code");
+	asks.pretty = true;
+	presentation_query(&buf, &asks);
+	assert_true(str_is(buf_str(&buf), "&_pretty=true&_elements=status,code"));
+}
+
+static void pretty_touches_no_text(void **state)
+{
+	(void)state;
+	assert_true(str_is(
+		presentation_pretty(arena, STR("{\"a\":[1.50,{\"b\\\"{\":\"x,y: [\"}],\"c\":{}, "
+					       "\"d\":[ ]}")),
+		"{\n  \"a\": [\n    1.50,\n    {\n      \"b\\\"{\": \"x,y: [\"\n    }\n  ],\n"
+		"  \"c\": {},\n  \"d\": []\n}\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_asked_is_the_stored_bytes, begin, end),
+		cmocka_unit_test_setup_teardown(parts_keep_their_bytes, begin, end),
+		cmocka_unit_test_setup_teardown(
+			the_summary_leaves_out_what_has_no_sigma, begin, end),
+		cmocka_unit_test_setup_teardown(the_tag_joins_others, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_not_there_is_named, begin, end),
+		cmocka_unit_test_setup_teardown(links_carry_what_was_asked, begin, end),
+		cmocka_unit_test_setup_teardown(pretty_touches_no_text, begin, end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
