@@ -70,7 +70,7 @@ static void take_query(struct exchange *exchange, struct question *out)
 			out->mode = value;
 		else if (part == FORM_PART && str_is(name, "profile"))
 			out->profile = value;
-		else if (part != FORM_PART || !(str_is(name, "_format") || str_is(name, "_pretty")))
+		else if (part != FORM_PART || !presentation_is(name))
 			outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR(""),
 				"the parameters of $validate are mode and profile; the resource is "
 				"the body");
@@ -204,6 +204,7 @@ static void respond(struct exchange *exchange)
 
 const struct interaction interaction_validate = {
 	.name = "validate",
+	.reads_query = true,
 	.parse = parse,
 	.validate = validate,
 	.respond = respond,
