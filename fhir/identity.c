@@ -27,6 +27,10 @@
 /* MDC_ATTR_SUPPLEMENTAL_TYPES: the component that says how it was measured (HL7 PHD guide). */
 #define MDC_SUPPLEMENTAL "68193"
 
+/* Statuses of a reading before it is taken back. */
+static const enum observation_status before[] = { STATUS_FINAL, STATUS_PRELIMINARY,
+	STATUS_CORRECTED, STATUS_AMENDED, STATUS_CANCELLED, STATUS_UNKNOWN };
+
 static bool is_clean(struct str part)
 {
 	for (size_t i = 0; i < part.length; i++)
@@ -201,6 +205,16 @@ static int compare(const void *a, const void *b)
 	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
+/* A document in the place of a value. */
+static void add_attachments(struct buf *buf, const struct json *extensions)
+{
+	json_each(item, extensions)
+	{
+		if (str_is(json_text(item, "url"), EXTENSION_VALUE))
+			add_structure(buf, item);
+	}
+}
+
 /* Components in the order of their texts, which begin with the code: senders give them in any order. */
 static void add_components(struct arena *arena, struct buf *buf, const struct json *list)
 {
@@ -213,6 +227,7 @@ static void add_components(struct arena *arena, struct buf *buf, const struct js
 		struct buf text = buf_new(arena, 128, TEXT_MAX);
 		add_code(arena, &text, json_get(component, "code"), unit_of(value_of(component)));
 		add_value(arena, &text, value_of(component));
+		add_attachments(&text, json_get(component, "extension"));
 		const struct json *absent = json_get(component, "dataAbsentReason");
 		if (absent != NULL)
 			add_concept(arena, &text, absent);
@@ -235,15 +250,16 @@ static instant end_of(const struct observation *observation, struct moment momen
 }
 
 static struct str content(struct arena *arena, const struct fields *fields, struct moment moment,
-	const struct observation *observation)
+	const struct observation *observation, enum observation_status status)
 {
 	struct buf buf = buf_new(arena, 256, TEXT_MAX);
 	buf_add_byte(&buf, 'C'); /* of the key; not of the content */
 	add_code(arena, &buf, FIELD(fields, OBSERVATION, code), unit_of(value_of_fields(fields)));
 	add_moment(&buf, moment.start);
 	add_moment(&buf, end_of(observation, moment));
-	add_part(&buf, str_of(observation_status_code(observation->status)));
+	add_part(&buf, str_of(observation_status_code(status)));
 	add_value(arena, &buf, value_of_fields(fields));
+	add_attachments(&buf, FIELD(fields, OBSERVATION, extension));
 	add_structure(&buf, FIELD(fields, OBSERVATION, modifierExtension));
 	buf_add_byte(&buf, PART);
 	if (FIELD(fields, OBSERVATION, dataAbsentReason) != NULL)
@@ -385,13 +401,22 @@ static bool identifier_key(struct arena *arena, const struct json *identifier, s
 	return true;
 }
 
+/* Who takes a reading back that names no device finds it by the content it was sent with, whatever its status was. */
+static void add_withdrawn(struct arena *arena, const struct fields *fields, struct moment moment,
+	struct observation *out)
+{
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
+		out->keys[out->key_count++] = content(arena, fields, moment, out, before[i]);
+}
+
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
 	struct observation *out)
 {
 	const struct json *identifiers = FIELD(fields, OBSERVATION, identifier);
-	const size_t most = identifiers == NULL ? 1 : identifiers->count + 1;
+	const size_t most = (identifiers == NULL ? 1 : identifiers->count + 1) +
+			    sizeof(before) / sizeof(before[0]);
 	out->keys = arena_array(arena, most, sizeof(*out->keys));
-	const struct str key = content(arena, fields, moment, out);
+	const struct str key = content(arena, fields, moment, out, out->status);
 	out->content = str_part(key, 2, key.length);
 	json_each(item, identifiers)
 	{
@@ -402,4 +427,6 @@ void identity_write(struct arena *arena, const struct fields *fields, struct mom
 	out->has_device_key = moment.start != INSTANT_MIN && device_find(arena, fields, &device);
 	out->keys[out->key_count++] =
 		out->has_device_key ? device_key(arena, fields, device, moment) : key;
+	if (!out->has_device_key && out->status == STATUS_ENTERED_IN_ERROR)
+		add_withdrawn(arena, fields, moment, out);
 }

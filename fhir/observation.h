@@ -8,6 +8,9 @@
 #include "fhir/national.h"
 #include "fhir/resource.h"
 
+/* A value of a type that R4's value[x] lacks (Attachment): R5's element as HL7 names it for R4. */
+#define EXTENSION_VALUE "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
+
 /* http://hl7.org/fhir/observation-status; numbers are stored. */
 enum observation_status {
 	STATUS_REGISTERED = 1,

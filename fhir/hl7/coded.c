@@ -72,9 +72,10 @@ bool coded_write(struct reading *reading, struct str cwe, struct buf *buf)
 			coded_system(reading, clean_component(reading, cwe, first + 2));
 		if (ours.length == 0)
 			ours = words_of(system, code);
-		if (system.length > 0 && coded_is_code(code))
+		/* A code of the sender's own has no system that FHIR knows. */
+		if (coded_is_code(code))
 			add_coding(&codings, system, code, name_of(system, code, words));
-		else if (text.length == 0)
+		if (system.length == 0 && text.length == 0)
 			text = words.length > 0 ? words : code;
 	}
 	if (codings.length == 0 && text.length == 0)
@@ -101,6 +102,32 @@ static void add_loincs(struct buf *buf, struct str codes)
 	}
 }
 
+/* SNOMED CT and NPU beside the LOINC codes. */
+static void add_others(struct buf *buf, struct str loincs)
+{
+	struct str rest = loincs;
+	struct coding coding;
+	while (rest.length > 0) {
+		const struct str loinc = str_cut(rest, ';', &rest);
+		for (unsigned i = 0; mdc_also(loinc, i, &coding); i++)
+			add_coding(buf, coding.system, coding.code, (struct str){ 0 });
+	}
+}
+
+static bool is_also(struct str loincs, struct coding given)
+{
+	struct str rest = loincs;
+	struct coding coding;
+	while (rest.length > 0) {
+		const struct str loinc = str_cut(rest, ';', &rest);
+		for (unsigned i = 0; mdc_also(loinc, i, &coding); i++)
+			if (str_equal(coding.system, given.system) &&
+				str_equal(coding.code, given.code))
+				return true;
+	}
+	return false;
+}
+
 /* OBX-3 may name the thing a second time in another system; not when the name and the number disagree. */
 static void add_second(
 	struct reading *reading, const struct row *row, struct str given, struct buf *buf)
@@ -111,7 +138,8 @@ static void add_second(
 		const struct str system =
 			coded_system(reading, clean_component(reading, field, first + 2));
 		const bool is_mdc = str_is(system, SYSTEM_MDC);
-		const bool is_given = str_is(system, SYSTEM_LOINC) && given.length > 0;
+		const bool is_given = (str_is(system, SYSTEM_LOINC) && given.length > 0) ||
+				      is_also(given, (struct coding){ system, code });
 		if (system.length > 0 && !is_mdc && !is_given && coded_is_code(code))
 			add_coding(buf, system, code, clean_component(reading, field, first + 1));
 	}
@@ -145,6 +173,7 @@ void coded_write_row(
 		const struct str name = row->fact == NULL ? row->refid : str_of(row->fact->refid);
 		add_coding(buf, STR(SYSTEM_MDC), code, name);
 	}
+	add_others(buf, loinc);
 	if (!row->doubtful)
 		add_second(reading, row, loinc, buf);
 	buf_add_byte(buf, ']');
@@ -159,6 +188,7 @@ void coded_write_panel(uint32_t panel, struct buf *buf)
 	add_loincs(buf, str_of(fact->loinc));
 	buf_add_format(buf, "%s{\"system\":\"" SYSTEM_MDC "\",\"code\":\"%u\",\"display\":\"%s\"}",
 		fact->loinc[0] == '\0' ? "" : ",", panel, fact->refid);
+	add_others(buf, str_of(fact->loinc));
 	buf_add_byte(buf, ']');
 	json_write_member(buf, "text", str_of(fact->text_no));
 	buf_add_byte(buf, '}');

@@ -100,18 +100,33 @@ static bool first_end_is_cr(struct str text)
 
 enum charset { CHARSET_UTF8, CHARSET_ASCII, CHARSET_LATIN1, CHARSET_LATIN9, CHARSET_UNKNOWN };
 
-/* HL7 table 0211, the sets in use here. */
+#define CHARSET_NAME_MAX 16
+
+/* HL7 table 0211, the sets in use here; senders also write the names that IANA has for them, with any punctuation. Bytes that begin with "MSH" and are "UNICODE" are UTF-8. */
 static enum charset charset_of(struct str name)
 {
-	if (name.length == 0 || str_equal_nocase(name, STR("UNICODE UTF-8")) ||
-		str_equal_nocase(name, STR("UTF-8")))
-		return CHARSET_UTF8;
-	if (str_equal_nocase(name, STR("ASCII")))
-		return CHARSET_ASCII;
-	if (str_is(name, "8859/1"))
-		return CHARSET_LATIN1;
-	if (str_is(name, "8859/15"))
-		return CHARSET_LATIN9;
+	static const struct {
+		const char *name;
+		enum charset charset;
+	} known[] = { { "", CHARSET_UTF8 }, { "UNICODEUTF8", CHARSET_UTF8 },
+		{ "UTF8", CHARSET_UTF8 }, { "UNICODE", CHARSET_UTF8 }, { "ASCII", CHARSET_ASCII },
+		{ "USASCII", CHARSET_ASCII }, { "88591", CHARSET_LATIN1 },
+		{ "ISO88591", CHARSET_LATIN1 }, { "885915", CHARSET_LATIN9 },
+		{ "ISO885915", CHARSET_LATIN9 } };
+	char plain[CHARSET_NAME_MAX];
+	size_t length = 0;
+	for (size_t i = 0; i < name.length; i++) {
+		const char byte = name.at[i];
+		const bool is_lower = byte >= 'a' && byte <= 'z';
+		if (byte == ' ' || byte == '-' || byte == '/' || byte == '_')
+			continue;
+		if (length == sizeof(plain))
+			return CHARSET_UNKNOWN;
+		plain[length++] = is_lower ? (char)(byte - 'a' + 'A') : byte;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (str_is((struct str){ plain, length }, known[i].name))
+			return known[i].charset;
 	return CHARSET_UNKNOWN;
 }
 
@@ -254,11 +269,14 @@ static bool add_segment(struct arena *arena, struct er7 *message, struct names *
 	const bool is_bare = text.length == 3 && is_letter(text.at[0]) &&
 			     is_name_byte(text.at[1]) && is_name_byte(text.at[2]);
 	if (!is_bare && !begins_segment(text, message->field)) {
-		outcome_at(outcome, SEVERITY_ERROR, OUTCOME_STRUCTURE, (struct hl7_place){ 0 },
-			"Segment %zu has no name: a segment begins with three signs and the field "
-			"separator",
-			message->count + 1);
-		return false;
+		const struct er7_segment *const last = &message->segments[message->count - 1];
+		struct hl7_place place = { .sequence = last->sequence };
+		memcpy(place.segment, last->name, sizeof(place.segment));
+		return fail_at(outcome, OUTCOME_STRUCTURE, place,
+			"The line behind this segment has no name: begin each segment with its "
+			"three "
+			"signs and the field separator, and write a line end inside a field as "
+			"\\.br\\");
 	}
 	struct er7_segment *const segment = &message->segments[message->count];
 	memcpy(segment->name, text.at, 3);

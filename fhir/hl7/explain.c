@@ -4,7 +4,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "fhir/hl7/ack.h"
-#include "fhir/hl7/rows.h"
+#include "fhir/hl7/values.h"
 
 #define NODES_MAX 100000
 #define VALUE_MAX 40 /* of OBX-5 in the tree */
@@ -217,9 +217,24 @@ static void write_quantity(struct buf *buf, const struct json *quantity)
 	add_all(buf, unit);
 }
 
+/* A document in the place of a value. */
+static void write_document(struct buf *buf, const struct json *extension)
+{
+	const struct json *const document = json_get(extension, "valueAttachment");
+	const struct str type = json_text(document, "contentType");
+	if (document == NULL)
+		return;
+	add_all(buf, type.length > 0 ? type : STR("document"));
+	buf_add_format(buf, ", about %zu bytes", json_text(document, "data").length / 4 * 3);
+}
+
 /* The value of an Observation or component, or why it has none. */
 static void write_value(struct buf *buf, const struct json *of)
 {
+	json_each(extension, json_get(of, "extension"))
+	{
+		write_document(buf, extension);
+	}
 	json_each(member, of)
 	{
 		if (str_is(member->key, "valueQuantity"))
@@ -242,6 +257,11 @@ static bool has_value(const struct json *of)
 	{
 		if (str_starts(member->key, STR("value")) ||
 			str_is(member->key, "dataAbsentReason"))
+			return true;
+	}
+	json_each(extension, json_get(of, "extension"))
+	{
+		if (json_get(extension, "valueAttachment") != NULL)
 			return true;
 	}
 	return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "fhir/hl7/rows.h"
+#include "fhir/hl7/values.h"
 
 #include "fhir/base/json.h"
 
@@ -118,6 +118,7 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 	out->status = STATUS_UNKNOWN;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (text.length == 1 && text.at[0] == known[i].letter) {
+			out->letter = text.at[0];
 			out->status = known[i].status;
 			out->correction = known[i].correction;
 		}
@@ -130,6 +131,12 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 			"OBX-11 has a status that is not supported; the status is unknown");
 	if (out->early && out->status == STATUS_FINAL)
 		out->status = STATUS_PRELIMINARY;
+}
+
+bool flags_withdraw(const struct row *row)
+{
+	const struct str text = row_field(row, OBX_STATUS);
+	return str_is(text, "D") || str_is(text, "W");
 }
 
 void flags_read(struct reading *reading, const struct row *row, struct finding *out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "fhir/hl7/rows.h"
+#include "fhir/hl7/values.h"
 
 #include "fhir/base/arena.h"
 
@@ -19,7 +19,7 @@ static void note_control(struct reading *reading, struct row *row)
 static enum row_fate fate_of(struct reading *reading, struct row *row)
 {
 	const bool has_value = values_present(row);
-	if (mdc_is(row->fact, "time"))
+	if (mdc_is(row->fact, "time") || mdc_is(row->fact, "device-info"))
 		return ROW_SILENT;
 	if (mdc_is(row->fact, "device-type")) {
 		if (has_value)

@@ -9,6 +9,15 @@ static const struct mdc rows[] = {
 };
 
 static const struct {
+	const char *loinc, *system, *code;
+} alsos[] = {
+#define MDC(code, refid, loinc, ucum, category, class, text)
+#define ALSO(loinc, system, code) { loinc, SYSTEM_##system, code },
+#include "fhir/hl7/mdc.tbl"
+#undef MDC
+};
+
+static const struct {
 	uint32_t panel, member;
 } panels[] = {
 #define MDC(code, refid, loinc, ucum, category, class, text)
@@ -147,6 +156,17 @@ enum mdc_fit mdc_loinc(const struct mdc *row, struct str unit, struct str *loinc
 	if (pairs)
 		*loinc_out = part(loinc, index);
 	return MDC_FITS;
+}
+
+bool mdc_also(struct str loinc, unsigned index, struct coding *out)
+{
+	for (size_t i = 0; i < COUNT(alsos); i++) {
+		if (!str_is(loinc, alsos[i].loinc) || index-- > 0)
+			continue;
+		*out = (struct coding){ str_of(alsos[i].system), str_of(alsos[i].code) };
+		return true;
+	}
+	return false;
 }
 
 bool mdc_is_unlikely(uint32_t code, struct str unit, double value)

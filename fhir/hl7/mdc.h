@@ -42,6 +42,9 @@ enum mdc_fit { MDC_FITS, MDC_UNIT_WRONG };
  */
 enum mdc_fit mdc_loinc(const struct mdc *row, struct str unit, struct str *loinc_out);
 
+/* The ALSO rows of a LOINC code, `index` 0..: false where there is no such row. */
+bool mdc_also(struct str loinc, unsigned index, struct coding *out);
+
 /* Does a LIMIT row call this value unlikely? */
 bool mdc_is_unlikely(uint32_t code, struct str unit, double value);
 

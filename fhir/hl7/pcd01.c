@@ -309,6 +309,15 @@ static void hold_rows(struct reading *reading, struct pcd01 *out)
 		"none; the message is kept for the operator of the hub");
 }
 
+/* Where a message of no use is to be mended first: what the first warning of a row is about. */
+static struct hl7_place first_warned(const struct outcome *outcome)
+{
+	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
+		if (strcmp(issue->place.segment, "OBX") == 0 && issue->place.field > OBX_TYPE)
+			return issue->place;
+	return (struct hl7_place){ "OBX", 1, OBX_VALUE, 0 };
+}
+
 static bool read_rows(struct reading *reading, struct pcd01 *out)
 {
 	const struct hl7_place at_obx = { "OBX", 1, 0, 0 };
@@ -330,8 +339,10 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 		return false;
 	}
 	if (out->count == 0)
-		return fail_at(reading->outcome, OUTCOME_BUSINESS_RULE, at_obx,
-			"No row of the message is a reading that can be stored");
+		return fail_at(reading->outcome, OUTCOME_BUSINESS_RULE,
+			first_warned(reading->outcome),
+			"No row of the message is a reading that can be stored; mend what the "
+			"warnings name, or send OBX rows with code, value and time");
 	return true;
 }
 

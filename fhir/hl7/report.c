@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "fhir/hl7/rows.h"
+#include "fhir/hl7/values.h"
 
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
@@ -15,7 +15,8 @@ struct report {
 	struct buf components;
 	double seconds; /* of a duration facet */
 	bool test;
-	bool all_gone; /* each member of the panel is taken back or cancelled */
+	bool all_gone;  /* each member of the panel is taken back or cancelled */
+	bool withdrawn; /* taken back without repeating the value */
 	bool has_own; /* the carrier's own value is the Observation's: it is no panel, or one without members */
 	unsigned usable_parts, withdrawn_parts;
 	unsigned by_status[STATUS_UNKNOWN + 1]; /* of the members that are kept */
@@ -24,7 +25,8 @@ struct report {
 
 static bool is_usable(const struct finding *finding)
 {
-	return finding->value.length > 0 || finding->bits.length > 0 || finding->absent != NULL;
+	return finding->value.length > 0 || finding->bits.length > 0 ||
+	       finding->attachment.length > 0 || finding->absent != NULL;
 }
 
 static void write_range(struct reading *reading, const struct row *row, struct buf *buf)
@@ -96,9 +98,15 @@ static void write_component(
 	if (code.full || repeats_code(report, row, buf_str(&code)))
 		return;
 	struct buf *const buf = &report->components;
-	if (finding->value.length > 0 || finding->absent != NULL) {
+	if (finding->value.length > 0 || finding->attachment.length > 0 ||
+		finding->absent != NULL) {
 		json_write_comma(buf);
 		buf_add_byte(buf, '{');
+		if (finding->attachment.length > 0) {
+			buf_add_text(buf, "\"extension\":[");
+			buf_add(buf, finding->attachment);
+			buf_add_text(buf, "],");
+		}
 		buf_add(buf, buf_str(&code));
 		write_finding(finding, buf);
 		write_range(report->reading, row, buf);
@@ -143,6 +151,18 @@ static void add_member(struct report *report, const struct row *part, const stru
 	report->usable_parts++;
 }
 
+/* A member that is taken back without its value. */
+static void add_gone(struct report *report, const struct row *part, const struct finding *finding)
+{
+	report->correction = true;
+	report->withdrawn_parts++;
+	if (report->all_gone)
+		report->by_status[finding->status]++;
+	else
+		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+			"OBX-11 says that this part of the panel does not hold; it is left out");
+}
+
 static bool are_all_gone(const struct report *report)
 {
 	const struct reading *const reading = report->reading;
@@ -167,6 +187,11 @@ static void add_parts(struct report *report)
 		i = reading->rows[i].next_part) {
 		const struct row *const part = &reading->rows[i];
 		const struct finding finding = values_read(reading, part);
+		const bool gone = is_member(report, part) && flags_withdraw(part);
+		if (!is_usable(&finding) && gone) {
+			add_gone(report, part, &finding);
+			continue;
+		}
 		if (!is_usable(&finding)) {
 			if (!values_present(part))
 				row_warn(reading, part, OBX_VALUE, OUTCOME_REQUIRED,
@@ -243,35 +268,86 @@ static void check_part_times(struct reading *reading, const struct row *carrier)
 	}
 }
 
-static void write_head(const struct report *report, enum observation_status status, struct buf *buf)
+/* OBX-11 where it says more than the status: R and F are both final. Of a panel without a row of its own, that of its first member. */
+static char letter_of(const struct report *report)
+{
+	const struct row *const carrier = report->carrier;
+	const struct reading *const reading = report->reading;
+	const bool is_member_s = carrier->panel != 0 && !report->has_own;
+	const size_t part = carrier->first_part;
+	const struct row *const row =
+		is_member_s && part != ROW_NONE ? &reading->rows[part] : carrier;
+	const struct str text = row_field(row, OBX_STATUS);
+	const bool is_kept = text.length == 1 && memchr("RSUVBXDW", text.at[0], 8) != NULL;
+	return is_kept ? text.at[0] : '\0';
+}
+
+/* HL7 v2-to-FHIR: the code of v2 beside the status it became. */
+static void write_status(
+	const struct report *report, enum observation_status status, struct buf *buf)
+{
+	const char letter = letter_of(report);
+	buf_add_format(buf, ",\"status\":\"%s\"", observation_status_code(status));
+	if (letter != '\0')
+		buf_add_format(buf,
+			",\"_status\":{\"extension\":[{\"url\":"
+			"\"http://hl7.org/fhir/StructureDefinition/alternate-codes\","
+			"\"valueCodeableConcept\":{\"coding\":[{\"system\":"
+			"\"http://terminology.hl7.org/CodeSystem/v2-0085\",\"code\":\"%c\"}]}}]}",
+			letter);
+}
+
+static void write_extensions(const struct report *report, struct buf *buf)
+{
+	const bool has_document = report->has_own && report->own.attachment.length > 0;
+	if (report->reading->gateway.length == 0 && !has_document)
+		return;
+	buf_add_text(buf, ",\"extension\":[");
+	if (report->reading->gateway.length > 0) {
+		buf_add_text(buf, "{\"url\":"
+				  "\"http://hl7.org/fhir/StructureDefinition/"
+				  "observation-gatewayDevice\","
+				  "\"valueReference\":{\"identifier\":");
+		buf_add(buf, report->reading->gateway);
+		buf_add_text(buf, "}}");
+	}
+	if (has_document) {
+		json_write_comma(buf);
+		buf_add(buf, report->own.attachment);
+	}
+	buf_add_byte(buf, ']');
+}
+
+static void write_categories(const struct mdc *fact, struct buf *buf)
 {
 	static const char *const sent[] = { "vital-signs", "laboratory", "activity", "procedure" };
-	const struct row *const carrier = report->carrier;
-	const struct mdc *const fact =
-		carrier->panel != 0 ? mdc_find(carrier->panel) : carrier->fact;
-	buf_add_text(buf, "{\"resourceType\":\"Observation\"");
-	if (report->test)
-		buf_add_text(buf, ",\"meta\":{\"security\":[{\"system\":"
-				  "\"http://terminology.hl7.org/CodeSystem/v3-ActReason\","
-				  "\"code\":\"HTEST\"}]}");
-	if (report->reading->gateway.length > 0) {
-		buf_add_text(buf,
-			",\"extension\":[{\"url\":"
-			"\"http://hl7.org/fhir/StructureDefinition/observation-gatewayDevice\","
-			"\"valueReference\":{\"identifier\":");
-		buf_add(buf, report->reading->gateway);
-		buf_add_text(buf, "}}]");
-	}
-	buf_add_format(buf, ",\"status\":\"%s\",\"category\":[", observation_status_code(status));
+	buf_add_text(buf, ",\"category\":[");
 	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
 		if (mdc_is(fact, sent[i]))
 			buf_add_format(buf,
 				"{\"coding\":[{\"system\":\"" SYSTEM_CATEGORY
 				"\",\"code\":\"%s\"}]},",
 				sent[i]);
+	/* R4 has no category for what a device tells of itself. */
+	if (mdc_is(fact, "device"))
+		buf_add_text(buf, "{\"coding\":[{\"system\":\"urn:maalehub:category\","
+				  "\"code\":\"device\"}]},");
 	buf_add_text(buf, "{\"coding\":[{\"system\":"
 			  "\"http://hl7.org/fhir/uv/phd/CodeSystem/PhdObservationCategories\","
 			  "\"code\":\"phd\"}]}],");
+}
+
+static void write_head(const struct report *report, enum observation_status status, struct buf *buf)
+{
+	const struct row *const carrier = report->carrier;
+	buf_add_text(buf, "{\"resourceType\":\"Observation\"");
+	if (report->test)
+		buf_add_text(buf, ",\"meta\":{\"security\":[{\"system\":"
+				  "\"http://terminology.hl7.org/CodeSystem/v3-ActReason\","
+				  "\"code\":\"HTEST\"}]}");
+	write_extensions(report, buf);
+	write_status(report, status, buf);
+	write_categories(carrier->panel != 0 ? mdc_find(carrier->panel) : carrier->fact, buf);
 }
 
 static void write_subject(const struct national_id *patient, struct buf *buf)
@@ -339,6 +415,44 @@ static const struct row *row_with(const struct report *report, unsigned field)
 	return carrier;
 }
 
+/* NTE-3, a repetition a line, of the row and of its parts. */
+static void add_notes(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	for (size_t i = 0; i < row->note_count; i++) {
+		const struct er7_segment *const note = &reading->message->segments[row->note + i];
+		struct buf text = buf_new(reading->arena, 64, REPORT_BYTES_MAX);
+		struct str rest = str_trim(er7_field(note, 3));
+		while (rest.length > 0) {
+			const struct str line = clean_component(
+				reading, str_cut(rest, reading->message->repetition, &rest), 0);
+			if (text.length > 0 && line.length > 0)
+				buf_add_byte(&text, '\n');
+			buf_add(&text, line);
+		}
+		if (text.length == 0)
+			continue;
+		json_write_comma(buf);
+		buf_add_byte(buf, '{');
+		json_write_member(buf, "text", buf_str(&text));
+		buf_add_byte(buf, '}');
+	}
+}
+
+static void write_notes(const struct report *report, struct buf *buf)
+{
+	struct reading *const reading = report->reading;
+	struct buf notes = buf_new(reading->arena, 0, REPORT_BYTES_MAX);
+	add_notes(reading, report->carrier, &notes);
+	for (size_t i = report->carrier->first_part; i != ROW_NONE; i = reading->rows[i].next_part)
+		if (&reading->rows[i] != report->carrier)
+			add_notes(reading, &reading->rows[i], &notes);
+	if (notes.length == 0)
+		return;
+	buf_add_text(buf, ",\"note\":[");
+	buf_add(buf, buf_str(&notes));
+	buf_add_byte(buf, ']');
+}
+
 static struct str write_report(struct report *report, enum observation_status status)
 {
 	struct reading *const reading = report->reading;
@@ -356,6 +470,7 @@ static struct str write_report(struct report *report, enum observation_status st
 	write_device(reading, carrier, &buf);
 	if (has_own)
 		write_range(reading, carrier, &buf);
+	write_notes(report, &buf);
 	if (report->components.length > 0) {
 		buf_add_text(&buf, ",\"component\":[");
 		buf_add(&buf, buf_str(&report->components));
@@ -393,20 +508,23 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 		.carrier = carrier,
 		.components = buf_new(reading->arena, 0, REPORT_BYTES_MAX) };
 	const bool implied = carrier->panel != 0 && carrier->panel != carrier->code;
-	if (!implied && (values_present(carrier) || carrier->first_part != ROW_NONE ||
-				row_field(carrier, OBX_FLAGS).length > 0))
+	const bool says_more = carrier->first_part != ROW_NONE || flags_withdraw(carrier) ||
+			       row_field(carrier, OBX_FLAGS).length > 0;
+	if (!implied && (values_present(carrier) || says_more))
 		report.own = values_read(reading, carrier);
 	report.code = render_code(&report);
 	report.test = report.own.test;
 	report.correction = report.own.correction;
 	add_parts(&report);
-	if (!is_usable(&report.own) && report.usable_parts == 0) {
+	report.withdrawn =
+		implied ? report.all_gone && report.withdrawn_parts > 0 : flags_withdraw(carrier);
+	if (!is_usable(&report.own) && report.usable_parts == 0 && !report.withdrawn) {
 		note_empty(&report);
 		return nothing;
 	}
 	if (!find_time(reading, carrier) || groups_are_control(reading, carrier))
 		return nothing;
-	report.has_own = carrier->panel == 0 || report.usable_parts == 0;
+	report.has_own = !implied && (carrier->panel == 0 || report.usable_parts == 0);
 	if (!report.has_own && report.own.value.length > 0)
 		row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 			"The row has rows below it that say its value; its own is left out");

@@ -240,11 +240,20 @@ void rows_collect(struct reading *reading)
 	reading->rows = arena_array(reading->arena, obxs, sizeof(struct row));
 	reading->groups = arena_array(reading->arena, obrs, sizeof(struct group));
 	reading->group_count = 1;
+	struct row *noted = NULL; /* the row that an NTE is of */
 	for (size_t i = 0; i < message->count; i++) {
-		if (strcmp(message->segments[i].name, "OBR") == 0)
-			add_group(reading, &message->segments[i]);
-		else if (strcmp(message->segments[i].name, "OBX") == 0)
-			add_row(reading, &message->segments[i]);
+		const struct er7_segment *const segment = &message->segments[i];
+		if (strcmp(segment->name, "NTE") == 0 && noted != NULL) {
+			noted->note = noted->note_count++ == 0 ? i : noted->note;
+			continue;
+		}
+		noted = NULL;
+		if (strcmp(segment->name, "OBR") == 0) {
+			add_group(reading, segment);
+		} else if (strcmp(segment->name, "OBX") == 0) {
+			add_row(reading, segment);
+			noted = &reading->rows[reading->count - 1];
+		}
 	}
 	find_parents(reading);
 }

@@ -60,6 +60,8 @@ struct row {
 	instant low;
 	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
 
+	size_t note, note_count; /* NTE segments behind the OBX, as indices into the message */
+
 	size_t observation; /* of a carrier: number (1..) of the Observation made of it; 0: none */
 };
 
@@ -92,20 +94,6 @@ struct reading {
 	const struct row *held_row; /* the first of them */
 };
 
-/* What a row's OBX-5, 6, 8 and 11 come to. */
-struct finding {
-	struct str value;   /* `"valueQuantity":{..}` or another choice; empty: none */
-	struct str bits;    /* components of a bit string, `{..},{..}`; empty: none */
-	struct str unit;    /* UCUM code of the value, or empty */
-	const char *absent; /* code of data-absent-reason, or NULL */
-	struct str flags;   /* CodeableConcepts of interpretation, `{..},{..}` */
-	bool early, test;   /* OBX-8 EARLY; TEST or DEMO */
-	enum observation_status status;
-	bool correction;
-	bool has_seconds; /* the value is a time in seconds, as for a duration */
-	double seconds;
-};
-
 /* rows.c: collects OBR and OBX, reads codes and paths, finds parents. O(n log n). */
 void rows_collect(struct reading *reading);
 struct hl7_place row_place(const struct row *row, unsigned field);
@@ -127,16 +115,6 @@ struct str device_find(const struct reading *reading, const struct row *row);
 void groups_form(struct reading *reading);
 /* Was the sample of this laboratory row a control solution? Then a warning is added. */
 bool groups_are_control(struct reading *reading, const struct row *carrier);
-
-/* values.c */
-struct finding values_read(struct reading *reading, const struct row *row);
-/* Has the row an OBX-5? */
-bool values_present(const struct row *row);
-/* The MDC number in a coded value, or 0. */
-uint32_t values_code(struct reading *reading, const struct row *row);
-
-/* flags.c: OBX-8 and OBX-11. */
-void flags_read(struct reading *reading, const struct row *row, struct finding *out);
 
 /* report.c: the Observation of a carrier and its parts; an empty slice when nothing usable is left (said by warnings). */
 struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out);

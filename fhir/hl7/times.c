@@ -38,7 +38,8 @@ static bool is_plausible(struct reading *reading, const struct row *row, instant
 	if (low <= reading->policy->now + DAY && low >= YEAR_1900)
 		return true;
 	row_warn(reading, row, OBX_TIME, OUTCOME_BUSINESS_RULE,
-		"The time lies more than 24 hours ahead or before 1900; the row is left out");
+		"The time lies more than 24 hours ahead or before 1900: set the device's clock; "
+		"the row is left out");
 	return false;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "fhir/hl7/rows.h"
+#include "fhir/hl7/values.h"
 
 #include "fhir/base/arena.h"
 #include "fhir/base/decimal.h"
@@ -29,7 +29,7 @@ uint32_t values_code(struct reading *reading, const struct row *row)
 }
 
 /* HL7 NM as a FHIR decimal: no plus sign, no leading zeros, a digit on both sides of the point. Digits behind the point are precision and stay. */
-static bool read_number(struct arena *arena, struct str text, struct str *out)
+bool values_number(struct arena *arena, struct str text, struct str *out)
 {
 	const bool negative = text.length > 0 && text.at[0] == '-';
 	const bool is_signed = negative || (text.length > 0 && text.at[0] == '+');
@@ -52,7 +52,7 @@ static bool read_number(struct arena *arena, struct str text, struct str *out)
 }
 
 /* OBX-6: an MDC unit by its number, or UCUM; in either triplet. */
-static struct str read_unit(struct reading *reading, const struct row *row, struct str *text_out)
+struct str values_unit(struct reading *reading, const struct row *row, struct str *text_out)
 {
 	const struct str field = row_field(row, OBX_UNIT);
 	for (unsigned first = 1; first <= 4; first += 3) {
@@ -83,7 +83,7 @@ static struct str read_unit(struct reading *reading, const struct row *row, stru
 	return (struct str){ 0 };
 }
 
-static void write_quantity(
+void values_write_quantity(
 	struct buf *buf, struct str comparator, struct str number, struct str text, struct str code)
 {
 	buf_add_text(buf, "{\"value\":");
@@ -136,9 +136,28 @@ static const char *special_value(struct str text)
 		{ "+INF", "positive-infinity" }, { "8388610", "negative-infinity" },
 		{ "-8388606", "negative-infinity" }, { "-INF", "negative-infinity" },
 		{ "8388608", "error" }, { "-8388608", "error" }, { "8388609", "error" },
-		{ "-8388607", "error" } };
+		{ "-8388607", "error" }, { "NRES", "error" }, { "PINF", "positive-infinity" },
+		{ "NINF", "negative-infinity" }, { "+INFINITY", "positive-infinity" },
+		{ "INFINITY", "positive-infinity" }, { "-INFINITY", "negative-infinity" } };
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (str_equal_nocase(text, str_of(known[i].text)))
+			return known[i].reason;
+	return NULL;
+}
+
+/*
+ * SFLOAT special values, as the bare number: 2047 may well be a count of steps, so only where the table says that the metric cannot be that.
+ */
+static const char *short_special(double value)
+{
+	static const struct {
+		int number;
+		const char *reason;
+	} known[] = { { 2047, "not-a-number" }, { 2046, "positive-infinity" },
+		{ -2046, "negative-infinity" }, { 2050, "negative-infinity" }, { 2048, "error" },
+		{ -2048, "error" }, { 2049, "error" }, { -2047, "error" } };
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!(value < known[i].number) && !(value > known[i].number))
 			return known[i].reason;
 	return NULL;
 }
@@ -180,14 +199,23 @@ static void take_quantity(struct work *work, struct str comparator, struct str n
 	struct reading *const reading = work->reading;
 	struct str text = { 0 };
 	double value = 0;
-	work->out->unit = read_unit(reading, work->row, &text);
+	work->out->unit = values_unit(reading, work->row, &text);
+	const bool is_known = decimal_value(number, &value);
+	const bool is_unlikely =
+		is_known && mdc_is_unlikely(work->row->code, work->out->unit, value);
+	const char *const special = is_unlikely ? short_special(value) : NULL;
+	if (special != NULL) {
+		work->out->absent = special;
+		refuse(work, "The number is a special value of ISO/IEEE 11073, not a reading");
+		return;
+	}
 	buf_add_text(&work->buf, "\"valueQuantity\":");
-	write_quantity(&work->buf, comparator, number, text, work->out->unit);
+	values_write_quantity(&work->buf, comparator, number, text, work->out->unit);
 	keep(work);
-	if (!decimal_value(number, &value))
+	if (!is_known)
 		return;
 	note_seconds(work, value);
-	if (mdc_is_unlikely(work->row->code, work->out->unit, value))
+	if (is_unlikely)
 		row_warn(reading, work->row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 			"The value is unlikely in this unit; it is stored as sent");
 }
@@ -203,7 +231,7 @@ static void take_nm(struct work *work, struct str field)
 		refuse(work, "The number is a special value of ISO/IEEE 11073, not a reading");
 		return;
 	}
-	if (!read_number(work->reading->arena, rest, &number)) {
+	if (!values_number(work->reading->arena, rest, &number)) {
 		refuse(work, "OBX-5 is not a number with a decimal point; the value is left out");
 		return;
 	}
@@ -226,13 +254,13 @@ static bool take_pair(struct work *work, struct str first, struct str sign, stru
 	if (is_range &&
 		(!decimal_value(first, &low) || !decimal_value(second, &high) || low > high))
 		return false;
-	work->out->unit = read_unit(work->reading, work->row, &text);
+	work->out->unit = values_unit(work->reading, work->row, &text);
 	const struct str none = { 0 };
 	buf_add_text(&work->buf,
 		is_range ? "\"valueRange\":{\"low\":" : "\"valueRatio\":{\"numerator\":");
-	write_quantity(&work->buf, none, first, text, work->out->unit);
+	values_write_quantity(&work->buf, none, first, text, work->out->unit);
 	buf_add_text(&work->buf, is_range ? ",\"high\":" : ",\"denominator\":");
-	write_quantity(&work->buf, none, second, text, work->out->unit);
+	values_write_quantity(&work->buf, none, second, text, work->out->unit);
 	buf_add_byte(&work->buf, '}');
 	keep(work);
 	return true;
@@ -259,69 +287,16 @@ static void take_sn(struct work *work, struct str field)
 	if (str_is(comparator, "="))
 		comparator = (struct str){ 0 };
 	const bool plain = cut_comparator(comparator, &rest).length == comparator.length;
-	const bool has_first = plain && read_number(reading->arena, left, &first);
+	const bool has_first = plain && values_number(reading->arena, left, &first);
 	if (has_first && sign.length == 0 && right.length == 0) {
 		take_quantity(work, comparator, first);
 		return;
 	}
-	if (has_first && comparator.length == 0 && read_number(reading->arena, right, &second) &&
+	if (has_first && comparator.length == 0 && values_number(reading->arena, right, &second) &&
 		take_pair(work, first, sign, second))
 		return;
 	take_text(work, str_trim(str_format(reading->arena, "%.*s%.*s%.*s%.*s", STR_ARG(comparator),
 				STR_ARG(left), STR_ARG(sign), STR_ARG(right))));
-}
-
-/* Sample period in ms from OBR-7 and OBR-8: N values are spread evenly (IHE PCD TF-2 3.1). */
-static void write_period(struct work *work, uint64_t samples)
-{
-	const struct row *const row = work->row;
-	const struct group *const group = &work->reading->groups[row->group];
-	struct span start, end;
-	if (row_field(row, OBX_TIME).length == 0 && group->start.length > 0 &&
-		group->end.length > 0 &&
-		span_parse_dtm(group->start, work->reading->policy->zone, &start) &&
-		span_parse_dtm(group->end, work->reading->policy->zone, &end) &&
-		end.low > start.low) {
-		const double period = (double)(end.low - start.low) / 1000.0 / (double)samples;
-		buf_add_format(&work->buf, ",\"period\":%.9g", period);
-		return;
-	}
-	buf_add_text(&work->buf, ",\"_period\":{\"extension\":[{\"url\":"
-				 "\"http://hl7.org/fhir/StructureDefinition/data-absent-reason\","
-				 "\"valueCode\":\"unknown\"}]}");
-}
-
-/* NA: a waveform. PCD-01 gives numbers without scaling, so factor 1 and origin 0. */
-static void take_na(struct work *work, struct str field)
-{
-	struct reading *const reading = work->reading;
-	struct str text = { 0 }, rest = field, number;
-	struct buf data = buf_new(reading->arena, field.length + 16, 2 * (size_t)ER7_BYTES_MAX);
-	uint64_t samples = 0, good = 0;
-	if (str_index(field, reading->message->repetition) < field.length) {
-		refuse(work, "An array of several rows is not supported; the value is left out");
-		return;
-	}
-	while (rest.at != NULL) {
-		const struct str item = str_trim(str_cut(rest, reading->message->component, &rest));
-		const bool ok = read_number(reading->arena, item, &number);
-		if (samples++ > 0)
-			buf_add_byte(&data, ' ');
-		buf_add(&data, ok ? number : STR("E"));
-		good += ok;
-	}
-	if (good == 0 || data.full) {
-		refuse(work, "The array holds no numbers; the value is left out");
-		return;
-	}
-	work->out->unit = read_unit(reading, work->row, &text);
-	buf_add_text(&work->buf, "\"valueSampledData\":{\"origin\":");
-	write_quantity(&work->buf, (struct str){ 0 }, STR("0"), text, work->out->unit);
-	write_period(work, samples);
-	buf_add_text(&work->buf, ",\"dimensions\":1");
-	json_write_member(&work->buf, "data", buf_str(&data));
-	buf_add_byte(&work->buf, '}');
-	keep(work);
 }
 
 /* `1^sensor-strip-insertion(3)`: bit 3 is set (IHE PCD TF-2 B.8.5, BITS enumerations). */
@@ -397,8 +372,13 @@ static bool write_dtm(struct work *work, const char *name, struct str dtm)
 
 static void take_dtm(struct work *work, struct str field)
 {
+	struct span span;
+	const bool is_clock = mdc_is(work->row->fact, "device");
 	if (write_dtm(work, "valueDateTime", field))
 		keep(work);
+	else if (is_clock && span_parse_dtm(field, work->reading->policy->zone, &span))
+		/* A device's clock without zone is what its display shows: kept as that. */
+		take_text(work, clean_component(work->reading, field, 0));
 	else
 		refuse(work, "OBX-5 is not a time with a zone; the value is left out");
 }
@@ -449,10 +429,24 @@ static struct str guess_type(struct work *work, struct str field)
 	struct str number;
 	row_warn(work->reading, work->row, OBX_TYPE, OUTCOME_REQUIRED,
 		"OBX-2 is missing; the type is taken from the value");
-	if (read_number(work->reading->arena, field, &number))
+	if (values_number(work->reading->arena, field, &number))
 		return STR("NM");
 	const bool has_parts = str_index(field, work->reading->message->component) < field.length;
 	return has_parts ? STR("CWE") : STR("ST");
+}
+
+static void take_ed(struct work *work, struct str field)
+{
+	(void)field;
+	if (data_read_ed(work->reading, work->row, &work->buf))
+		work->out->attachment = buf_str(&work->buf);
+}
+
+static void take_na(struct work *work, struct str field)
+{
+	(void)field;
+	if (data_read_na(work->reading, work->row, work->out, &work->buf))
+		keep(work);
 }
 
 static void take_value(struct work *work, struct str field)
@@ -463,7 +457,7 @@ static void take_value(struct work *work, struct str field)
 	} known[] = { { "NM", take_nm }, { "SN", take_sn }, { "NA", take_na },
 		{ "CWE", take_coded }, { "CNE", take_coded }, { "CE", take_coded },
 		{ "CF", take_coded }, { "DTM", take_dtm }, { "TS", take_dtm }, { "DT", take_dtm },
-		{ "DR", take_dr }, { "TM", take_tm } };
+		{ "DR", take_dr }, { "TM", take_tm }, { "ED", take_ed } };
 	struct str type = row_field(work->row, OBX_TYPE);
 	if (type.length == 0)
 		type = guess_type(work, field);
@@ -495,7 +489,7 @@ struct finding values_read(struct reading *reading, const struct row *row)
 			buf_new(reading->arena, 192, 3 * (size_t)ER7_BYTES_MAX) };
 		take_value(&work, field);
 		if (work.buf.full)
-			out.value = out.bits = (struct str){ 0 };
+			out.value = out.bits = out.attachment = (struct str){ 0 };
 	}
 	return out;
 }

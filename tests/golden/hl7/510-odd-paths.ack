@@ -1,0 +1,5 @@
+MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
+MSA|AA|G510
+ERR||OBX^1^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC in numbers; the row stands alone
+ERR||OBX^6^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC in numbers; the row stands alone
+ERR||OBX^5^4|102^Data type error^HL70357|W||||OBX-4 stands twice under one OBR
