@@ -177,6 +177,12 @@ void pcd01_note(struct exchange *exchange)
 			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_GONE,
 				work->message.places[i],
 				"this measurement was deleted here; it was not stored again");
+		if (entry->written->fate == WRITE_CREATED &&
+			entry->observation.status == STATUS_ENTERED_IN_ERROR)
+			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_NOT_FOUND,
+				work->message.places[i],
+				"nothing was stored of this device, code and time that could be "
+				"taken back; send OBX-3, OBX-14 and OBX-18 as they were");
 		for (struct issue *issue = entry->outcome.first; issue != NULL; issue = issue->next)
 			outcome_at(&exchange->outcome, issue->severity, issue->kind, issue->place,
 				"%.*s", STR_ARG(issue->text));

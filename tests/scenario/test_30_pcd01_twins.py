@@ -13,7 +13,7 @@ from hub import FNR, ROOT, bundle, person, results
 
 MDC, LOINC, UCUM = "urn:iso:std:iso:11073:10101", "http://loinc.org", "http://unitsofmeasure.org"
 EUI64 = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
-MEASURED = {"vital-signs", "laboratory", "activity", "procedure", "phd"}
+MEASURED = {"vital-signs", "laboratory", "activity", "procedure", "phd", "device"}
 HEAD = ("MSH|^~\\&|HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|Maalehub^1.2.3^ISO||20261120081500+0100||ORU^R01^ORU_R01|{control}|P|2.6|||NE|AL||UNICODE UTF-8|||"
         "IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO\r"
         "PID|||{line}^^^&2.16.578.1.12.4.1.4.1&ISO^NI\r"

@@ -38,6 +38,36 @@ static void each_row_is_found(void **state)
 	assert_null(mdc_find_refid(STR("MDC_NOTHING")));
 }
 
+/* What stands beside a LOINC code leads to the same thing by code.tbl, so that it changes no identity. */
+static void others_mean_the_same(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *loinc, *system, *code;
+	} rows[] = {
+#define SYSTEM(name) SYSTEM_##name
+#define MDC(code, refid, loinc, ucum, category, class, text)
+#define ALSO(loinc, system, code) { loinc, SYSTEM(system), code },
+#include "fhir/hl7/mdc.tbl"
+#undef MDC
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct code_facts one, other;
+		assert_true(code_find(
+			(struct coding){ STR(SYSTEM_LOINC), str_of(rows[i].loinc) }, &one));
+		assert_true(code_find(
+			(struct coding){ str_of(rows[i].system), str_of(rows[i].code) }, &other));
+		assert_str(other.canon.code, one.canon.code.at);
+		struct coding found;
+		bool met = false;
+		for (unsigned at = 0; mdc_also(str_of(rows[i].loinc), at, &found); at++)
+			met = met || str_is(found.code, rows[i].code);
+		assert_true(met);
+	}
+	assert_false(mdc_also(STR("8310-5"), 0, &(struct coding){ 0 }));
+	assert_false(mdc_also(STR("15074-8"), 2, &(struct coding){ 0 }));
+}
+
 static void loinc_depends_on_the_unit(void **state)
 {
 	(void)state;
@@ -98,6 +128,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row_is_found),
+		cmocka_unit_test(others_mean_the_same),
 		cmocka_unit_test(loinc_depends_on_the_unit),
 		cmocka_unit_test(panels_have_members),
 		cmocka_unit_test(units_and_limits),

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What later messages do to what earlier ones said: readings taken back, corrected, sent again."""
+import re
+
+import pytest
+
+from hub import found, person
+from test_08_pcd01 import acknowledged, message
+
+PULSE = "149546^MDC_PULS_RATE_NON_INV^MDC"
+HEAD = ("MSH|^~\\&|HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|Maalehub^1.2.3^ISO||20261120081500+0100||ORU^R01^ORU_R01|W1|P|2.6|||NE|AL||UNICODE UTF-8|||"
+        "IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO\r"
+        "PID|||{line}^^^&2.16.578.1.12.4.1.4.1&ISO^NI\rOBR|1|||528457^MDC_DEV_SPEC_PROFILE_GENERIC^MDC|||20261120080000+0100\r")
+MDS = "OBX|1||528457^MDC_DEV_SPEC_PROFILE_GENERIC^MDC|1.0.0.0|||||||X|||||||^^1122334455667788^EUI-64\r"
+
+
+def pulse(line, value="70", status="R", device=True, at="20261120080012+0100"):
+    return HEAD.format(line=line) + (MDS if device else "") + f"OBX|2|NM|{PULSE}|1.0.0.1|{value}|264864^MDC_DIM_BEAT_PER_MIN^MDC|||||{status}|||{at}\r"
+
+
+def pressure(line, values=("128", "81"), status="R"):
+    rows = "".join(f"OBX|{3 + i}|NM|{code}^^MDC|1.0.1.{1 + i}|{value}|266016^MDC_DIM_MMHG^MDC|||||{status}|||20261120080012+0100\r"
+                   for i, (code, value) in enumerate(zip(("150021", "150022"), values, strict=True)))
+    return HEAD.format(line=line) + MDS + f"OBX|2||150020^MDC_PRESS_BLD_NONINV^MDC|1.0.1|||||||{status}|||20261120080012+0100\r" + rows
+
+
+@pytest.fixture(scope="module")
+def reader(hub):
+    return hub.as_("utvikler")
+
+
+def only(reader, line):
+    resource, = found(reader.search(line))
+    return resource["status"], resource["meta"]["versionId"]
+
+
+def history(hub):
+    return hub.sql("select count(*) from hub.observation_history")[0][0]
+
+
+@pytest.mark.parametrize("value", ["70", ""], ids=["repeated", "empty"])
+@pytest.mark.parametrize("letter", ["D", "W"])
+def test_a_reading_is_taken_back(hub, vendor, reader, letter, value):
+    line, before = person(), history(hub)
+    assert "ERR|" not in vendor.pcd01(pulse(line)).text and only(reader, line) == ("final", "1")
+    answer = vendor.pcd01(pulse(line, value, letter))
+    acknowledged(answer)
+    assert "ERR|" not in answer.text and only(reader, line) == ("entered-in-error", "2")
+    assert history(hub) == before + 1, "what was taken back is kept"
+    for text in (pulse(line), pulse(line, value, letter)):  # the queue of a hub that was away
+        acknowledged(vendor.pcd01(text))
+        assert only(reader, line) == ("entered-in-error", "2")
+    acknowledged(vendor.pcd01(pulse(line, "72", "C")))
+    assert only(reader, line) == ("corrected", "3"), "and is put right"
+
+
+@pytest.mark.parametrize("values", [("128", "81"), ("", "")], ids=["repeated", "empty"])
+def test_a_panel_is_taken_back(hub, vendor, reader, values):
+    line = person()
+    acknowledged(vendor.pcd01(pressure(line)))
+    answer = vendor.pcd01(pressure(line, values, "D"))
+    assert "ERR|" not in answer.text and only(reader, line) == ("entered-in-error", "2")
+
+
+def test_without_a_device_the_content_tells_which(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(pulse(line, device=False)))
+    answer = vendor.pcd01(pulse(line, status="D", device=False))
+    assert "ERR|" not in answer.text and only(reader, line) == ("entered-in-error", "2")
+    acknowledged(vendor.pcd01(pulse(line, device=False)))
+    assert only(reader, line) == ("entered-in-error", "2")
+
+
+def test_what_was_never_sent_cannot_be_taken_back(vendor, reader):
+    line = person()
+    whole = acknowledged(vendor.pcd01(pulse(line, status="D")))
+    assert [(fields[2], fields[4]) for fields in whole["ERR"]] == [("OBX^2", "W")] and "nothing was stored" in whole["ERR"][0][8]
+    assert only(reader, line) == ("entered-in-error", "1")
+    acknowledged(vendor.pcd01(pulse(line, at="20261120080013+0100")))
+    assert {one["status"] for one in found(reader.search(line))} == {"entered-in-error", "final"}
+
+
+def test_a_correction_is_a_version_and_the_letter_is_kept(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(pulse(line)))
+    resource, = found(reader.search(line))
+    assert resource["_status"]["extension"][0]["valueCodeableConcept"]["coding"] == [{"system": "http://terminology.hl7.org/CodeSystem/v2-0085", "code": "R"}]
+    for version, (letter, value, status) in enumerate([("C", "71", "corrected"), ("A", "72", "amended")], 2):
+        acknowledged(vendor.pcd01(pulse(line, value, letter)))
+        resource, = found(reader.search(line))
+        assert (resource["status"], resource["meta"]["versionId"], resource["valueQuantity"]["value"]) == (status, str(version), int(value))
+    assert "_status" not in resource
+
+
+def test_a_document_is_kept_and_another_is_another_version(vendor, reader):
+    line = person()
+
+    def ecg(data):
+        return HEAD.format(line=line) + MDS + f"OBX|2|ED|131328^MDC_ECG_ELEC_POTL^MDC|1.0.0.1|^Application^PDF^Base64^{data}||||||F|||20261120080012+0100\r"
+    for data, version in (("JVBERi0xLjQ=", "1"), ("JVBERi0xLjQ=", "1"), ("JVBERi0xLjU=", "2")):
+        assert "ERR|" not in vendor.pcd01(ecg(data)).text
+        resource, = found(reader.search(line))
+        document = next(one["valueAttachment"] for one in resource["extension"] if "valueAttachment" in one)
+        assert document == {"contentType": "application/pdf", "data": data} and resource["meta"]["versionId"] == version
+
+
+def test_what_a_device_tells_of_itself_is_of_another_class(hub, vendor, doctor, reader):
+    """The device's clock beside the hub's and its battery: the hospital's rule for health does not open them."""
+    line = person()
+    text = HEAD.format(line=line) + MDS + ("OBX|2|DTM|67975^MDC_ATTR_TIME_ABS^MDC|1.0.0.2|20261120075957+0100||||||R|||20261120080005+0100\r"
+                                           "OBX|3|NM|67996^MDC_ATTR_VAL_BATT_CHARGE^MDC|1.0.0.3|17|262688^MDC_DIM_PERCENT^MDC|||||R|||20261120080012+0100\r")
+    assert "ERR|" not in vendor.pcd01(text).text
+    clock, = found(reader.search(line, code="67975"))
+    assert (clock["valueDateTime"], clock["effectiveDateTime"]) == ("2026-11-20T07:59:57+01:00", "2026-11-20T08:00:05+01:00")
+    assert {code["code"] for one in clock["category"] for code in one["coding"]} == {"device", "phd"}
+    assert len(found(reader.search(line, category="device"))) == 2
+    assert found(doctor.search(line)) == []
+
+
+def test_norwegian_codes_find_it(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(message("glucose", line)))
+    for code in ("http://snomed.info/sct|434912009", "urn:oid:2.16.578.1.12.4.1.1.7280|NPU02187", "15074-8", "160184"):
+        assert len(found(reader.search(line, code=code))) == 1, code
+    assert not re.search(r"NPU02187", str(found(reader.search(line, code="2339-0"))))
