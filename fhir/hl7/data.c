@@ -93,8 +93,11 @@ static void write_type(struct reading *reading, struct str field, struct buf *bu
 {
 	const struct str type = clean_component(reading, field, 2);
 	const struct str subtype = clean_component(reading, field, 3);
-	if (!is_token(type) || !is_token(subtype))
+	if (!is_token(type) || !is_token(subtype)) {
+		/* att-1: data has a type; this one says that nothing more is known. */
+		buf_add_text(buf, "\"contentType\":\"application/octet-stream\",");
 		return;
+	}
 	buf_add_text(buf, "\"contentType\":\"");
 	add_lower(buf, type);
 	buf_add_byte(buf, '/');
