@@ -59,6 +59,35 @@ bool admin_clients(
 	struct admin *admin, struct client_row **out, size_t *count, struct outcome *outcome);
 bool admin_rules(
 	struct admin *admin, struct rule_row **out, size_t *count, struct outcome *outcome);
+/*
+ * Messages kept aside, for an admin opened as hub_quarantine. One controller's at a time: each call is a transaction bound to it. `number` is that of keep_number() without its Q-.
+ */
+enum kept_state { KEPT_WAITING = 1, KEPT_RELEASING = 2, KEPT_RELEASED = 3 };
+struct kept_row {
+	struct str number, received, client, reason;
+	enum kept_state state;
+	unsigned tries;  /* of the release */
+	struct str body; /* of admin_kept_open() alone */
+};
+struct kept_event {
+	struct str at, who, why;
+	enum kept_deed { KEPT_LOOKED = 1, KEPT_LET_GO = 2, KEPT_DROPPED = 3 } what;
+};
+/* Newest first; with those that were released where `all`. */
+bool admin_kept(struct admin *admin, const struct tenant *tenant, bool all, struct kept_row **out,
+	size_t *count, struct outcome *outcome);
+/* One with its message, and what was done with it. False without an error: this controller has none of that number. */
+bool admin_kept_open(struct admin *admin, const struct tenant *tenant, struct str number,
+	struct kept_row *out, struct outcome *outcome);
+bool admin_kept_events(struct admin *admin, const struct tenant *tenant, struct str number,
+	struct kept_event **out, size_t *count, struct outcome *outcome);
+/* Does it and writes down who and why, in one transaction. *done: there was one to do it with. */
+struct kept_act {
+	struct str number, who, why;
+	enum kept_deed what;
+};
+bool admin_kept_do(struct admin *admin, const struct tenant *tenant, const struct kept_act *act,
+	bool *done, struct outcome *outcome);
 /* Joins the persons of two national ids (D-number and fødselsnummer of one person): an alias where one is unknown, links both ways where both are known. */
 bool admin_person_join(struct admin *admin, const struct seal *seal, const char a[static 11],
 	const char b[static 11], struct outcome *outcome);

@@ -24,6 +24,8 @@ static void (*const dispatchers[])(struct store *store, instant now) = {
 	locate_dispatch,
 	history_dispatch,
 	find_dispatch,
+	due_dispatch,
+	claim_dispatch,
 };
 
 void call_done(struct store_call *call)

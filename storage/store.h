@@ -7,6 +7,7 @@
 #include "fhir/resource.h"
 #include "fhir/search.h"
 #include "storage/access_log.h"
+#include "storage/quarantine.h"
 #include "storage/store_call.h"
 #include "storage/store_log.h"
 
@@ -129,8 +130,9 @@ struct store_write {
 	uint64_t corr; /* correlation id (store_corr) */
 	enum write_door { DOOR_FHIR = 1, DOOR_PCD01 = 2 } door;
 	struct str client;
-	struct str raw;      /* the message as it came, or empty */
-	struct log_row *log; /* committed with it */
+	struct str raw;         /* the message as it came, or empty */
+	struct store_keep keep; /* what becomes of `raw` where not all of it is readings */
+	struct log_row *log;    /* committed with it */
 	size_t log_count;
 	/* Of a write for persons that were remembered: it counts only while the rules are of this version. 0: whatever they are. */
 	int64_t rules_version;

@@ -18,6 +18,8 @@ enum store_kind {
 	KIND_HISTORY,
 	KIND_FIND,
 	KIND_PROBE,
+	KIND_DUE,
+	KIND_CLAIM,
 	KIND_HORIZON,
 	KINDS
 };
@@ -91,6 +93,8 @@ void read_dispatch(struct store *store, instant now);
 void search_dispatch(struct store *store, instant now);
 void log_read_dispatch(struct store *store, instant now);
 void locate_dispatch(struct store *store, instant now);
+void due_dispatch(struct store *store, instant now);
+void claim_dispatch(struct store *store, instant now);
 void horizon_dispatch(struct store *store, instant now);
 void history_dispatch(struct store *store, instant now);
 void find_dispatch(struct store *store, instant now);

@@ -150,6 +150,7 @@ static void send_attempt(struct group *group)
 		send_tenant(group, tenant, &group->readings[reading], readings - reading);
 		if (lines > line)
 			log_lines(group, &group->lines[line], lines - line);
+		rows_quarantine(group, tenant);
 		reading = readings;
 		line = lines;
 	}

@@ -187,6 +187,10 @@ static bool is_granted(const struct store_write *write)
 {
 	if (write->grant == NULL || write->grant->action != ASK_WRITE)
 		return false;
+	/* The log row names the controller whose rows are bound together. */
+	if (write->keep.what != KEEP_NOT &&
+		(write->log_count == 0 || write->log[0].tenant != write->grant->own_tenant))
+		return false;
 	for (size_t i = 0; i < write->count; i++) {
 		const struct write_item *item = &write->items[i];
 		if (item->part == NULL || item->part->tenant != write->grant->own_tenant ||

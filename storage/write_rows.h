@@ -28,6 +28,9 @@ struct locator_key locator_key(const struct reading *reading, instant at);
 /* The locator tells of measurements; their devices come with them. */
 bool is_located(const struct reading *reading);
 
+/* write_quarantine.c: what the tenant's jobs keep aside, or are done with */
+void rows_quarantine(struct group *group, uint32_t tenant);
+
 /* write_log.c */
 void log_collect(struct group *group);
 void log_contexts(struct group *group);

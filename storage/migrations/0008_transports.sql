@@ -42,8 +42,8 @@ GRANT SELECT ON hub.sender TO hub_resolve;
 GRANT SELECT, INSERT, UPDATE (revoked) ON hub.sender TO hub_admin;
 
 -- Messages of which nothing, or not everything, became readings, as they came. digest: keyed, of the bytes, so the same message is kept once; its first half is the number senders and
--- operators know it by. bucket: that of the patient. state: 1 kept, 2 to be released, not before `due` and at most three times, 3 released, 4 dropped. Rows stay for as long as their
--- controller keeps its readings; dropping one empties its body and leaves when and why.
+-- operators know it by. bucket: that of the patient, 0 where the message names nobody. state: 1 kept, 2 to be released, not before `due` and at most three times, 3 released. Rows stay for
+-- as long as their controller keeps its readings; one that is dropped is gone, and its event says when and why.
 CREATE TABLE hub.quarantine (
 	recv timestamptz NOT NULL,
 	due timestamptz NOT NULL DEFAULT 'infinity',
@@ -51,7 +51,7 @@ CREATE TABLE hub.quarantine (
 	tenant_id int4 NOT NULL,
 	door int2 NOT NULL,
 	pack int2 NOT NULL,
-	state int2 NOT NULL DEFAULT 1 CHECK (state BETWEEN 1 AND 4),
+	state int2 NOT NULL DEFAULT 1 CHECK (state BETWEEN 1 AND 3),
 	tries int2 NOT NULL DEFAULT 0,
 	digest uuid NOT NULL,
 	client text NOT NULL,
@@ -90,6 +90,6 @@ CREATE POLICY w ON hub.quarantine TO hub_write USING (tenant_id = nullif(current
 CREATE POLICY x ON hub.quarantine FOR SELECT TO hub_resolve USING (state = 2);
 GRANT SELECT (bucket, tenant_id, digest, due, state, tries) ON hub.quarantine TO hub_resolve;
 GRANT SELECT, INSERT, UPDATE (due, state, tries, reason) ON hub.quarantine TO hub_write;
-GRANT SELECT, UPDATE (due, state, tries, pack, body) ON hub.quarantine TO hub_quarantine;
+GRANT SELECT, UPDATE (due, state, tries), DELETE ON hub.quarantine TO hub_quarantine;
 GRANT SELECT, INSERT ON hub.quarantine_event TO hub_quarantine;
 GRANT SELECT ON hub.tenant TO hub_quarantine;

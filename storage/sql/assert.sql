@@ -59,7 +59,7 @@ UNION ALL SELECT 'clinical table can be changed by hub_read: ' || tab.oid::regcl
 	AND (has_any_column_privilege(login.oid, tab.oid, 'INSERT,UPDATE') OR has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE'))
 UNION ALL SELECT 'readings can be deleted by ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
 	WHERE tab.relname IN ('observation', 'observation_history', 'obs_key', 'obs_source', 'upload', 'quarantine', 'locator', 'person', 'alias', 'subject')
-		AND has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE')
+		AND has_table_privilege(login.oid, tab.oid, 'DELETE,TRUNCATE') AND NOT (tab.relname = 'quarantine' AND login.rolname = 'hub_quarantine')
 UNION ALL SELECT 'identity table open to ' || login.rolname || ': ' || tab.oid::regclass FROM tab, login
 	WHERE tab.relname IN ('person', 'alias', 'person_link', 'subject') AND login.rolname NOT IN ('hub_resolve', 'hub_admin')
 		AND has_any_column_privilege(login.oid, tab.oid, 'SELECT,INSERT,UPDATE')

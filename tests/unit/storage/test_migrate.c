@@ -199,8 +199,8 @@ static const struct fault faults[] = {
 		"who looked at what was kept aside can be changed by hub_quarantine" },
 	{ "GRANT SELECT ON hub.observation TO hub_quarantine",
 		"login for what was kept aside sees more: hub.observation" },
-	{ "GRANT DELETE ON hub.quarantine TO hub_quarantine",
-		"readings can be deleted by hub_quarantine: hub.quarantine" },
+	{ "GRANT DELETE ON hub.quarantine TO hub_write",
+		"readings can be deleted by hub_write: hub.quarantine" },
 	{ "DO $$ BEGIN EXECUTE 'GRANT SELECT ON hub.access_log_' || " NEXT_MONTH
 	  " || ' TO hub_audit'; END $$",
 		"partition open to hub_audit" },
