@@ -250,11 +250,24 @@ static void by_certificate(struct exchange *exchange)
 	exchange->authenticated = true;
 }
 
+/* Who had sent the message that is released: the rules say, as for a certificate. */
+static void by_release(struct exchange *exchange)
+{
+	exchange->principal = (struct principal){
+		.kind = PRINCIPAL_SYSTEM,
+		.scopes = SCOPE_OBSERVATION_WRITE,
+		.client_id = exchange->request.release->client,
+	};
+	exchange->authenticated = true;
+}
+
 void step_authenticate(struct exchange *exchange)
 {
 	if (exchange->route->kinds == 0)
 		return;
-	if (exchange->request.certificate != NULL)
+	if (exchange->request.release != NULL)
+		by_release(exchange);
+	else if (exchange->request.certificate != NULL)
 		by_certificate(exchange);
 	else if (exchange->request.development)
 		by_name(exchange);

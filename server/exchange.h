@@ -33,6 +33,8 @@ struct request {
 		request_id; /* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
 	const struct certificate
 		*certificate; /* of the connection, by which the caller is known; NULL: by token */
+	/* The message was kept aside and an operator has released it; lives as long as the wire. NULL: it comes from its sender. */
+	const struct store_release *release;
 	const char *
 		fault; /* what the door found wrong with the bytes of a message, for PARSE to say; NULL: nothing */
 	enum outcome_kind fault_kind;
@@ -52,6 +54,7 @@ struct response {
 	unsigned retry_after;    /* seconds; 0: none */
 	instant modified;        /* Last-Modified; 0: none */
 	struct str allow;        /* with 405, from route_find() */
+	bool is_aside;           /* a message was kept aside, and nothing of it stored */
 	bool unwanted; /* the message asked not to be answered so: doors that can be silent are */
 };
 

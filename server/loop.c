@@ -13,6 +13,7 @@
 #include "server/log.h"
 #include "server/loop_drain.h"
 #include "server/loop_wire.h"
+#include "server/release.h"
 #include "server/session.h"
 
 #define TICK_MS           200
@@ -175,6 +176,7 @@ static void tick(struct loop *loop)
 	mllp_sweep(server->mllp);
 	accept_resume(server);
 	loop->db_is_ready = db_ready(loop->db);
+	release_tick(loop);
 	if (loop->db_is_ready && loop->now >= server->rules_at && !loop->rules_loading)
 		load_first_rules(loop);
 }

@@ -47,6 +47,8 @@ struct loop {
 	bool rules_loading;
 	struct sessions *sessions; /* verified tokens (session.h); NULL until the first */
 	bool draining;
+	bool releasing;           /* release.c is at work */
+	instant release_at;       /* when it looks again */
 	unsigned live;            /* exchanges */
 	_Atomic instant ticked;   /* when the last turn began: /livez asks its age */
 	_Atomic bool db_is_ready; /* as seen in the last turn */

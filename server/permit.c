@@ -29,10 +29,32 @@ static bool known_sender(
 	return true;
 }
 
+/* Its sender must still be a client of the controller that keeps the message. */
+static bool known_release(
+	struct exchange *exchange, const struct rules *rules, struct outcome *outcome)
+{
+	const struct store_release *release = exchange->request.release;
+	const struct client *client = rules_client(rules, release->client);
+	const struct tenant *tenant =
+		client == NULL ? NULL : rules_tenant_by_orgnr(rules, client->orgnr);
+	if (tenant == NULL || tenant->id != release->tenant)
+		return outcome_fail(outcome, OUTCOME_FORBIDDEN, (struct str){ 0 },
+			"who sent the message is no client of its controller any more");
+	exchange->principal.client_name = client->name;
+	exchange->principal.orgnr = client->orgnr;
+	struct session *session = session_new(exchange->loop->hub->seal, &exchange->principal);
+	session_drop(&exchange->session);
+	exchange->session = session;
+	exchange->principal = session->principal;
+	return true;
+}
+
 static bool registered(
 	struct exchange *exchange, const struct rules *rules, struct outcome *outcome)
 {
 	const struct route *route = exchange->route;
+	if (exchange->request.release != NULL && !known_release(exchange, rules, outcome))
+		return false;
 	if (exchange->request.certificate != NULL && !known_sender(exchange, rules, outcome))
 		return false;
 	const struct permit_ask ask = {

@@ -7,6 +7,7 @@
 
 #include "fhir/base/json.h"
 #include "fhir/hl7/ack.h"
+#include "server/interaction/aside.h"
 #include "server/interaction/interactions.h"
 #include "server/loop.h"
 #include "server/respond.h"
@@ -39,26 +40,34 @@ static bool read_message(
 		.zone = client->zone_known ? client->zone : config->zone_parsed,
 		.zone_known = client->zone_known,
 		.production = config->environment == ENVIRONMENT_PRODUCTION,
+		.released = exchange->request.release != NULL,
 		.now = exchange->loop->now,
 	};
 	struct er7 er7;
-	const bool split =
-		is_utf8 ? er7_parse_utf8(exchange->arena, bytes, &er7, &exchange->outcome)
-			: er7_parse(exchange->arena, bytes, &er7, &exchange->outcome);
-	return split &&
-	       pcd01_read(exchange->arena, &er7, &policy, &work->message, &exchange->outcome);
+	const bool split = is_utf8 ? er7_parse_utf8(exchange->arena, bytes, &er7, &work->said)
+				   : er7_parse(exchange->arena, bytes, &er7, &work->said);
+	return split && pcd01_read(exchange->arena, &er7, &policy, &work->message, &work->said);
 }
 
 void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str bytes, bool is_utf8)
 {
 	work->has_message = true;
-	if (!read_message(exchange, work, bytes, is_utf8))
-		return;
+	work->bytes = bytes;
+	work->said.arena = exchange->arena;
+	const bool good = read_message(exchange, work, bytes, is_utf8);
 	const struct pcd01 *message = &work->message;
+	work->keep = aside_keep(exchange, message, bytes, is_utf8);
+	work->is_aside = message->tier == PCD01_QUARANTINED;
+	if (work->is_aside)
+		return;
+	outcome_merge(&exchange->outcome, &work->said, (struct str){ 0 });
+	if (!good)
+		return;
 	struct upload *upload = upload_new(exchange, message->count);
 	upload->whole = true;
 	upload->door = DOOR_PCD01;
 	upload->raw = bytes;
+	upload->keep = work->keep;
 	if (exchange->client->zone_known)
 		upload->zone = exchange->client->zone;
 	for (size_t i = 0; i < message->count; i++) {
@@ -91,13 +100,17 @@ static void parse(struct exchange *exchange)
 		read_fault(exchange, work);
 		return;
 	}
-	pcd01_parse(exchange, work, exchange->request.body, false);
+	const struct store_release *release = exchange->request.release;
+	pcd01_parse(exchange, work, exchange->request.body,
+		release != NULL && release->form == KEEP_UTF8);
 }
 
 /* What is wrong with an Observation stands in the message where its OBX stood. */
 void pcd01_validate(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
+	if (work->is_aside)
+		return;
 	upload_validate(exchange, work->upload);
 	if (exchange->yielded)
 		return;
@@ -110,19 +123,28 @@ void pcd01_validate(struct exchange *exchange)
 void pcd01_who(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
-	upload_who(exchange, work->upload);
+	if (work->is_aside)
+		aside_who(exchange, work);
+	else
+		upload_who(exchange, work->upload);
 }
 
 void pcd01_decide(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
-	upload_decide(exchange, work->upload);
+	if (work->is_aside)
+		aside_decide(exchange, work);
+	else
+		upload_decide(exchange, work->upload);
 }
 
 void pcd01_store(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
-	upload_store(exchange, work->upload);
+	if (work->is_aside)
+		aside_store(exchange, work);
+	else
+		upload_store(exchange, work->upload);
 }
 
 void pcd01_audit(struct exchange *exchange)
@@ -162,10 +184,15 @@ void pcd01_refuse(struct exchange *exchange, const struct outcome *outcome, int 
 		pcd01_acknowledge(exchange, outcome));
 }
 
-void pcd01_note(struct exchange *exchange)
+const struct outcome *pcd01_note(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
 	struct upload *upload = work->upload;
+	if (work->is_aside) {
+		aside_tell(exchange, work);
+		return &work->told;
+	}
+	aside_tell_part(exchange, work);
 	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
 		if (entry->written->fate == WRITE_BESIDE)
@@ -187,13 +214,13 @@ void pcd01_note(struct exchange *exchange)
 			outcome_at(&exchange->outcome, issue->severity, issue->kind, issue->place,
 				"%.*s", STR_ARG(issue->text));
 	}
+	return &exchange->outcome;
 }
 
 static void respond(struct exchange *exchange)
 {
-	pcd01_note(exchange);
-	respond_with(
-		exchange, 200, media_of(exchange), pcd01_acknowledge(exchange, &exchange->outcome));
+	respond_with(exchange, 200, media_of(exchange),
+		pcd01_acknowledge(exchange, pcd01_note(exchange)));
 }
 
 const struct interaction interaction_pcd01 = {

@@ -12,6 +12,11 @@ struct pcd01_work {
 	struct upload *upload; /* NULL: the message could not be read */
 	struct soap *soap;     /* NULL: it came as it is */
 	bool has_message;      /* there is one to acknowledge */
+	bool is_aside;         /* nothing of it is a reading, and it is kept: aside.h */
+	struct str bytes;
+	struct store_keep keep;
+	const struct grant *grant; /* of a message that is kept alone */
+	struct outcome said, told; /* what pcd01_read() said of it; what the sender is told */
 };
 
 /* PARSE from where the message is known; `is_utf8`: the transport has settled its character set. */
@@ -24,8 +29,8 @@ void pcd01_store(struct exchange *exchange);
 void pcd01_audit(struct exchange *exchange);
 /* The acknowledgement of a message that was stored, or of one that was refused with `outcome`. */
 struct str pcd01_acknowledge(struct exchange *exchange, const struct outcome *outcome);
-/* Adds to the exchange's outcome what is to be told of a message that was stored. */
-void pcd01_note(struct exchange *exchange);
+/* What is to be told of a message that was stored, or kept aside. */
+const struct outcome *pcd01_note(struct exchange *exchange);
 /* Is what was refused with this status told by the HTTP status, so that transports know when to try again, and not in an acknowledgement under 200? */
 bool pcd01_told_by_http(int status);
 

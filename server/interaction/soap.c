@@ -32,8 +32,7 @@ static void answer(struct exchange *exchange, const struct outcome *outcome)
 
 static void respond(struct exchange *exchange)
 {
-	pcd01_note(exchange);
-	answer(exchange, &exchange->outcome);
+	answer(exchange, pcd01_note(exchange));
 }
 
 void soap_refuse(struct exchange *exchange, const struct outcome *outcome, int status)

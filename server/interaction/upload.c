@@ -395,6 +395,7 @@ void upload_store(struct exchange *exchange, struct upload *upload)
 	write->door = upload->door;
 	write->client = exchange->principal.client_id;
 	write->raw = upload->raw;
+	write->keep = upload->keep;
 	/* Its rows are committed with it, so AUDIT has none left to write. */
 	write->log = exchange->log_rows;
 	write->log_count = exchange->log_count;

@@ -30,6 +30,7 @@ struct upload {
 	struct zone zone;            /* of times without zone */
 	struct str raw;              /* the message to keep, or empty */
 	struct str profile;          /* to hold Observations to beside those they claim, or empty */
+	struct store_keep keep;      /* what else becomes of it */
 	size_t checked;              /* VALIDATE goes on here */
 	const struct grant **grants; /* of each patient; NULL: refused */
 	struct store_write write;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_ASIDE_H
+#define SERVER_INTERACTION_ASIDE_H
+
+#include "server/interaction/pcd01.h"
+
+/*
+ * A message of which nothing becomes a reading and which is kept for the operator all the same (PCD01_QUARANTINED): it goes the way of an upload, to the patient's controller, with a row
+ * in the access log, and is answered as an error that says so.
+ */
+
+/* What becomes of the message's bytes besides its readings, if anything: its rows are held, all or some, or it is one that was released. */
+struct store_keep aside_keep(const struct exchange *exchange, const struct pcd01 *message,
+	struct str bytes, bool is_utf8);
+
+void aside_who(struct exchange *exchange, struct pcd01_work *work);
+void aside_decide(struct exchange *exchange, struct pcd01_work *work);
+void aside_store(struct exchange *exchange, struct pcd01_work *work);
+/* Fills work->told: what pcd01_read() said, and the number the message is kept under. */
+void aside_tell(struct exchange *exchange, struct pcd01_work *work);
+/* The same number, for a message of which only some rows are held. */
+void aside_tell_part(struct exchange *exchange, const struct pcd01_work *work);
+
+#endif
