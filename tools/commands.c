@@ -22,7 +22,8 @@ static bool is_option(const char *word)
 /* Options that stand alone; every other option has a value. */
 static bool is_flag(const char *word)
 {
-	return strcmp(word, "--reader") == 0 || strcmp(word, "--production") == 0;
+	return strcmp(word, "--reader") == 0 || strcmp(word, "--production") == 0 ||
+	       strcmp(word, "--all") == 0;
 }
 
 const char *command_option(const struct command_line *line, const char *name)

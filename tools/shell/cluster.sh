@@ -64,7 +64,7 @@ make_cluster() {
 	EOF
 	# Who may be whom: this user (and the cluster's) as the superuser and the hub's one-purpose roles, by peer, nothing else.
 	printf 'local all all peer map=hub\n' | as tee "$data/pg_hba.conf" >/dev/null
-	for role in postgres hub_resolve hub_read hub_write hub_audit hub_seq hub_admin hub_owner; do
+	for role in postgres hub_resolve hub_read hub_write hub_audit hub_seq hub_admin hub_quarantine hub_owner; do
 		printf 'hub %s %s\n' "$me" "$role"
 		[ "$owner" = "$me" ] || printf 'hub %s %s\n' "$owner" "$role"
 	done | as tee "$data/pg_ident.conf" >/dev/null
