@@ -68,8 +68,9 @@ static void send(void *context)
 	request->content_type = STR("x-application/hl7-v2+er7");
 	request->body = str_copy(exchange->arena, taken->body);
 	request->release = taken;
-	exchange->route = route_find(exchange->arena, request->method, request->path,
-		&request->segment, &exchange->response.allow, &exchange->outcome);
+	struct str segments[ROUTE_SEGMENTS];
+	exchange->route = route_find(exchange->arena, request->method, request->path, segments,
+		&exchange->response.allow, &exchange->outcome);
 	exchange_run(exchange);
 }
 

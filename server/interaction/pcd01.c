@@ -86,7 +86,10 @@ static void read_fault(struct exchange *exchange, struct pcd01_work *work)
 	struct outcome aside = { .arena = exchange->arena };
 	struct er7 er7;
 	const struct pcd01_policy policy = { .now = exchange->loop->now };
-	if (er7_parse(exchange->arena, exchange->request.body, &er7, &aside))
+	struct str whole = exchange->request.body;
+	while (whole.length > 0 && whole.at[whole.length - 1] != '\r')
+		whole.length--;
+	if (er7_parse(exchange->arena, whole, &er7, &aside))
 		pcd01_read(exchange->arena, &er7, &policy, &work->message, &aside);
 	outcome_at(&exchange->outcome, SEVERITY_ERROR, exchange->request.fault_kind,
 		(struct hl7_place){ 0 }, "%s", exchange->request.fault);
