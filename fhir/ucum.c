@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The few UCUM units that measurements at home come in. No parser of unit expressions: a unit that is not in the
- * table is searched as it was written.
+ * Units brought to one per dimension: the table knows those that measurements at home come in, the parser of expressions the rest; a unit that neither knows compares with
+ * itself alone.
  */
 #include "fhir/base/arena.h"
 #include "fhir/code.h"
+#include "fhir/ucum_parse.h"
 
-#define UNIT_MAX 32
+#define UNIT_MAX 64
+#define KELVIN   4 /* of the base units */
 
 static const struct unit {
 	struct str name;
@@ -67,16 +69,51 @@ struct str ucum_plain(struct arena *arena, struct str unit)
 	return same ? known->canonical : plain;
 }
 
+/* Temperatures alone have an offset; a kelvin within an expression is a difference. */
+static bool is_temperature(const struct ucum_unit *unit)
+{
+	for (size_t i = 0; i < UCUM_BASES; i++)
+		if (unit->power[i] != (i == KELVIN))
+			return false;
+	return true;
+}
+
+/* The row of the unit's dimension that is its own canonical unit. */
+static bool find_dimension(struct str unit, struct str *canonical, double *factor, double *offset)
+{
+	struct ucum_unit asked, row;
+	if (!ucum_parse(unit, &asked))
+		return false;
+	*offset = 0;
+	if (is_temperature(&asked)) {
+		*canonical = STR("Cel");
+		*factor = asked.factor;
+		*offset = -273.15;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (!str_equal(units[i].name, units[i].canonical) ||
+			!ucum_parse(units[i].name, &row) ||
+			memcmp(row.power, asked.power, sizeof(row.power)) != 0)
+			continue;
+		*canonical = units[i].canonical;
+		*factor = asked.factor / row.factor;
+		return true;
+	}
+	return false;
+}
+
 bool ucum_canonical(struct str unit, struct str *canonical, double *factor, double *offset)
 {
 	char room[UNIT_MAX];
 	if (unit.length == 0 || unit.length > sizeof(room))
 		return false;
+	struct str plain = unit;
 	if (memchr(unit.at, '{', unit.length) != NULL)
-		unit = without_annotations(unit, room);
-	const struct unit *known = find(unit);
+		plain = without_annotations(unit, room);
+	const struct unit *known = find(plain);
 	if (known == NULL)
-		return false;
+		return find_dimension(unit, canonical, factor, offset);
 	*canonical = known->canonical;
 	*factor = known->factor;
 	*offset = known->offset;

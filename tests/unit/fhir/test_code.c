@@ -9,6 +9,7 @@
 
 #include "fhir/base/arena.h"
 #include "fhir/code.h"
+#include "fhir/ucum_parse.h"
 
 static struct code_facts facts_of(const char *system, const char *code)
 {
@@ -174,6 +175,21 @@ static void every_row_is_found(void **state)
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		check_row(rows[i].system, rows[i].code);
+	/* What mdc.tbl translates to stands in code.tbl, with its equivalents. */
+	static const char *const translated[] = {
+#define MDC(number, refid, loinc, ucum, category, class, no) loinc,
+#include "fhir/hl7/mdc.tbl"
+#undef MDC
+	};
+	for (size_t i = 0; i < sizeof(translated) / sizeof(*translated); i++) {
+		for (struct str rest = str_of(translated[i]); rest.at != NULL;) {
+			const struct str code = str_cut(rest, ';', &rest);
+			struct code_facts facts;
+			if (code.length > 0 &&
+				!code_find((struct coding){ STR(SYSTEM_LOINC), code }, &facts))
+				fail_msg("code.tbl lacks %.*s", STR_ARG(code));
+		}
+	}
 	assert_false(loinc_check("8867-5"));
 	assert_true(snomed_check("364075005"));
 	assert_false(snomed_check("364075006"));
@@ -204,7 +220,8 @@ static void converts(double value, const char *unit, double wanted, const char *
 	struct str found;
 	double factor, offset;
 	assert_true(ucum_canonical(str_of(unit), &found, &factor, &offset));
-	if (!str_is(found, canonical) || fabs(value * factor + offset - wanted) > 1e-6)
+	if (!str_is(found, canonical) ||
+		fabs(value * factor + offset - wanted) > 1e-6 + fabs(wanted) * 1e-12)
 		fail_msg("%g %s is %g %.*s", value, unit, value * factor + offset, STR_ARG(found));
 }
 
@@ -225,15 +242,68 @@ static void conversions(void **state)
 	converts(500, "L/min", 500, "L/min");
 }
 
+/* Units that no row lists, read as expressions. */
+static void expressions(void **state)
+{
+	(void)state;
+	converts(5, "ug/dL", 5e-5, "g/L");
+	converts(300, "10*9/L", 3e11, "/L");
+	converts(300, "10*3/uL", 3e11, "/L");
+	converts(3, "mg/mmol", 3, "g/mol");
+	converts(30, "ug/mg", 0.03, "1");
+	converts(2, "ukat/L", 120, "U/L");
+	converts(90, "mL/min/{1.73_m2}", 0.09, "L/min");
+	converts(1, "kg.m2/s3", 1, "W");
+	converts(4, "kPa.(m/m)", 4000 / 133.322387415, "mm[Hg]");
+	converts(1, "/s", 60, "/min");
+	converts(36, "m/(10.min)", 0.06, "m/s");
+	converts(290000, "mK", 16.85, "Cel");
+	converts(3, "g%", 30, "g/L");
+	converts(7, "meq/L", 7, "mmol/L");
+	converts(2, "cg", 2e-5, "kg");
+	converts(1, "[lb_av]/[in_i]2", 703.0695796, "kg/m2");
+}
+
+/* The table and the expressions tell the same of every unit that both know. */
+static void rows_agree(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *canonical;
+		double factor, offset;
+	} rows[] = {
+#define UCUM(name, canonical, factor, offset) { name, canonical, factor, offset },
+#include "fhir/ucum.tbl"
+#undef UCUM
+	};
+	size_t both = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ucum_unit unit, canonical;
+		if (!ucum_parse(str_of(rows[i].name), &unit) || rows[i].offset != 0)
+			continue; /* Cel, [degF]; K */
+		assert_true(ucum_parse(str_of(rows[i].canonical), &canonical));
+		both++;
+		if (memcmp(unit.power, canonical.power, sizeof(unit.power)) != 0 ||
+			fabs(unit.factor / canonical.factor / rows[i].factor - 1) > 1e-12)
+			fail_msg("%s is %.17g %s", rows[i].name, unit.factor / canonical.factor,
+				rows[i].canonical);
+	}
+	assert_int_equal(both, sizeof(rows) / sizeof(*rows) - 3);
+}
+
 static void unknown_units(void **state)
 {
 	(void)state;
 	static const char *const bad[] = { "", "mmHg", "bpm", "KG", "kg ",
-		"a unit that is longer than any that the table could hold" };
+		"a unit that is longer than any that the table or an expression could ever hold",
+		"score", "kg/", "/", "kg..m", "kg m", "(kg", "kg)", "m2-", "m99", "[degF]/min",
+		"Cel/h", "kmin", "d[in_i]", "pH", "[arb'U]", "ft", "0", "m/0",
+		"((((((((((m))))))))))", "kg/h/d/wk" };
 	struct str canonical;
 	double factor, offset;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_false(ucum_canonical(str_of(bad[i]), &canonical, &factor, &offset));
+		if (ucum_canonical(str_of(bad[i]), &canonical, &factor, &offset))
+			fail_msg("%s is %.*s", bad[i], STR_ARG(canonical));
 }
 
 static void plain_units(void **state)
@@ -259,6 +329,8 @@ int main(void)
 		cmocka_unit_test(every_row_is_found),
 		cmocka_unit_test(every_unit_is_found),
 		cmocka_unit_test(conversions),
+		cmocka_unit_test(expressions),
+		cmocka_unit_test(rows_agree),
 		cmocka_unit_test(unknown_units),
 		cmocka_unit_test(plain_units),
 	};
