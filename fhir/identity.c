@@ -387,10 +387,9 @@ static struct str device_key(
 }
 
 /* An identifier without system is unique to nobody knows whom, and could join two readings: it is no key. */
-static bool identifier_key(struct arena *arena, const struct json *identifier, struct str *out)
+bool identity_of_identifier(
+	struct arena *arena, struct str system, struct str value, struct str *out)
 {
-	const struct str system = json_text(identifier, "system");
-	const struct str value = json_text(identifier, "value");
 	if (system.length == 0 || value.length == 0)
 		return false;
 	struct buf buf = buf_new(arena, system.length + value.length + 8, TEXT_MAX);
@@ -399,6 +398,12 @@ static bool identifier_key(struct arena *arena, const struct json *identifier, s
 	add_part(&buf, value);
 	*out = buf_str(&buf);
 	return true;
+}
+
+static bool identifier_key(struct arena *arena, const struct json *identifier, struct str *out)
+{
+	return identity_of_identifier(
+		arena, json_text(identifier, "system"), json_text(identifier, "value"), out);
 }
 
 /* Who takes a reading back that names no device finds it by the content it was sent with, whatever its status was. */

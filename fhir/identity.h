@@ -14,6 +14,10 @@ struct moment {
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
 	struct observation *out);
 
+/* The key of an Observation's own identifier, as observation.keys has it; false where it is none (no system, or no value). */
+bool identity_of_identifier(
+	struct arena *arena, struct str system, struct str value, struct str *out);
+
 /*
  * What one Identifier says which device it is, as a part of a key text. False: nothing, as for a value without system, unless it is an EUI-64: those are given out once.
  */

@@ -16,12 +16,15 @@ static const char *const *media_of(const struct exchange *exchange)
 {
 	static const char *const form[] = { "application/x-www-form-urlencoded", NULL };
 	static const char *const fhir[] = { "application/fhir+json", "application/json", NULL };
+	static const char *const patch[] = { "application/json-patch+json", NULL };
 	static const char *const hl7[] = { "x-application/hl7-v2+er7", "application/hl7-v2",
 		"text/plain", NULL };
 	static const char *const soap[] = { "application/soap+xml", NULL };
 	static const char *const plain[] = { "application/json", NULL };
 	switch (exchange->route->style) {
 	case STYLE_FHIR:
+		if (str_is(exchange->request.method, "PATCH"))
+			return patch;
 		return ends_in_search(exchange) ? form : fhir;
 	case STYLE_HL7:
 		return hl7;

@@ -26,6 +26,8 @@ static void write_event(struct buf *buf, enum log_op op)
 		[LOG_CREATE] = { "create", "Registrert" },
 		[LOG_LOCATE] = { "locate", "Slått opp hvor det finnes opplysninger" },
 		[LOG_INSIGHT] = { "insight", "Innsyn i denne loggen" },
+		[LOG_UPDATE] = { "update", "Endret" },
+		[LOG_DELETE] = { "delete", "Slettet" },
 	};
 	if ((size_t)op >= sizeof(events) / sizeof(events[0]) || events[op].code == NULL)
 		return;

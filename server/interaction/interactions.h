@@ -7,14 +7,17 @@
 /* What the rows of routes.tbl name: one file of this folder each. */
 extern const struct interaction interaction_bundle;
 extern const struct interaction interaction_create;
+extern const struct interaction interaction_delete;
 extern const struct interaction interaction_history;
 extern const struct interaction interaction_insight;
 extern const struct interaction interaction_livez;
 extern const struct interaction interaction_locate;
+extern const struct interaction interaction_mark_unreliable;
 extern const struct interaction interaction_metadata;
 extern const struct interaction interaction_metrics;
 extern const struct interaction interaction_openapi;
 extern const struct interaction interaction_options;
+extern const struct interaction interaction_patch;
 extern const struct interaction interaction_patient_find;
 extern const struct interaction interaction_pcd01;
 extern const struct interaction interaction_protected_resource;
@@ -24,6 +27,8 @@ extern const struct interaction interaction_search_get;
 extern const struct interaction interaction_search_post;
 extern const struct interaction interaction_smart;
 extern const struct interaction interaction_soap;
+extern const struct interaction interaction_update;
+extern const struct interaction interaction_update_conditional;
 extern const struct interaction interaction_validate;
 extern const struct interaction interaction_vread;
 extern const struct interaction interaction_wsdl;

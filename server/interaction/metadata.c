@@ -3,9 +3,11 @@
 #include "fhir/base/json.h"
 #include "fhir/bundle.h"
 #include "fhir/hl7/er7.h"
+#include "fhir/patch.h"
 #include "fhir/profile.h"
 #include "fhir/search.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/unreliable.h"
 #include "server/loop.h"
 #include "server/respond.h"
 
@@ -76,27 +78,55 @@ static void write_profiles(struct buf *buf)
 	buf_add_byte(buf, ']');
 }
 
-static void write_observation(struct buf *buf)
+static void write_observation(struct exchange *exchange, struct buf *buf)
 {
 	buf_add_text(buf, "{\"type\":\"Observation\",\"interaction\":[");
 	write_code(buf, &interaction_create, "create",
 		"Prefer return=representation (default), minimal or OperationOutcome. A re-send is "
 		"answered 200 with the id it has.");
-	write_code(buf, &interaction_read, "read", "Absent and not for you are one answer.");
+	write_code(buf, &interaction_read, "read",
+		"Absent and not for you are one answer; what was deleted is 410 for those who "
+		"could "
+		"read it.");
+	write_code(
+		buf, &interaction_vread, "vread", "Open where the reading as it is now is open.");
+	write_code(buf, &interaction_history, "history-instance",
+		"Newest first, deletions among them; _since, _count 0 to 200 (20).");
+	write_code(buf, &interaction_update, "update",
+		"By the data controller alone; If-Match is held to (412). The hub gives ids: PUT "
+		"of one "
+		"that is not there is 404. By identifier=system|value: stored or replaced.");
+	write_code(buf, &interaction_patch, "patch",
+		str_format(exchange->arena, "JSON Patch of %.*s.",
+			STR_ARG(patch_paths(exchange->arena, TYPE_OBSERVATION)))
+			.at);
+	write_code(buf, &interaction_delete, "delete",
+		"Logical: versions stay in the history, and a re-send does not bring it back.");
 	write_code(buf, &interaction_search_post, "search-type",
 		"POST _search with patient.identifier in the body; GET with patient=<id>. _count 1 "
 		"to 200 (20), _sort date or -date (default). Unknown parameters are refused.");
-	buf_add_text(buf, "],\"versioning\":\"versioned\",\"readHistory\":false,"
-			  "\"updateCreate\":false,\"conditionalCreate\":true,"
-			  "\"conditionalRead\":\"not-supported\",\"conditionalUpdate\":false,"
-			  "\"conditionalDelete\":\"not-supported\","
-			  "\"referencePolicy\":[\"logical\"]");
+	buf_add_format(buf,
+		"],\"versioning\":\"versioned-update\",\"readHistory\":%s,"
+		"\"updateCreate\":false,\"conditionalCreate\":true,"
+		"\"conditionalRead\":\"full-support\",\"conditionalUpdate\":%s,"
+		"\"conditionalDelete\":\"not-supported\",\"referencePolicy\":[\"logical\"]",
+		has_route(&interaction_vread) ? "true" : "false",
+		has_route(&interaction_update_conditional) ? "true" : "false");
 	write_parameters(buf);
 	write_profiles(buf);
 	buf_add_text(buf, ",\"operation\":[{\"name\":\"validate\",\"definition\":"
 			  "\"http://hl7.org/fhir/OperationDefinition/Resource-validate\","
 			  "\"documentation\":\"Also of Device, Provenance and Bundle. Nothing is "
-			  "stored.\"}]");
+			  "stored.\"}");
+	if (has_route(&interaction_mark_unreliable))
+		buf_add_text(buf, ",{\"name\":\"mark-unreliable\",\"definition\":"
+				  "\"urn:maalehub:operation:mark-unreliable\",\"documentation\":"
+				  "\"Parameters: "
+				  "reason, author (valueString). A new version with the "
+				  "tag " UNRELIABLE_SYSTEM "|" UNRELIABLE_CODE
+				  " and a note with who, why and when; searches leave it out "
+				  "by _tag:not.\"}");
+	buf_add_byte(buf, ']');
 	buf_add_byte(buf, '}');
 }
 
@@ -132,6 +162,7 @@ static void write_head(struct exchange *exchange, struct buf *buf)
 	instant_write(buf, exchange->loop->hub->started);
 	buf_add_text(buf, "\",\"kind\":\"instance\",\"fhirVersion\":\"4.0.1\","
 			  "\"format\":[\"application/fhir+json\",\"json\"],"
+			  "\"patchFormat\":[\"application/json-patch+json\"],"
 			  "\"software\":{\"name\":\"maalehub\",\"version\":\"" VERSION "\"},"
 			  "\"implementation\":{\"description\":\"maalehub\"");
 	json_write_member(buf, "url", base_url(exchange));
@@ -146,7 +177,7 @@ static void respond(struct exchange *exchange)
 	buf_add_text(&buf, ",\"security\":{\"cors\":false,\"description\":\"HelseID access tokens "
 			   "bound to a DPoP key (RFC 9449); practitioners need the attest of the "
 			   "trust framework to read\"},\"resource\":[");
-	write_observation(&buf);
+	write_observation(exchange, &buf);
 	if (has_route(&interaction_patient_find))
 		write_patient(&buf);
 	buf_add_text(&buf, "],\"interaction\":[");

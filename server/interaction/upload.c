@@ -6,7 +6,7 @@
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
 #include "server/audit.h"
-#include "server/form.h"
+#include "server/interaction/condition.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/session.h"
@@ -34,55 +34,29 @@ struct upload *upload_new(struct exchange *exchange, size_t count)
 /* ---- VALIDATE */
 
 /* norway.md 9: who performed the measurement must be who the token speaks for. */
-static void check_performers(const struct exchange *exchange, struct upload_entry *entry)
+static void check_performers(const struct exchange *exchange, const struct observation *observation,
+	struct str expression, struct outcome *outcome)
 {
 	const struct principal *principal = &exchange->principal;
 	const struct str own = str_format(exchange->arena, "%09u", principal->orgnr);
-	for (size_t i = 0; i < entry->observation.organisation_count; i++) {
-		const struct str organisation = entry->observation.organisations[i];
+	for (size_t i = 0; i < observation->organisation_count; i++) {
+		const struct str organisation = observation->organisations[i];
 		if (str_equal(organisation, own) ||
 			(principal->orgnr_child.length > 0 &&
 				str_equal(organisation, principal->orgnr_child)))
 			continue;
-		outcome_fail(&entry->outcome, OUTCOME_BUSINESS_RULE,
-			str_format(exchange->arena, "%.*s.performer", STR_ARG(entry->expression)),
+		outcome_fail(outcome, OUTCOME_BUSINESS_RULE,
+			str_format(exchange->arena, "%.*s.performer", STR_ARG(expression)),
 			"a performing organisation is another than the one the token is for");
 	}
 }
 
-/* Is this `identifier=system|value` (percent-decoded) one of the resource's own? */
-static bool is_own_identifier(struct arena *arena, const struct json *resource, struct str asked)
+/* A conditional create by an identifier of the resource's own is what every create is; another one becomes an identity of it beside its own. */
+static void check_condition(struct exchange *exchange, struct upload_entry *entry)
 {
-	json_each(identifier, json_get(resource, "identifier"))
-	{
-		const struct str system = json_text(identifier, "system");
-		const struct str value = json_text(identifier, "value");
-		if (str_equal(
-			    asked, str_format(arena, "%.*s|%.*s", STR_ARG(system), STR_ARG(value))))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The hub knows each identifier a sender gave, so a conditional create by one of the resource's own identifiers is what every create is here. Any other condition would be
- * a search that the hub does not do on the way.
- */
-static void check_condition(const struct exchange *exchange, struct upload_entry *entry)
-{
-	struct arena *arena = exchange->arena;
-	struct str rest = entry->if_none_exist;
-	if (rest.length == 0)
-		return;
-	if (rest.at[0] == '?')
-		rest = str_part(rest, 1, rest.length);
-	struct str name, value;
-	if (form_next(arena, &rest, &name, &value) == FORM_PART && rest.length == 0 &&
-		str_is(name, "identifier") && is_own_identifier(arena, entry->resource, value))
-		return;
-	outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression,
-		"If-None-Exist may only be identifier=system|value of an identifier the resource "
-		"itself holds");
+	if (entry->if_none_exist.length > 0)
+		condition_identifier(exchange, entry->observation.type, entry->if_none_exist,
+			&entry->condition, &entry->outcome);
 }
 
 /* Whose a refused reading was to be, if that much can be read: the refusal is written down for a patient whom the hub knows. */
@@ -96,17 +70,15 @@ static void find_subject(const struct exchange *exchange, struct upload_entry *e
 		&entry->observation.subject, &aside);
 }
 
-static void check_entry(
+/* The resource of one door, against R4, the hub's needs and the token. */
+static bool read_resource(
 	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
 {
-	if (entry->resource == NULL)
-		return;
-	if (upload->door == DOOR_FHIR && entry->resource->raw.length > RESOURCE_MAX) {
-		outcome_fail(&entry->outcome, OUTCOME_TOO_LARGE, entry->expression,
-			"the resource is %zu bytes; one may be at most %zu",
-			entry->resource->raw.length, RESOURCE_MAX);
-		return;
-	}
+	const struct json *json = entry->resource;
+	if (upload->door == DOOR_FHIR && json->raw.length > RESOURCE_MAX)
+		return outcome_fail(&entry->outcome, OUTCOME_TOO_LARGE, entry->expression,
+			"the resource is %zu bytes; one may be at most %zu", json->raw.length,
+			RESOURCE_MAX);
 	const struct observation_policy policy = {
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,
@@ -114,13 +86,33 @@ static void check_entry(
 		.made_here = upload->door != DOOR_FHIR,
 		.profile = upload->profile,
 	};
-	if (!envelope_read(exchange->arena, entry->resource, entry->expression, &policy,
-		    &entry->observation, &entry->outcome)) {
+	if (!envelope_read(exchange->arena, json, entry->expression, &policy, &entry->observation,
+		    &entry->outcome)) {
 		find_subject(exchange, entry);
-		return;
+		return false;
 	}
-	check_performers(exchange, entry);
-	check_condition(exchange, entry);
+	check_performers(exchange, &entry->observation, entry->expression, &entry->outcome);
+	return entry->outcome.errors == 0;
+}
+
+bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
+	struct observation *out, struct outcome *outcome)
+{
+	const struct upload upload = { .door = DOOR_FHIR,
+		.zone = exchange->loop->hub->config->zone_parsed };
+	struct upload_entry entry = { .resource = json, .expression = expression };
+	entry.outcome.arena = exchange->arena;
+	const bool good = read_resource(exchange, &upload, &entry);
+	outcome_merge(outcome, &entry.outcome, (struct str){ 0 });
+	*out = entry.observation;
+	return good;
+}
+
+static void check_entry(
+	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
+{
+	if (entry->resource != NULL && read_resource(exchange, upload, entry))
+		check_condition(exchange, entry);
 }
 
 static instant clock_now(void)
@@ -353,6 +345,7 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 			.part = &grant->parts[0],
 			.client = exchange->principal.client_id,
 			.correction = is_correction(entry),
+			.condition = entry->condition,
 		};
 		entry->written = &items[count++];
 	}

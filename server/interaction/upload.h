@@ -12,8 +12,9 @@
 struct upload_entry {
 	const struct json *resource; /* NULL: nothing to store (refused, or ignored) */
 	struct str expression;
-	struct str if_none_exist;
-	bool correction; /* the sender says that it replaces what it sent before */
+	struct str if_none_exist; /* as sent */
+	struct str condition;     /* the identity it names, or empty */
+	bool correction;          /* the sender says that it replaces what it sent before */
 	bool ignored;
 	struct outcome outcome;
 	struct observation observation;
@@ -38,6 +39,13 @@ struct upload {
 
 /* `count` entries, zeroed but for their outcomes' arena. */
 struct upload *upload_new(struct exchange *exchange, size_t count);
+
+/*
+ * A resource as an upload by FHIR reads it: against R4, what the hub needs, and who the token says performs. Fills *out and adds every issue; false when an error was added, and then out->subject alone is filled,
+ * where it could be read.
+ */
+bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
+	struct observation *out, struct outcome *outcome);
 
 /* The steps; each takes the exchange's upload explicitly because it lies within the interaction's own state. */
 void upload_validate(struct exchange *exchange, struct upload *upload);

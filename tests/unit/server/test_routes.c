@@ -91,7 +91,7 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
 	(void)state;
 	assert_null(find("DELETE", "/fhir/Observation"));
 	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
-	assert_true(str_is(allow, "POST, GET, HEAD"));
+	assert_true(str_is(allow, "POST, GET, HEAD, PUT"));
 	assert_null(find("post", "/fhir"));
 	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
 	assert_true(str_is(allow, "POST"));

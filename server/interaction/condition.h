@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_CONDITION_H
+#define SERVER_INTERACTION_CONDITION_H
+
+#include "server/exchange.h"
+
+/*
+ * The condition of a conditional create or update (FHIR R4 http.html#ccreate, #cond-update): identifier=system|value, looked for among the readings that the caller's controller has of the resource's own
+ * patient. The identity it names becomes a key of what is stored, so that of any number of callers with one condition one alone creates. What a search would have to decide (code, date) is refused: two callers
+ * could both find nothing.
+ *
+ * *text_out is the identity (struct observation.keys). False adds an error that says what a condition may be.
+ */
+bool condition_identifier(struct exchange *exchange, enum resource_type type, struct str query,
+	struct str *text_out, struct outcome *outcome);
+
+#endif
