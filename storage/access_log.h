@@ -6,7 +6,15 @@
 #include "fhir/base/instant.h"
 
 /* Numbers are stored. */
-enum log_op { LOG_READ = 1, LOG_SEARCH = 2, LOG_CREATE = 3, LOG_LOCATE = 4, LOG_INSIGHT = 5, LOG_UPDATE = 6, LOG_DELETE = 7 };
+enum log_op {
+	LOG_READ = 1,
+	LOG_SEARCH = 2,
+	LOG_CREATE = 3,
+	LOG_LOCATE = 4,
+	LOG_INSIGHT = 5,
+	LOG_UPDATE = 6,
+	LOG_DELETE = 7
+};
 enum log_outcome { LOG_PERMIT = 0, LOG_DENY = 1 };
 
 /*
