@@ -19,7 +19,8 @@ static const char *const *media_of(const struct exchange *exchange)
 	static const char *const patch[] = { "application/json-patch+json", NULL };
 	static const char *const hl7[] = { "x-application/hl7-v2+er7", "application/hl7-v2",
 		"text/plain", NULL };
-	static const char *const soap[] = { "application/soap+xml", NULL };
+	/* text/xml is that of SOAP 1.1, which is told so by a fault of its own. */
+	static const char *const soap[] = { "application/soap+xml", "text/xml", NULL };
 	static const char *const plain[] = { "application/json", NULL };
 	switch (exchange->route->style) {
 	case STYLE_FHIR:

@@ -4,6 +4,7 @@
 #include "fhir/base/xml.h"
 
 #define SPACE_SOAP    "http://www.w3.org/2003/05/soap-envelope"
+#define SPACE_OLDER   "http://schemas.xmlsoap.org/soap/envelope/"
 #define SPACE_WSA     "http://www.w3.org/2005/08/addressing"
 #define SPACE_PCD     "urn:ihe:pcd:dec:2010"
 #define ROLE_NEXT     SPACE_SOAP "/role/next"
@@ -124,6 +125,7 @@ static bool take_envelope(const struct xml *envelope, struct soap *out, struct o
 	const struct xml *body = envelope->first;
 	if (!str_is(envelope->name, "Envelope"))
 		return fail(out, SOAP_SENDER, outcome, "the document is no SOAP Envelope");
+	out->is_older = str_is(envelope->space, SPACE_OLDER);
 	if (!str_is(envelope->space, SPACE_SOAP))
 		return fail(out, SOAP_VERSION_MISMATCH, outcome,
 			"the Envelope is not of SOAP 1.2 (" SPACE_SOAP ")");
@@ -211,9 +213,28 @@ static void write_reason(struct buf *buf, const struct outcome *outcome)
 	buf_add_text(buf, "</env:Text></env:Reason>");
 }
 
+/* SOAP 1.2 part 1 appendix A: who speaks 1.1 is told in 1.1 what is spoken here. */
+static void write_older_fault(struct buf *buf, const struct outcome *outcome)
+{
+	buf_add_text(buf, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+			  "<env:Envelope xmlns:env=\"" SPACE_OLDER "\"><env:Header>"
+			  "<now:Upgrade xmlns:now=\"" SPACE_SOAP
+			  "\"><now:SupportedEnvelope qname=\"now:Envelope\"/></now:Upgrade>"
+			  "</env:Header><env:Body><env:Fault><faultcode>env:VersionMismatch"
+			  "</faultcode><faultstring>");
+	if (outcome->first != NULL)
+		xml_write_text(buf, outcome->first->text);
+	buf_add_text(buf, "</faultstring></env:Fault>");
+	close_envelope(buf);
+}
+
 void soap_write_fault(struct buf *buf, const struct soap *soap, enum soap_fault fault,
 	const struct outcome *outcome)
 {
+	if (soap != NULL && soap->is_older && fault == SOAP_VERSION_MISMATCH) {
+		write_older_fault(buf, outcome);
+		return;
+	}
 	/* WS-Addressing 1.0 SOAP binding section 6 and WS-Addressing 1.0 metadata: the action of faults. */
 	open_envelope(buf, soap, SPACE_WSA "/fault");
 	/* SOAP 1.2 part 1 section 5.4.7. */

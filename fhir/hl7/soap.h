@@ -19,6 +19,7 @@ enum soap_fault {
 struct soap {
 	struct str message;    /* the HL7 message, UTF-8 whatever MSH-18 says */
 	struct str message_id; /* wsa:MessageID, or empty */
+	bool is_older;         /* the envelope is of SOAP 1.1: it gets a fault it can read */
 	bool is_2009;          /* the action of the year before, which is answered in kind */
 	enum soap_fault fault; /* what soap_read() has refused it for */
 };

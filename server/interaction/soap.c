@@ -10,6 +10,7 @@
 #include "server/respond.h"
 
 #define MEDIA_SOAP   "application/soap+xml; charset=utf-8"
+#define MEDIA_OLDER  "text/xml; charset=utf-8"
 #define MEDIA_WSDL   "text/xml; charset=utf-8"
 #define ENVELOPE_MAX ((size_t)8 << 20)
 
@@ -51,7 +52,8 @@ void soap_refuse(struct exchange *exchange, const struct outcome *outcome, int s
 	}
 	struct buf buf = buf_new(exchange->arena, 1024, ENVELOPE_MAX);
 	soap_write_fault(&buf, work == NULL ? NULL : work->soap, fault, outcome);
-	respond_with(exchange, status, MEDIA_SOAP, buf_str(&buf));
+	const bool older = work != NULL && work->soap->is_older;
+	respond_with(exchange, status, older ? MEDIA_OLDER : MEDIA_SOAP, buf_str(&buf));
 }
 
 const struct interaction interaction_soap = {

@@ -112,12 +112,26 @@ def test_what_is_no_message_is_a_fault(hub, vendor, text):
 def test_faults_of_their_own(hub, vendor, doctor):
     security = "<w:Security xmlns:w='http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd' s:mustUnderstand='true'/>"
     assert "token" in fault(send(vendor, envelope("x", header=security)), 500, "MustUnderstand")
-    fault(send(vendor, '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body/></e:Envelope>'), 500, "VersionMismatch")
-    fault(send(vendor, envelope("x"), **{"Content-Type": "text/xml"}), 415, "Sender")
+    fault(send(vendor, '<e:Envelope xmlns:e="urn:of-a-version-to-come"><e:Body/></e:Envelope>'), 500, "VersionMismatch")
+    fault(send(vendor, envelope("x"), **{"Content-Type": "application/xml"}), 415, "Sender")
     fault(send(doctor, envelope(escaped(message(person())))), 403, "Sender")
     fault(vendor.plain("POST", "/pcd01/soap", headers=SOAP.items(), content=b"<a/>"), 401, "Sender")
     deep = send(vendor, envelope("<a>" * 5000))
     assert "elements" in fault(deep, 413, "Sender")
+
+
+def test_soap_1_1_is_told_so_in_its_own_words(hub, vendor):
+    """SOAP 1.2 part 1 appendix A: the fault is one that a client of 1.1 can read, and names the version that is spoken."""
+    older, before = "http://schemas.xmlsoap.org/soap/envelope/", stored(hub)
+    answer = send(vendor, envelope(escaped(message(person()))).replace(ENV, older), **{"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{ACTION}"'})
+    assert answer.status_code == 500 and answer.headers["content-type"].startswith("text/xml"), answer.text
+    whole = tree.fromstring(answer.content)
+    assert whole.tag == f"{{{older}}}Envelope" and whole.find(f"{{{older}}}Body/{{{older}}}Fault/faultcode").text == "env:VersionMismatch"
+    assert whole.find(f"{{{older}}}Header/{{{ENV}}}Upgrade/{{{ENV}}}SupportedEnvelope") is not None
+    assert "SOAP 1.2" in whole.find(f"{{{older}}}Body/{{{older}}}Fault/faultstring").text
+    assert stored(hub) == before
+    # SOAP 1.2 under the media type of 1.1 is SOAP 1.2 all the same
+    acknowledged(send(vendor, envelope(escaped(message(person()))), **{"Content-Type": "text/xml"}))
 
 
 def test_size(hub, vendor):

@@ -9,7 +9,7 @@ import pytest
 from hub import FHIR_JSON, ROOT
 
 pytestmark = pytest.mark.slow
-PAGES = ["openapi/epj.md", "openapi/vendor.md"]
+PAGES = ["openapi/epj.md", "openapi/vendor.md", "openapi/mllp.md"]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 MARK = "@@@@ block"
 
@@ -29,7 +29,7 @@ def place(hub):
         assert answer.status_code == 200, answer.text
         text = (ROOT / "tools/sample/oximeter.hl7").read_bytes()
         assert door.post("/pcd01", headers={"Content-Type": "application/hl7-v2"}, content=text).status_code == 200
-    return {"http://127.0.0.1:8080": hub.dev_url, "https://localhost:8443": hub.url, ".quickstart": str(hub.dir)}
+    return {"http://127.0.0.1:8080": hub.dev_url, "https://localhost:8443": hub.url, "localhost:8100": f"localhost:{hub.mllp_port}", ".quickstart": str(hub.dir)}
 
 
 def expected(text):
