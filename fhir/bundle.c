@@ -2,6 +2,7 @@
 /* Bundles as they are sent (batch, transaction, collection) and as they are answered (responses, searchset). */
 #include "fhir/bundle.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "fhir/base/arena.h"
@@ -221,7 +222,10 @@ static void render_match(struct buf *buf, const struct bundle_page *page, size_t
 
 void bundle_render_search(struct buf *buf, const struct bundle_page *page)
 {
-	buf_add(buf, STR("{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"link\":["));
+	buf_add(buf, STR("{\"resourceType\":\"Bundle\",\"type\":\"searchset\""));
+	if (page->has_total)
+		buf_add_format(buf, ",\"total\":%" PRIu64, page->total);
+	buf_add(buf, STR(",\"link\":["));
 	render_link(buf, "self", page->self);
 	render_link(buf, "next", page->next);
 	buf_add_byte(buf, ']');

@@ -54,6 +54,8 @@ struct bundle_page {
 	const struct str *rendered; /* what resource_render() made of each, or NULL */
 	size_t count;
 	const struct outcome *issues;
+	bool has_total;
+	uint64_t total; /* of all pages */
 };
 void bundle_render_search(struct buf *buf, const struct bundle_page *page);
 

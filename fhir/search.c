@@ -8,54 +8,16 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
 #include "fhir/form.h"
+#include "fhir/observation.h"
 #include "fhir/presentation.h"
 #include "fhir/primitive.h"
+#include "fhir/search_parse.h"
 
 #define CANONICAL_MAX ((size_t)256 * 1024)
 #define PAIRS_MAX     500
 #define NOWHERE       ((struct str){ NULL, 0 })
 
-static const struct search_parameter parameters[] = {
-#define SEARCH(name, kind, type, definition, text) \
-	{ name, type, definition, text, SEARCH_KIND_##kind },
-#include "fhir/search.tbl"
-#undef SEARCH
-};
-
-#define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
-
-/* One name=value of the query, decoded. */
-struct pair {
-	struct str name, value;
-	const struct search_parameter *parameter;
-};
-
-struct parse {
-	struct arena *arena;
-	const struct search_policy *policy;
-	struct search *out;
-	struct outcome *outcome;
-	struct str page;
-};
-
-const struct search_parameter *search_parameters(size_t *count)
-{
-	*count = PARAMETERS;
-	return parameters;
-}
-
 /* ---- issues */
-
-static const char *known(struct arena *arena)
-{
-	struct buf buf = buf_new(arena, 128, 1024);
-	for (size_t i = 0; i < PARAMETERS; i++) {
-		buf_add_text(&buf, i == 0 ? "" : ", ");
-		buf_add_text(&buf, parameters[i].name);
-	}
-	buf_add_byte(&buf, '\0');
-	return buf_str(&buf).at;
-}
 
 /* A name as it may be told: a name that looks like a number could be a person's. */
 static struct str told(struct str name)
@@ -63,340 +25,382 @@ static struct str told(struct str name)
 	return name_is_plain(name) ? name : STR("(not repeated here)");
 }
 
-static bool fail_unknown(struct parse *parse, struct str name)
+bool search_fail_value(struct search_parsing *parsing, const char *name, const char *form)
 {
-	const struct str stem = str_part(name, 0, str_index(name, ':'));
-	for (size_t i = 0; i < PARAMETERS && stem.length < name.length; i++)
-		if (str_is(stem, parameters[i].name))
-			return outcome_fail(parse->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
-				"search parameter %s has no modifier '%.*s' here; known is no "
-				"modifier, and for the patient's national identifier the parameter "
-				"patient.identifier",
-				parameters[i].name,
-				STR_ARG(told(str_part(name, stem.length, name.length))));
-	return outcome_fail(parse->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
-		"unknown search parameter '%.*s'; known are %s", STR_ARG(told(name)),
-		known(parse->arena));
-}
-
-static bool fail_value(struct parse *parse, const char *name, const char *form)
-{
-	return outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
+	return outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 		"the value of search parameter %s is not %s", name, form);
 }
 
-/* ---- lists and tokens */
-
-/* Where the first bare `byte` stands at or behind `from`; FHIR R4 search 3.1.1.3: `\` escapes `,` `|` `$` and itself. */
-static size_t bare(struct str text, size_t from, char byte)
+static bool fail_unknown(struct search_parsing *parsing, struct str name)
 {
-	size_t at = from;
-	while (at < text.length && text.at[at] != byte)
-		at += text.at[at] == '\\' ? 2 : 1;
-	return at < text.length ? at : text.length;
+	const struct str known = search_parameter_names(parsing->arena, parsing->type);
+	return outcome_fail(parsing->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+		"unknown search parameter '%.*s'; known are %.*s", STR_ARG(told(name)),
+		STR_ARG(known));
 }
 
-static bool escapes_are_known(struct str text)
+static bool fail_modifier(
+	struct search_parsing *parsing, const struct search_parameter *parameter, struct str name)
 {
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.at[i] != '\\')
+	struct buf buf = buf_new(parsing->arena, 64, 1024);
+	for (int i = SEARCH_MODIFIER_NONE + 1; i < SEARCH_MODIFIERS; i++)
+		if ((parameter->modifiers & 1u << i) != 0)
+			buf_add_format(&buf, "%s:%s", buf.length == 0 ? "" : ", ",
+				search_modifier_name((enum search_modifier)i));
+	return outcome_fail(parsing->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+		"search parameter %s has no modifier '%.*s' here; known is %s%.*s%s",
+		parameter->name, STR_ARG(told(name)), buf.length == 0 ? "no modifier" : "",
+		STR_ARG(buf_str(&buf)),
+		parameter->kind == SEARCH_KIND_PATIENT
+			? ", and for the patient's national identifier the parameter "
+			  "patient.identifier"
+			: "");
+}
+
+/* ---- names */
+
+static bool is_type_name(struct str name)
+{
+	bool letters = name.length > 0 && name.at[0] >= 'A' && name.at[0] <= 'Z';
+	for (size_t i = 0; i < name.length; i++)
+		letters = letters && ((name.at[i] | 0x20) >= 'a' && (name.at[i] | 0x20) <= 'z');
+	return letters;
+}
+
+static bool find_modifier(struct search_pair *pair, struct str name)
+{
+	const unsigned modifiers = pair->parameter->modifiers;
+	for (int i = SEARCH_MODIFIER_NONE + 1; i < SEARCH_MODIFIERS; i++) {
+		const bool type = i == SEARCH_MODIFIER_TYPE;
+		if ((modifiers & 1u << i) == 0 ||
+			!(type ? is_type_name(name)
+			       : str_is(name, search_modifier_name((enum search_modifier)i))))
 			continue;
-		i++;
-		if (i >= text.length || memchr("\\,|$", text.at[i], 4) == NULL)
-			return false;
+		pair->modifier = (enum search_modifier)i;
+		pair->target = type ? name : NOWHERE;
+		return true;
 	}
-	return true;
+	return false;
 }
 
-static struct str unescaped(struct arena *arena, struct str text)
+/* Those that say whose, or how guarded: to ignore one would show more than was asked for. */
+static bool is_guard(struct str stem)
 {
-	char *to = arena_alloc(arena, text.length);
-	size_t length = 0;
-	for (size_t i = 0; i < text.length; i++) {
-		if (text.at[i] == '\\' && i + 1 < text.length)
-			i++;
-		to[length++] = text.at[i];
-	}
-	return (struct str){ to, length };
+	static const char *const guards[] = { "patient", "subject", "_security", "_id" };
+	for (size_t i = 0; i < sizeof(guards) / sizeof(*guards); i++)
+		if (str_is(str_part(stem, 0, str_index(stem, '.')), guards[i]))
+			return true;
+	return false;
 }
 
-/* The values of a list, still escaped: NULL with an error when one is empty or there are too many. */
-static struct str *split(struct parse *parse, const struct pair *pair, size_t *count)
+/* What the parameter and its modifier are; false where there is nothing to take. */
+static bool find_names(struct search_parsing *parsing, struct search_pair *pair)
 {
-	const char *name = pair->parameter->name;
-	struct str *values = arena_array(parse->arena, SEARCH_VALUES_MAX, sizeof(*values));
-	if (!escapes_are_known(pair->value)) {
-		fail_value(
-			parse, name, "escaped as FHIR has it: '\\' stands before ',' '|' '$' '\\'");
-		return NULL;
+	const size_t colon = str_index(pair->name, ':');
+	const struct str stem = str_part(pair->name, 0, colon);
+	pair->parameter = search_parameter_find(parsing->type, stem);
+	if (pair->parameter == NULL && parsing->policy->lenient && !is_guard(stem)) {
+		outcome_warn(parsing->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+			"unknown search parameter '%.*s' was ignored", STR_ARG(told(pair->name)));
+		return false;
 	}
-	*count = 0;
-	for (size_t from = 0; from <= pair->value.length;) {
-		const size_t end = bare(pair->value, from, ',');
-		if (end == from) {
-			fail_value(parse, name, "a list of values that are not empty");
-			return NULL;
-		}
-		if (*count == SEARCH_VALUES_MAX) {
-			outcome_fail(parse->outcome, OUTCOME_TOO_LARGE, NOWHERE,
-				"search parameter %s has more than %d values", name,
-				SEARCH_VALUES_MAX);
-			return NULL;
-		}
-		values[(*count)++] = str_part(pair->value, from, end - from);
-		from = end + 1;
-	}
-	return values;
+	if (pair->parameter == NULL)
+		return fail_unknown(parsing, pair->name);
+	const struct str modifier = str_part(pair->name, colon + 1, pair->name.length);
+	if (colon == pair->name.length || find_modifier(pair, modifier))
+		return true;
+	return fail_modifier(
+		parsing, pair->parameter, str_part(pair->name, colon, pair->name.length));
 }
 
-static bool read_token(struct arena *arena, struct str text, struct search_token *out)
-{
-	const size_t bar = bare(text, 0, '|');
-	struct search_token token = { .any_system = bar == text.length };
-	if (token.any_system) {
-		token.code = unescaped(arena, text);
-	} else {
-		const struct str code = str_part(text, bar + 1, text.length);
-		if (bare(code, 0, '|') < code.length || text.length == 1)
-			return false;
-		token.system = unescaped(arena, str_part(text, 0, bar));
-		token.code = unescaped(arena, code);
-		token.any_code = code.length == 0;
-	}
-	*out = token;
-	return true;
-}
-
-static void take_tokens(struct parse *parse, const struct pair *pair, struct search_tokens **list,
-	size_t *list_count)
-{
-	size_t count;
-	const struct str *values = split(parse, pair, &count);
-	if (values == NULL)
-		return;
-	struct search_tokens tokens = { arena_array(parse->arena, count, sizeof(*tokens.values)),
-		count };
-	for (size_t i = 0; i < count; i++) {
-		if (read_token(parse->arena, values[i], &tokens.values[i]))
-			continue;
-		fail_value(parse, pair->parameter->name, "code, system|code, |code or system|");
-		return;
-	}
-	(*list)[(*list_count)++] = tokens;
-}
+/* ---- whose */
 
 static bool is_id(struct str text)
 {
 	return primitive_is_valid(PRIMITIVE_id, text);
 }
 
-static void take_ids(struct parse *parse, const struct pair *pair)
+static void take_ids(struct search_parsing *parsing, const struct search_pair *pair)
 {
 	size_t count;
-	struct str *values = split(parse, pair, &count);
+	struct str *values = search_split(parsing, pair, &count);
 	if (values == NULL)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		if (!is_id(values[i])) {
-			fail_value(parse, pair->parameter->name, "an id");
+			search_fail_value(parsing, pair->parameter->name, "an id");
 			return;
 		}
 	}
-	parse->out->ids = values;
-	parse->out->id_count = count;
+	parsing->out->ids = values;
+	parsing->out->id_count = count;
 }
 
-/* ---- dates */
-
-static const char *const prefixes[] = {
-	[PREFIX_EQ] = "eq",
-	[PREFIX_NE] = "ne",
-	[PREFIX_GT] = "gt",
-	[PREFIX_LT] = "lt",
-	[PREFIX_GE] = "ge",
-	[PREFIX_LE] = "le",
-	[PREFIX_SA] = "sa",
-	[PREFIX_EB] = "eb",
-	[PREFIX_AP] = "ap",
-};
-
-static bool is_letter(char c)
+static void take_identifier(struct search_parsing *parsing, const struct search_pair *pair)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* The prefix of a value, eq where it has none. False for letters that are none. */
-static bool take_prefix(struct str *text, enum search_prefix *out)
-{
-	*out = PREFIX_EQ;
-	if (text->length == 0 || !is_letter(text->at[0]))
-		return true;
-	for (int prefix = PREFIX_EQ; prefix <= PREFIX_AP; prefix++) {
-		if (!str_is(str_part(*text, 0, 2), prefixes[prefix]))
-			continue;
-		*text = str_part(*text, 2, text->length);
-		*out = (enum search_prefix)prefix;
-		return true;
-	}
-	return false;
-}
-
-/* FHIR R4 search 3.1.1.4.5: ap reaches a tenth of the way between now and the value, to both sides, and never less than the value itself. */
-static struct span widened(struct span span, instant now)
-{
-	instant gap = 0;
-	if (now < span.low)
-		gap = (span.low - now) / 10;
-	else if (now > span.high)
-		gap = (now - span.high) / 10;
-	span.low -= gap;
-	span.high += gap;
-	return span;
-}
-
-static bool read_date(struct parse *parse, struct str text, struct search_date *out)
-{
-	const char *name = "date";
-	if (!take_prefix(&text, &out->prefix))
-		return outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
-			"unknown prefix in search parameter date; known are eq, ne, gt, lt, ge, "
-			"le, sa, eb and ap");
-	if (text.length > 0 && memchr(text.at, ' ', text.length) != NULL)
-		return fail_value(parse, name, "a date; a '+' in a form is written %2B");
-	if (!span_parse(text, parse->policy->zone, &out->span))
-		return fail_value(parse, name,
-			"a date: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss][zone]");
-	if (out->prefix == PREFIX_AP)
-		out->span = widened(out->span, parse->policy->now);
-	return true;
-}
-
-static void take_dates(struct parse *parse, const struct pair *pair)
-{
-	size_t count;
-	const struct str *values = split(parse, pair, &count);
-	if (values == NULL)
-		return;
-	struct search_dates dates = { arena_array(parse->arena, count, sizeof(*dates.values)),
-		count };
-	for (size_t i = 0; i < count; i++)
-		if (!read_date(parse, values[i], &dates.values[i]))
-			return;
-	parse->out->dates[parse->out->date_count++] = dates;
-}
-
-/* ---- the patient */
-
-static void take_identifier(struct parse *parse, const struct pair *pair)
-{
-	const struct search_policy *policy = parse->policy;
+	const struct search_policy *policy = parsing->policy;
 	if (policy->in_url && !policy->identifier_in_url_allowed) {
-		outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
+		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 			"patient.identifier does not belong in a URL, where logs keep it; "
-			"send it in the body of POST Observation/_search");
+			"send it in the body of POST %s/_search",
+			resource_type_name(parsing->type));
 		return;
 	}
 	struct search_token token;
-	const bool list = bare(pair->value, 0, ',') < pair->value.length;
-	if (list || !escapes_are_known(pair->value) ||
-		!read_token(parse->arena, pair->value, &token) || token.any_code) {
-		fail_value(parse, pair->parameter->name, "one identifier, system|value");
+	size_t count;
+	const struct str *values = search_split(parsing, pair, &count);
+	if (values == NULL)
+		return;
+	if (count != 1 || !search_read_token(parsing->arena, values[0], &token) || token.any_code) {
+		search_fail_value(parsing, pair->parameter->name, "one identifier, system|value");
 		return;
 	}
 	/* PMD's clients send the number alone; which series it is of, its digits tell. */
 	const struct str system = token.any_system ? STR(OID_FNR) : token.system;
-	parse->out->has_identifier = national_id_parse(system, token.code, policy->national,
-		NOWHERE, &parse->out->identifier, parse->outcome);
+	parsing->out->has_identifier = national_id_parse(system, token.code, policy->national,
+		NOWHERE, &parsing->out->identifier, parsing->outcome);
 }
 
-static void take_patient(struct parse *parse, const struct pair *pair)
+static void take_patient(struct search_parsing *parsing, const struct search_pair *pair)
 {
-	const struct str prefix = STR("Patient/");
+	const struct str prefix = STR("Patient/"), base = parsing->policy->base;
 	struct str id = pair->value;
+	if (base.length > 0 && str_starts(id, base) && id.length > base.length &&
+		id.at[base.length] == '/')
+		id = str_part(id, base.length + 1, id.length);
 	if (str_starts(id, prefix))
 		id = str_part(id, prefix.length, id.length);
-	if (is_id(id))
-		parse->out->patient = id;
+	const bool typed = pair->modifier == SEARCH_MODIFIER_TYPE;
+	if (is_id(id) && (!typed || str_is(pair->target, "Patient")))
+		parsing->out->patient = id;
 	else
-		fail_value(parse, pair->parameter->name, "Patient/{id} or {id}, and one only");
+		search_fail_value(
+			parsing, pair->parameter->name, "Patient/{id} or {id}, and one only");
 }
 
-/* ---- what is left */
+/* ---- how the answer is made */
 
-static void take_count(struct parse *parse, const struct pair *pair)
+static void take_count(struct search_parsing *parsing, const struct search_pair *pair)
 {
 	uint64_t count;
 	if (!str_to_u64(pair->value, &count)) {
-		fail_value(parse, pair->parameter->name, "a whole number");
+		search_fail_value(parsing, pair->parameter->name, "a whole number");
 		return;
 	}
+	parsing->out->count_only = count == 0;
 	if (count == 0)
 		count = 1;
-	parse->out->count = count > SEARCH_COUNT_MAX ? SEARCH_COUNT_MAX : (unsigned)count;
+	parsing->out->count = count > SEARCH_COUNT_MAX ? SEARCH_COUNT_MAX : (unsigned)count;
 }
 
-static void take_sort(struct parse *parse, const struct pair *pair)
+static const struct {
+	const char *name;
+	enum search_key key;
+} sort_keys[] = {
+	{ "date", SEARCH_KEY_DATE },
+	{ "_lastUpdated", SEARCH_KEY_UPDATED },
+	{ "code", SEARCH_KEY_CODE },
+	{ "value-quantity", SEARCH_KEY_VALUE },
+};
+
+static bool add_sort(struct search *out, struct str text)
 {
-	if (str_is(pair->value, "date"))
-		parse->out->ascending = true;
-	else if (!str_is(pair->value, "-date"))
-		fail_value(parse, pair->parameter->name, "date or -date");
+	const bool descending = str_starts(text, STR("-"));
+	const struct str name = str_part(text, descending, text.length);
+	size_t at = 0;
+	while (at < SEARCH_KEYS && !str_is(name, sort_keys[at].name))
+		at++;
+	if (at == SEARCH_KEYS)
+		return false;
+	for (size_t i = 0; i < out->sort_count; i++)
+		if (out->sorts[i].key == sort_keys[at].key)
+			return false;
+	out->sorts[out->sort_count++] = (struct search_sort){ sort_keys[at].key, descending };
+	return true;
 }
 
-static void take(struct parse *parse, const struct pair *pair)
+/* By date alone is the usual order, which an index gives; other resources have no code or value to sort by. */
+static void take_sort(struct search_parsing *parsing, const struct search_pair *pair)
 {
-	struct search *out = parse->out;
+	struct search *out = parsing->out;
+	size_t count;
+	const struct str *values = search_split(parsing, pair, &count);
+	out->sorts = arena_array(parsing->arena, SEARCH_KEYS, sizeof(*out->sorts));
+	for (size_t i = 0; values != NULL && i < count; i++) {
+		if (add_sort(out, values[i]))
+			continue;
+		search_fail_value(parsing, pair->parameter->name,
+			"date, _lastUpdated, code or value-quantity, each at most once, with - "
+			"before it for descending, joined by ','");
+		return;
+	}
+	if (out->sort_count == 1 && out->sorts[0].key == SEARCH_KEY_DATE) {
+		out->ascending = !out->sorts[0].descending;
+		out->sort_count = 0;
+	}
+}
+
+static void take_total(struct search_parsing *parsing, const struct search_pair *pair)
+{
+	static const char *const totals[] = { [SEARCH_TOTAL_NONE] = "none",
+		[SEARCH_TOTAL_ESTIMATE] = "estimate",
+		[SEARCH_TOTAL_ACCURATE] = "accurate" };
+	for (int i = SEARCH_TOTAL_NONE; i <= SEARCH_TOTAL_ACCURATE; i++) {
+		if (!str_is(pair->value, totals[i]))
+			continue;
+		parsing->out->total = (enum search_total)i;
+		return;
+	}
+	search_fail_value(parsing, pair->parameter->name, "none, estimate or accurate");
+}
+
+/* ---- conditions */
+
+static struct search_tokens tokens_of(
+	struct search_parsing *parsing, const struct search_condition *condition)
+{
+	struct search_tokens tokens = { arena_array(parsing->arena, condition->count,
+						sizeof(*tokens.values)),
+		condition->count };
+	for (size_t i = 0; i < condition->count; i++)
+		tokens.values[i] = condition->values[i].token;
+	return tokens;
+}
+
+static struct search_dates dates_of(
+	struct search_parsing *parsing, const struct search_condition *condition)
+{
+	struct search_dates dates = { arena_array(parsing->arena, condition->count,
+					      sizeof(*dates.values)),
+		condition->count };
+	for (size_t i = 0; i < condition->count; i++)
+		dates.values[i] = condition->values[i].date;
+	return dates;
+}
+
+/* The code list is closed (required binding), so what is not in it is a mistake of who asks. */
+static bool take_statuses(struct search_parsing *parsing, const struct search_condition *condition)
+{
+	struct search *out = parsing->out;
+	const unsigned all = (2u << STATUS_UNKNOWN) - 2;
+	unsigned statuses = 0;
+	for (size_t i = 0; i < condition->count; i++) {
+		const struct search_token *token = &condition->values[i].token;
+		const bool ours = token->any_system ||
+				  str_is(token->system, "http://hl7.org/fhir/observation-status");
+		int status = STATUS_REGISTERED;
+		while (status <= STATUS_UNKNOWN &&
+			!str_is(token->code,
+				observation_status_code((enum observation_status)status)))
+			status++;
+		if (!ours || (status > STATUS_UNKNOWN && !token->any_code))
+			return search_fail_value(parsing, "status",
+				"registered, preliminary, final, amended, corrected, cancelled, "
+				"entered-in-error or unknown");
+		statuses |= token->any_code ? all : 1u << status;
+	}
+	if (condition->modifier == SEARCH_MODIFIER_NOT)
+		statuses = all & ~statuses;
+	const unsigned before = out->statuses == 0 ? all : out->statuses;
+	/* Nothing left is asked for by a bit that no row has. */
+	out->statuses = (before & statuses) == 0 ? 2u << STATUS_UNKNOWN : before & statuses;
+	return true;
+}
+
+/* Those that columns of the envelope decide are told the database too. */
+static void take_columns(struct search_parsing *parsing, struct search_condition *condition)
+{
+	struct search *out = parsing->out;
+	const enum search_columns columns = condition->parameter->columns;
+	const bool plain = condition->modifier == SEARCH_MODIFIER_NONE;
+	if (columns == SEARCH_COLUMNS_STATUS && condition->modifier != SEARCH_MODIFIER_MISSING) {
+		condition->indexed = take_statuses(parsing, condition);
+	} else if (columns == SEARCH_COLUMNS_CODE && plain) {
+		condition->indexed = true;
+		out->codes[out->code_count++] = tokens_of(parsing, condition);
+	} else if (columns == SEARCH_COLUMNS_CATEGORY && plain) {
+		condition->indexed = true;
+		out->categories[out->category_count++] = tokens_of(parsing, condition);
+	} else if (columns == SEARCH_COLUMNS_TIME && plain) {
+		condition->indexed = true;
+		out->dates[out->date_count++] = dates_of(parsing, condition);
+	} else if (columns == SEARCH_COLUMNS_UPDATED && condition->count == 1 &&
+		   condition->values[0].date.prefix != PREFIX_NE) {
+		condition->indexed = true;
+		out->updates[out->update_count++] = dates_of(parsing, condition);
+	}
+}
+
+static void take_condition(struct search_parsing *parsing, const struct search_pair *pair)
+{
+	struct search *out = parsing->out;
+	struct search_condition *condition = &out->conditions[out->condition_count];
+	if (!search_read_condition(parsing, pair, condition))
+		return;
+	out->condition_count++;
+	take_columns(parsing, condition);
+}
+
+/* ---- the whole */
+
+static void take(struct search_parsing *parsing, const struct search_pair *pair)
+{
 	switch (pair->parameter->kind) {
 	case SEARCH_KIND_COUNT:
-		take_count(parse, pair);
-		return;
-	case SEARCH_KIND_ID:
-		take_ids(parse, pair);
+		take_count(parsing, pair);
 		return;
 	case SEARCH_KIND_SORT:
-		take_sort(parse, pair);
+		take_sort(parsing, pair);
 		return;
-	case SEARCH_KIND_CATEGORY:
-		take_tokens(parse, pair, &out->categories, &out->category_count);
+	case SEARCH_KIND_TOTAL:
+		take_total(parsing, pair);
 		return;
-	case SEARCH_KIND_CODE:
-		take_tokens(parse, pair, &out->codes, &out->code_count);
-		return;
-	case SEARCH_KIND_DATE:
-		take_dates(parse, pair);
+	case SEARCH_KIND_ID:
+		take_ids(parsing, pair);
 		return;
 	case SEARCH_KIND_PATIENT:
-		take_patient(parse, pair);
+		if (pair->modifier != SEARCH_MODIFIER_IDENTIFIER) {
+			take_patient(parsing, pair);
+			return;
+		}
+		/* fall through */
+	case SEARCH_KIND_PATIENT_IDENTIFIER:
+		take_identifier(parsing, pair);
 		return;
-	case SEARCH_KIND_IDENTIFIER:
-		take_identifier(parse, pair);
+	case SEARCH_KIND_TOKEN:
+	case SEARCH_KIND_DATE:
+	case SEARCH_KIND_QUANTITY:
+	case SEARCH_KIND_STRING:
+	case SEARCH_KIND_REFERENCE:
+	case SEARCH_KIND_URI:
+	case SEARCH_KIND_COMPOSITE:
+		take_condition(parsing, pair);
 		return;
 	}
 }
 
-/* Those that may stand more than once are AND-ed. */
-static bool may_repeat(enum search_kind kind)
+static bool is_condition(const struct search_parameter *parameter)
 {
-	return kind == SEARCH_KIND_CATEGORY || kind == SEARCH_KIND_CODE || kind == SEARCH_KIND_DATE;
+	return parameter->kind >= SEARCH_KIND_TOKEN;
 }
 
-static void take_page(struct parse *parse, const struct pair *pair)
+static bool names_patient(const struct search_parameter *parameter)
 {
-	if (parse->page.at != NULL || pair->value.length == 0)
-		fail_value(parse, "_page", "one page, as a next link has it");
-	parse->page = pair->value;
+	return parameter->kind == SEARCH_KIND_PATIENT ||
+	       parameter->kind == SEARCH_KIND_PATIENT_IDENTIFIER;
 }
 
-static const struct search_parameter *find(struct str name)
+static void take_page(struct search_parsing *parsing, const struct search_pair *pair)
 {
-	for (size_t i = 0; i < PARAMETERS; i++)
-		if (str_is(name, parameters[i].name))
-			return &parameters[i];
-	return NULL;
+	struct str *page = &parsing->out->page;
+	if (page->at != NULL || pair->value.length == 0)
+		search_fail_value(parsing, "_page", "one page, as a next link has it");
+	*page = pair->value;
 }
 
 /* Cuts the query into pairs. Empty pieces between two '&' say nothing. False when the form is broken. */
-static bool read_pairs(struct parse *parse, struct str query, struct pair *pairs, size_t *count)
+static bool read_pairs(
+	struct search_parsing *parsing, struct str query, struct search_pair *pairs, size_t *count)
 {
 	struct str rest = query;
 	*count = 0;
@@ -405,63 +409,73 @@ static bool read_pairs(struct parse *parse, struct str query, struct pair *pairs
 		const struct str piece = str_cut(rest, '&', &rest);
 		if (piece.length == 0)
 			continue;
-		if (*count == PAIRS_MAX || arena_full(parse->arena))
-			return outcome_fail(parse->outcome, OUTCOME_TOO_LARGE, NOWHERE,
+		if (*count == PAIRS_MAX || arena_full(parsing->arena))
+			return outcome_fail(parsing->outcome, OUTCOME_TOO_LARGE, NOWHERE,
 				"the query has too many parameters");
-		struct pair *pair = &pairs[(*count)++];
+		struct search_pair *pair = &pairs[(*count)++];
 		const struct str name = str_cut(piece, '=', &value);
-		if (!form_decode(parse->arena, name, &pair->name) ||
-			!form_decode(parse->arena, value, &pair->value))
-			return outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
+		if (!form_decode(parsing->arena, name, &pair->name) ||
+			!form_decode(parsing->arena, value, &pair->value))
+			return outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 				"the query is not well-formed application/x-www-form-urlencoded "
 				"UTF-8");
 	}
 	return true;
 }
 
-static void take_pair(struct parse *parse, struct pair *pair, unsigned *times)
+/* How often the parameter of `pairs[at]` stands before it. */
+static size_t times_before(const struct search_pair *pairs, size_t at)
 {
+	size_t times = 0;
+	for (size_t i = 0; i < at; i++)
+		times += pairs[i].parameter == pairs[at].parameter;
+	return times;
+}
+
+static void take_pair(struct search_parsing *parsing, struct search_pair *pairs, size_t at)
+{
+	struct search_pair *pair = &pairs[at];
 	if (presentation_is(pair->name))
 		return;
 	if (str_is(pair->name, "_page")) {
-		take_page(parse, pair);
+		take_page(parsing, pair);
 		return;
 	}
-	pair->parameter = find(pair->name);
-	if (pair->parameter == NULL) {
-		fail_unknown(parse, pair->name);
+	if (!find_names(parsing, pair))
 		return;
-	}
-	const unsigned before = times[pair->parameter - parameters]++;
-	const unsigned most = may_repeat(pair->parameter->kind) ? SEARCH_VALUES_MAX : 1;
+	const char *name = pair->parameter->name;
+	const size_t before = times_before(pairs, at);
+	const size_t most = is_condition(pair->parameter) ? SEARCH_VALUES_MAX : 1;
 	if (before == most)
-		outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
-			"search parameter %s stands more than %u times", pair->parameter->name,
-			most);
+		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
+			"search parameter %s stands more than %zu times", name, most);
 	if (before >= most)
 		return;
 	if (pair->value.length == 0)
-		fail_value(parse, pair->parameter->name, "given");
+		search_fail_value(parsing, name, "given");
 	else
-		take(parse, pair);
+		take(parsing, pair);
 }
 
 /* The filters again, in the order of the table and within a parameter as they were sent. */
-static struct str canonical(struct parse *parse, const struct pair *pairs, size_t count)
+static struct str canonical(
+	struct search_parsing *parsing, const struct search_pair *pairs, size_t count)
 {
-	struct buf buf = buf_new(parse->arena, 128, CANONICAL_MAX);
-	for (size_t i = 0; i < PARAMETERS; i++) {
-		const enum search_kind kind = parameters[i].kind;
-		if (kind == SEARCH_KIND_PATIENT || kind == SEARCH_KIND_IDENTIFIER)
+	struct buf buf = buf_new(parsing->arena, 128, CANONICAL_MAX);
+	size_t rows;
+	const struct search_parameter *parameters = search_parameters(&rows);
+	for (size_t i = 0; i < rows; i++) {
+		if (names_patient(&parameters[i]))
 			continue;
 		for (size_t at = 0; at < count; at++) {
 			if (pairs[at].parameter != &parameters[i])
 				continue;
 			buf_add_text(&buf, buf.length == 0 ? "" : "&");
-			buf_add_text(&buf, parameters[i].name);
+			form_encode(&buf, pairs[at].name);
 			buf_add_byte(&buf, '=');
-			if (kind == SEARCH_KIND_COUNT)
-				buf_add_u64(&buf, parse->out->count);
+			if (parameters[i].kind == SEARCH_KIND_COUNT)
+				buf_add_u64(
+					&buf, parsing->out->count_only ? 0 : parsing->out->count);
 			else
 				form_encode(&buf, pairs[at].value);
 		}
@@ -470,49 +484,68 @@ static struct str canonical(struct parse *parse, const struct pair *pairs, size_
 }
 
 /* Who is meant, and by what: a search that names nobody would be of everybody. */
-static void check_whole(struct parse *parse, const unsigned *times)
+static void check_whole(
+	struct search_parsing *parsing, const struct search_pair *pairs, size_t count)
 {
-	unsigned named = 0, others = 0;
-	for (size_t i = 0; i < PARAMETERS; i++) {
-		const enum search_kind kind = parameters[i].kind;
-		const bool names = kind == SEARCH_KIND_PATIENT || kind == SEARCH_KIND_IDENTIFIER;
-		named += names && times[i] > 0;
-		others += !names && times[i] > 0;
+	unsigned named = 0, others = 0, by_id = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct search_parameter *parameter = pairs[i].parameter;
+		if (parameter == NULL)
+			continue;
+		/* Of one that stands twice the limit has spoken. */
+		if (names_patient(parameter))
+			named += times_before(pairs, i) == 0;
+		else
+			others++;
+		by_id += parameter->kind == SEARCH_KIND_ID;
 	}
-	const bool by_id = times[find(STR("_id")) - parameters] > 0;
-	if (parse->page.at != NULL && named + others > 0)
-		outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
+	const bool page = parsing->out->page.at != NULL;
+	const char *type = resource_type_name(parsing->type);
+	if (page && named + others > 0)
+		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 			"_page stands alone: it holds the search it continues");
 	else if (named > 1)
-		outcome_fail(parse->outcome, OUTCOME_INVALID, NOWHERE,
-			"both patient and patient.identifier; name the patient once");
-	else if (named == 0 && !by_id && parse->page.at == NULL)
-		outcome_fail(parse->outcome, OUTCOME_REQUIRED, NOWHERE,
+		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
+			"more than one of patient, subject and patient.identifier; name the "
+			"patient once");
+	else if (named == 0 && by_id == 0 && !page && !parsing->policy->without_patient)
+		outcome_fail(parsing->outcome, OUTCOME_REQUIRED, NOWHERE,
 			"no patient: name one by patient.identifier in the body of POST "
-			"Observation/_search, or by patient, or name Observations by _id");
+			"%s/_search, or by patient, or name %ss by _id",
+			type, type);
+}
+
+static void search_begin(struct search_parsing *parsing, size_t pairs)
+{
+	struct arena *arena = parsing->arena;
+	struct search *out = parsing->out;
+	out->count = SEARCH_COUNT_DEFAULT;
+	out->type = parsing->type;
+	out->conditions = arena_array(arena, pairs, sizeof(*out->conditions));
+	out->codes = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*out->codes));
+	out->categories = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*out->categories));
+	out->dates = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*out->dates));
+	out->updates = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*out->updates));
 }
 
 bool search_parse(struct arena *arena, struct str query, const struct search_policy *policy,
 	struct search *out, struct outcome *outcome)
 {
 	const unsigned errors = outcome->errors;
-	struct search search = { .count = SEARCH_COUNT_DEFAULT };
-	search.codes = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*search.codes));
-	search.categories = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*search.categories));
-	search.dates = arena_array(arena, SEARCH_VALUES_MAX, sizeof(*search.dates));
-	struct parse parse = { arena, policy, &search, outcome, { NULL, 0 } };
-	struct pair *pairs = arena_array(arena, PAIRS_MAX, sizeof(*pairs));
-	unsigned times[PARAMETERS] = { 0 };
+	struct search search = { 0 };
+	struct search_parsing parsing = { arena, policy, &search, outcome,
+		policy->type == TYPE_NONE ? TYPE_OBSERVATION : policy->type };
+	struct search_pair *pairs = arena_array(arena, PAIRS_MAX, sizeof(*pairs));
 	size_t count;
-	if (!read_pairs(&parse, query, pairs, &count))
+	if (!read_pairs(&parsing, query, pairs, &count))
 		return false;
+	search_begin(&parsing, count);
 	for (size_t i = 0; i < count; i++)
-		take_pair(&parse, &pairs[i], times);
-	check_whole(&parse, times);
+		take_pair(&parsing, pairs, i);
+	check_whole(&parsing, pairs, count);
 	if (outcome->errors > errors)
 		return false;
-	search.page = parse.page;
-	search.canonical = canonical(&parse, pairs, count);
+	search.canonical = canonical(&parsing, pairs, count);
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE, "the query is too large");
 	*out = search;

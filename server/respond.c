@@ -12,16 +12,30 @@
 #define ERROR_MAX   ((size_t)1 << 20)
 #define RETRY_AFTER 2 /* seconds */
 
+/* The next preference: they are parted by commas, their parameters by semicolons. */
+static struct str next_preference(struct str *rest)
+{
+	size_t end = 0;
+	while (end < rest->length && rest->at[end] != ',' && rest->at[end] != ';')
+		end++;
+	const struct str word = str_trim(str_part(*rest, 0, end));
+	*rest = str_part(*rest, end + 1, rest->length);
+	return word;
+}
+
+bool prefer_is_lenient(struct str prefer)
+{
+	while (prefer.length > 0)
+		if (str_equal_nocase(next_preference(&prefer), STR("handling=lenient")))
+			return true;
+	return false;
+}
+
 enum prefer_return prefer_return_of(struct str prefer)
 {
 	struct str rest = prefer;
 	while (rest.length > 0) {
-		/* Preferences are parted by commas, their parameters by semicolons. */
-		size_t end = 0;
-		while (end < rest.length && rest.at[end] != ',' && rest.at[end] != ';')
-			end++;
-		const struct str word = str_trim(str_part(rest, 0, end));
-		rest = str_part(rest, end + 1, rest.length);
+		const struct str word = next_preference(&rest);
 		if (str_is(word, "return=minimal"))
 			return RETURN_MINIMAL;
 		if (str_equal_nocase(word, STR("return=OperationOutcome")))

@@ -9,6 +9,8 @@ static void round_synced(void *context, const struct db_end *end);
 static void batch_free(struct batch *batch)
 {
 	struct arena *arena = batch->arena;
+	if (batch->kind->single)
+		batch->store->single = false;
 	arena_free(&arena);
 }
 
@@ -148,7 +150,7 @@ void batch_bind(struct batch *batch, uint32_t tenant, unsigned classes)
 
 void batch_dispatch(struct store *store, const struct batch_kind *kind)
 {
-	while (store->queues[kind->queue].first != NULL) {
+	while (store->queues[kind->queue].first != NULL && !(kind->single && store->single)) {
 		struct db_flight *flight = db_flight(store->db, kind->role, DB_ANY_LANE);
 		if (flight == NULL)
 			return;
@@ -158,7 +160,9 @@ void batch_dispatch(struct store *store, const struct batch_kind *kind)
 		batch->store = store;
 		batch->kind = kind;
 		batch->flight = flight;
-		while (batch->count < BATCH_MAX && store->queues[kind->queue].first != NULL)
+		store->single = store->single || kind->single;
+		const unsigned most = kind->single ? 1 : BATCH_MAX;
+		while (batch->count < most && store->queues[kind->queue].first != NULL)
 			batch->items[batch->count++].call = queue_take(store, kind->queue);
 		batch->last = batch->count;
 		round_start(batch);

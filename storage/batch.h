@@ -35,6 +35,7 @@ struct batch {
 struct batch_kind {
 	enum store_kind queue;
 	enum db_role role;
+	bool single;      /* one call a flight, and one flight at a time: its rounds are work */
 	bool transaction; /* a round is BEGIN ... COMMIT, for SET LOCAL */
 	/* Adds the statements of the items from batch->first to batch->last that are not over. */
 	void (*add)(struct batch *batch);

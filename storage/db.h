@@ -107,7 +107,8 @@ void db_rollback(struct db_flight *flight);
 /* SET LOCAL hub.tenant, hub.classes (a mask), hub.person or hub.actor = <digits>: the only text that is made, from an integer. */
 enum db_local { DB_TENANT, DB_CLASSES, DB_PERSON, DB_ACTOR };
 void db_set_local(struct db_flight *flight, enum db_local what, uint64_t digits);
-/* A search whose text storage/search_sql.c joined from fragments: prepared on the connection under the shape's number at its first use, bounded per connection. */
+/* A search whose text storage/search_sql.c joined from fragments: prepared on the connection under the shape's number at its first use, bounded per connection; DB_SHAPE_ONCE is not prepared. */
+#define DB_SHAPE_ONCE UINT32_MAX
 void db_add_shape(struct db_flight *flight, uint32_t shape, const char *text,
 	const struct db_params *params, void (*rows)(void *context, const struct db_rows *rows),
 	void *context);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "storage/search_bind.h"
 
+#include <math.h>
+
 /* ---- conditions as columns */
 
 static struct token_columns token_columns(
@@ -63,7 +65,15 @@ struct finding *finding_new(struct store_search *search)
 	const struct search *asked = search->search;
 	struct finding *finding = arena_alloc(arena, sizeof(*finding));
 	finding->search = search;
-	finding->founds.arena = arena;
+	finding->scanning = match_is_needed(asked);
+	finding->has_after = search->has_after;
+	finding->after = search->after;
+	finding->kept.arena = arena;
+	if (finding->scanning) {
+		finding->kept.room = search->limit + 1;
+		finding->kept.rows =
+			arena_array(arena, finding->kept.room, sizeof(*finding->kept.rows));
+	}
 	finding->time = search_time_of(arena, asked);
 	finding->codes = token_columns(arena, asked->codes, asked->code_count);
 	finding->categories = token_columns(arena, asked->categories, asked->category_count);
@@ -92,28 +102,50 @@ struct binding {
 	BIND(name, put(binding->params, binding->finding->which.member, \
 			   binding->finding->which.count))
 
-static instant page_time(const struct store_search *search)
+static instant page_time(const struct finding *finding)
 {
-	if (search->has_after)
-		return search->after_time;
-	return search->search->ascending ? INSTANT_MIN : INSTANT_MAX;
+	if (finding->has_after)
+		return finding->after.time_low;
+	return finding->search->search->ascending ? INSTANT_MIN : INSTANT_MAX;
 }
 
-static int64_t page_id(const struct store_search *search)
+static int64_t page_id(const struct finding *finding)
 {
-	if (search->has_after)
-		return (int64_t)search->after_id;
-	return search->search->ascending ? -1 : INT64_MAX;
+	if (finding->has_after)
+		return (int64_t)finding->after.id;
+	return finding->search->search->ascending ? -1 : INT64_MAX;
 }
 
-BIND(after_id, db_int8(binding->params, page_id(binding->search)))
-BIND(after_time, db_time(binding->params, page_time(binding->search)))
+static double value_key(const struct search *search, double value)
+{
+	size_t i = 0;
+	while (i < search->sort_count && search->sorts[i].key != SEARCH_KEY_VALUE)
+		i++;
+	return store_value_key(value, i < search->sort_count && search->sorts[i].descending);
+}
+
+static enum resource_type type_of(const struct search *search)
+{
+	return search->type == TYPE_NONE ? TYPE_OBSERVATION : search->type;
+}
+
+BIND(after_id, db_int8(binding->params, page_id(binding->finding)))
+BIND(after_time, db_time(binding->params, page_time(binding->finding)))
+BIND(after_updated, db_time(binding->params, binding->finding->after.updated))
+BIND(after_code, db_text(binding->params, binding->finding->after.code))
+BIND(after_value, db_float8(binding->params,
+			  value_key(binding->search->search, binding->finding->after.value)))
+BIND(value_none, db_float8(binding->params, value_key(binding->search->search, NAN)))
 BIND(bucket, db_int4(binding->params, binding->part->part->bucket))
 BIND(tenant, db_int4(binding->params, (int32_t)binding->part->part->tenant))
-BIND(type, db_int2(binding->params, TYPE_OBSERVATION))
+BIND(type, db_int2(binding->params, (int16_t)type_of(binding->search->search)))
 BIND(subject, db_int8(binding->params, (int64_t)binding->part->part->subject))
 /* One more than the page, to know whether there is a next. */
-BIND(limit, db_int4(binding->params, (int32_t)binding->search->limit + 1))
+BIND(limit, db_int4(binding->params, (int32_t)binding->finding->slice + 1))
+/* All bits but that of the deleted, where none is asked for. */
+BIND(statuses, db_int4(binding->params, binding->search->search->statuses == 0
+						? -2
+						: (int32_t)binding->search->search->statuses))
 BIND(ids, db_int8s(binding->params, binding->part->ids, binding->part->id_count))
 PART(classes, part_classes)
 PART(canons, part_canons)
@@ -145,9 +177,11 @@ TIME(to_low)
 TIME(to_high)
 TIME(long_from)
 TIME(long_after)
+TIME(recv_from)
+TIME(recv_to)
 
-static void (*const binders[SEARCH_VALUES])(const struct binding *binding) = {
-#define VALUE(name) [SEARCH_VALUE_##name] = bind_##name,
+static void (*const binders[SEARCH_SLOTS])(const struct binding *binding) = {
+#define VALUE(name) [SEARCH_SLOT_##name] = bind_##name,
 #include "storage/search_params.tbl"
 #undef VALUE
 };

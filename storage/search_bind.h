@@ -27,7 +27,16 @@ struct finding {
 	struct search_time time;
 	struct token_columns codes, categories;
 	struct date_columns dates;
-	struct founds founds;
+	bool has_after; /* where this slice begins */
+	struct store_place after;
+	unsigned slice;       /* rows of it */
+	bool scanning;        /* each row must be looked at */
+	struct founds founds; /* its rows */
+	struct founds kept;   /* those of the page */
+	size_t scanned;       /* looked at so far */
+	uint64_t matches;     /* the total so far */
+	bool exhausted;       /* nothing is behind this slice */
+	bool damaged;         /* a stored body cannot be read */
 };
 /* One statement of it. */
 struct part_finding {
@@ -37,6 +46,8 @@ struct part_finding {
 	size_t id_count;
 };
 
+/* What a row without value counts as, so that it comes last. */
+double store_value_key(double value, bool descending);
 struct finding *finding_new(struct store_search *search);
 /* Adds the parameters of a statement in the order of its text. */
 void search_bind(struct db_params *params, struct arena *arena, const struct search_text *text,

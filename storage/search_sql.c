@@ -9,19 +9,22 @@
 
 #define TEXT_MAX ((size_t)32 << 10)
 
-static const char *const names[SEARCH_VALUES] = {
-#define VALUE(name) [SEARCH_VALUE_##name] = #name,
+static const char *const names[SEARCH_SLOTS] = {
+#define VALUE(name) [SEARCH_SLOT_##name] = #name,
 #include "storage/search_params.tbl"
 #undef VALUE
 };
 
 uint32_t search_shape_number(const struct search_shape *shape)
 {
+	if (shape->sort_count > 0 || shape->counting)
+		return SEARCH_SHAPE_RARE;
 	const uint32_t flags = (uint32_t)shape->ids_code | (uint32_t)shape->code << 1 |
 			       (uint32_t)shape->canons << 2 | (uint32_t)shape->category << 3 |
 			       (uint32_t)shape->time << 4 | (uint32_t)shape->time_long << 5 |
-			       (uint32_t)shape->dates << 6 | (uint32_t)shape->ascending << 7;
-	return (uint32_t)shape->source << 8 | flags;
+			       (uint32_t)shape->dates << 6 | (uint32_t)shape->ascending << 7 |
+			       (uint32_t)shape->updated << 8;
+	return (uint32_t)shape->source << 9 | flags;
 }
 
 struct joiner {
@@ -36,10 +39,10 @@ static bool is_name(char byte)
 
 static unsigned number_of(struct search_text *text, struct str name)
 {
-	enum search_value value = (enum search_value)0;
-	while (value < SEARCH_VALUES && !str_is(name, names[value]))
+	enum search_slot value = (enum search_slot)0;
+	while (value < SEARCH_SLOTS && !str_is(name, names[value]))
 		value++;
-	assert(value < SEARCH_VALUES); /* a fragment of ours names an unknown value */
+	assert(value < SEARCH_SLOTS); /* a fragment of ours names an unknown value */
 	for (unsigned i = 0; i < text->count; i++) {
 		if (text->values[i] == value)
 			return i + 1;
@@ -101,20 +104,22 @@ static void join_with(struct joiner *joiner, const struct search_shape *shape)
 		join(joiner, SQL_SEARCH_WITH_CATEGORY);
 }
 
+/* Does the source begin a subquery that is still to be ended? */
+static bool is_open(const struct search_shape *shape)
+{
+	return shape->source != SOURCE_NEWEST && shape->source != SOURCE_TYPE;
+}
+
 static void join_source(struct joiner *joiner, const struct search_shape *shape)
 {
-	switch (shape->source) {
-	case SOURCE_NEWEST:
-		join(joiner, SQL_SEARCH_NEWEST);
-		break;
-	case SOURCE_CODE:
-	case SOURCE_WALK:
-		join(joiner, SQL_SEARCH_BY_CODE);
-		break;
-	case SOURCE_IDS:
-		join(joiner, SQL_SEARCH_BY_ID);
-		break;
-	}
+	static const enum sql sources[] = {
+		[SOURCE_NEWEST] = SQL_SEARCH_NEWEST,
+		[SOURCE_CODE] = SQL_SEARCH_BY_CODE,
+		[SOURCE_WALK] = SQL_SEARCH_BY_CODE,
+		[SOURCE_IDS] = SQL_SEARCH_BY_ID,
+		[SOURCE_TYPE] = SQL_SEARCH_OF_TYPE,
+	};
+	join(joiner, sources[shape->source]);
 }
 
 static void join_conditions(struct joiner *joiner, const struct search_shape *shape)
@@ -125,23 +130,96 @@ static void join_conditions(struct joiner *joiner, const struct search_shape *sh
 		join(joiner, SQL_SEARCH_TIME);
 	if (shape->time_long)
 		join(joiner, SQL_SEARCH_TIME_LONG);
+	join(joiner, SQL_SEARCH_STATUS);
+	if (shape->updated)
+		join(joiner, SQL_SEARCH_UPDATED);
 	join(joiner, shape->canons ? SQL_SEARCH_CANONS : SQL_SEARCH_CLASSES);
 	if (shape->category)
 		join(joiner, SQL_SEARCH_IN_CATEGORY);
 	if (shape->dates)
 		join(joiner, SQL_SEARCH_DATES);
+}
+
+/* By date alone, as the indexes have it. */
+static void join_page(struct joiner *joiner, const struct search_shape *shape)
+{
 	join(joiner, shape->ascending ? SQL_SEARCH_PAGE_ASC : SQL_SEARCH_PAGE_DESC);
-	if (shape->source != SOURCE_NEWEST)
+	if (is_open(shape))
 		join(joiner, shape->ascending ? SQL_SEARCH_MERGE_ASC : SQL_SEARCH_MERGE_DESC);
+}
+
+/* ---- keys of _sort */
+
+static void join_key(struct joiner *joiner, enum search_key key)
+{
+	static const enum sql keys[] = {
+		[SEARCH_KEY_DATE] = SQL_SEARCH_KEY_DATE,
+		[SEARCH_KEY_UPDATED] = SQL_SEARCH_KEY_UPDATED,
+		[SEARCH_KEY_CODE] = SQL_SEARCH_KEY_CODE,
+		[SEARCH_KEY_VALUE] = SQL_SEARCH_KEY_VALUE,
+	};
+	join(joiner, keys[key]);
+}
+
+static void join_after(struct joiner *joiner, enum search_key key, const char *operator)
+{
+	static const enum sql places[] = {
+		[SEARCH_KEY_DATE] = SQL_SEARCH_AFTER_DATE,
+		[SEARCH_KEY_UPDATED] = SQL_SEARCH_AFTER_UPDATED,
+		[SEARCH_KEY_CODE] = SQL_SEARCH_AFTER_CODE,
+		[SEARCH_KEY_VALUE] = SQL_SEARCH_AFTER_VALUE,
+	};
+	join_key(joiner, key);
+	buf_add_text(&joiner->buf, operator);
+	join(joiner, places[key]);
+}
+
+/* k1 > a1 OR (k1 = a1 AND (k2 < a2 OR (k2 = a2 AND (id > a)))): each key by its own direction, the id by that of the first. */
+static void join_keyset(struct joiner *joiner, const struct search_shape *shape)
+{
+	buf_add_text(&joiner->buf, "WHERE (");
+	for (size_t i = 0; i < shape->sort_count; i++) {
+		join_after(joiner, shape->sorts[i].key, shape->sorts[i].descending ? "< " : "> ");
+		buf_add_text(&joiner->buf, "OR (");
+		join_after(joiner, shape->sorts[i].key, "= ");
+		buf_add_text(&joiner->buf, "AND (");
+	}
+	join(joiner,
+		shape->sorts[0].descending ? SQL_SEARCH_AFTER_ID_DESC : SQL_SEARCH_AFTER_ID_ASC);
+	for (size_t i = 0; i < shape->sort_count; i++)
+		buf_add_text(&joiner->buf, "))");
+	buf_add_text(&joiner->buf, ")\n");
+}
+
+static void join_order(struct joiner *joiner, const struct search_shape *shape)
+{
+	buf_add_text(&joiner->buf, "ORDER BY ");
+	for (size_t i = 0; i < shape->sort_count; i++) {
+		join_key(joiner, shape->sorts[i].key);
+		buf_add_text(&joiner->buf, shape->sorts[i].descending ? "DESC, " : ", ");
+	}
+	join(joiner, shape->sorts[0].descending ? SQL_SEARCH_LAST_DESC : SQL_SEARCH_LAST_ASC);
 }
 
 const struct search_text *search_text_new(struct arena *arena, const struct search_shape *shape)
 {
+	const bool around = shape->sort_count > 0 || shape->counting;
 	struct search_text *text = arena_alloc(arena, sizeof(*text));
 	struct joiner joiner = { .buf = buf_new(arena, 4096, TEXT_MAX), .text = text };
 	join_with(&joiner, shape);
+	if (around)
+		join(&joiner, shape->counting ? SQL_SEARCH_COUNT : SQL_SEARCH_SORTED);
 	join_source(&joiner, shape);
 	join_conditions(&joiner, shape);
+	if (around)
+		buf_add_text(&joiner.buf, is_open(shape) ? ") o ) o\n" : ") o\n");
+	else
+		join_page(&joiner, shape);
+	if (shape->sort_count > 0 && !shape->counting) {
+		if (shape->after)
+			join_keyset(&joiner, shape);
+		join_order(&joiner, shape);
+	}
 	buf_add_byte(&joiner.buf, '\0');
 	assert(!joiner.buf.full);
 	text->text = buf_str(&joiner.buf).at;

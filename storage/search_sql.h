@@ -2,17 +2,18 @@
 #ifndef STORAGE_SEARCH_SQL_H
 #define STORAGE_SEARCH_SQL_H
 
-#include "fhir/base/str.h"
+#include "fhir/search.h"
+#include "storage/db.h"
 
 /*
  * The one place where statements are put together: whitelisted fragments (storage/sql/search), chosen by the kinds of condition a search has. Values are parameters, always;
  * nothing of a request ever comes near a text. Each combination is a shape with a number.
  */
-enum search_value {
-#define VALUE(name) SEARCH_VALUE_##name,
+enum search_slot {
+#define VALUE(name) SEARCH_SLOT_##name,
 #include "storage/search_params.tbl"
 #undef VALUE
-	SEARCH_VALUES
+	SEARCH_SLOTS
 };
 
 struct search_shape {
@@ -20,23 +21,30 @@ struct search_shape {
 		SOURCE_NEWEST, /* the readings of a subject in order */
 		SOURCE_CODE,   /* those of the concepts with one coding */
 		SOURCE_WALK,   /* those of the subject's codes that meet conditions */
-		SOURCE_IDS     /* named ones */
+		SOURCE_IDS,    /* named ones */
+		SOURCE_TYPE    /* those of a subject that are no readings */
 	} source;
 	bool ids_code; /* SOURCE_IDS: with conditions on the code */
 	bool code;     /* SOURCE_WALK, ids_code: tokens */
 	bool canons;   /* the part of the grant opens or closes single codes */
-	bool category, time, time_long, dates, ascending;
+	bool category, time, time_long, dates, ascending, updated;
+	const struct search_sort
+		*sorts; /* more than the date; then a page after the first has `after` */
+	size_t sort_count;
+	bool after;
+	bool counting; /* how many there are, without order and page */
 };
 
-/* Numbers are dense enough to index an array. */
-#define SEARCH_SHAPES 1024 /* 4 sources, 8 flags */
+/* Numbers are dense enough to index an array; those that sort by keys or count are too many and too rare to be prepared. */
+#define SEARCH_SHAPES     2560 /* 5 sources, 9 flags */
+#define SEARCH_SHAPE_RARE DB_SHAPE_ONCE
 uint32_t search_shape_number(const struct search_shape *shape);
 
 /* Its text, and which value each $n is. */
 struct search_text {
 	const char *text;
 	unsigned count;
-	enum search_value values[SEARCH_VALUES];
+	enum search_slot values[SEARCH_SLOTS];
 };
 const struct search_text *search_text_new(struct arena *arena, const struct search_shape *shape);
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Searches: one statement for each part of the grant, each bound to its controller, merged by (time, id). What a part does not open is left out
+ * Searches: one statement for each part of the grant, each bound to its controller, merged in the search's order. What a part does not open is left out
  * inside the statement, before LIMIT, so that a page is never short because of rows the caller may not see.
+ *
+ * A condition that no column decides is asked of the stored resources, slice after slice, until the page is full, nothing is left or enough was looked at
+ * (storage/search_scan.c). Each slice is a flight of its own and waits for its turn again, so that one such search holds up no other.
  */
 #include <stdlib.h>
 
-#include "storage/search_bind.h"
+#include "storage/search_scan.h"
 #include "storage/texts.h"
 
 /* The usual one: exactly one coding. */
@@ -19,13 +22,19 @@ static struct search_shape shape_of(const struct part_finding *part)
 {
 	const struct finding *finding = part->finding;
 	const struct search *search = finding->search->search;
+	const bool readings = search->type == TYPE_NONE || search->type == TYPE_OBSERVATION;
 	struct search_shape shape = {
+		.source = readings ? SOURCE_NEWEST : SOURCE_TYPE,
 		.canons = part_limits_codes(part->part),
 		.category = search->category_count > 0,
 		.time = finding->time.bounded,
 		.time_long = finding->time.has_long,
 		.dates = finding->dates.count > 0,
 		.ascending = search->ascending,
+		.updated = search->update_count > 0,
+		.sorts = search->sorts,
+		.sort_count = search->sort_count,
+		.after = finding->has_after,
 	};
 	if (search->id_count > 0) {
 		shape.source = SOURCE_IDS;
@@ -40,8 +49,11 @@ static struct search_shape shape_of(const struct part_finding *part)
 }
 
 static const struct search_text *text_of(
-	struct store *store, const struct search_shape *shape, uint32_t number)
+	struct batch *batch, const struct search_shape *shape, uint32_t number)
 {
+	struct store *store = batch->store;
+	if (number == SEARCH_SHAPE_RARE)
+		return search_text_new(batch->arena, shape);
 	if (store->searches == NULL)
 		store->searches =
 			arena_array(store->arena, SEARCH_SHAPES, sizeof(*store->searches));
@@ -53,7 +65,14 @@ static const struct search_text *text_of(
 static void part_came(void *context, const struct db_rows *rows)
 {
 	struct part_finding *part = context;
-	found_add(&part->finding->founds, TYPE_OBSERVATION, part->part, rows);
+	slice_add(part->finding, part->part, rows);
+}
+
+static void part_counted(void *context, const struct db_rows *rows)
+{
+	struct part_finding *part = context;
+	if (db_row_count(rows) == 1)
+		part->finding->matches += (uint64_t)db_get_int(rows, 0, 0);
 }
 
 static bool has_id(const struct part_finding *part, int64_t id)
@@ -96,15 +115,27 @@ static void list_parts(struct part_list *list, struct arena *arena, struct findi
 	}
 }
 
-static void add_part(struct batch *batch, struct part_finding *part)
+static void add_statement(struct batch *batch, struct part_finding *part, bool counting)
 {
-	const struct search_shape shape = shape_of(part);
+	struct search_shape shape = shape_of(part);
+	shape.counting = counting;
 	const uint32_t number = search_shape_number(&shape);
-	const struct search_text *text = text_of(batch->store, &shape, number);
+	const struct search_text *text = text_of(batch, &shape, number);
 	struct db_params *params = db_params(batch->arena, text->count);
 	search_bind(params, batch->arena, text, part);
+	db_add_shape(batch->flight, number, text->text, params, counting ? part_counted : part_came,
+		part);
+}
+
+/* What must be looked at to be counted is counted when it is. */
+static void add_part(struct batch *batch, struct part_finding *part)
+{
+	const struct finding *finding = part->finding;
 	batch_bind(batch, part->part->tenant, part_mask(part->part));
-	db_add_shape(batch->flight, number, text->text, params, part_came, part);
+	if (!finding->search->count_only || finding->scanning)
+		add_statement(batch, part, false);
+	if (finding->search->counted && !finding->scanning)
+		add_statement(batch, part, true);
 }
 
 static int by_tenant(const void *a, const void *b)
@@ -124,6 +155,18 @@ static size_t part_count(const struct batch *batch)
 	return count;
 }
 
+/* A search whose last slice was not its last goes on where that ended. */
+static struct finding *finding_of(struct batch *batch, struct store_search *search)
+{
+	struct finding *finding = search->state;
+	if (finding == NULL)
+		finding = finding_new(search);
+	slice_begin(finding, finding->scanning ? batch->arena : search->call.arena);
+	if (finding->scanning)
+		search->state = finding;
+	return finding;
+}
+
 static void search_add(struct batch *batch)
 {
 	struct part_list list = { .parts = arena_array(
@@ -133,10 +176,10 @@ static void search_add(struct batch *batch)
 		if (item->over)
 			continue;
 		if (item->round > 0) {
-			found_texts(batch, &((struct finding *)item->state)->founds);
+			found_texts(batch, &((struct finding *)item->state)->kept);
 			continue;
 		}
-		item->state = finding_new((struct store_search *)item->call);
+		item->state = finding_of(batch, (struct store_search *)item->call);
 		list_parts(&list, batch->arena, item->state);
 	}
 	if (list.count > 1)
@@ -146,33 +189,6 @@ static void search_add(struct batch *batch)
 }
 
 /* ---- what came */
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct store_row *one = &((const struct found *)a)->row;
-	const struct store_row *two = &((const struct found *)b)->row;
-	if (one->time_low != two->time_low)
-		return one->time_low > two->time_low ? -1 : 1;
-	return (one->key.id < two->key.id) - (one->key.id > two->key.id);
-}
-
-static int oldest_first(const void *a, const void *b)
-{
-	return newest_first(b, a);
-}
-
-/* Merges the parts and keeps the page. */
-static void page_cut(struct finding *finding)
-{
-	struct store_search *search = finding->search;
-	struct founds *founds = &finding->founds;
-	if (search->grant->count > 1 && founds->count > 1)
-		qsort(founds->rows, founds->count, sizeof(*founds->rows),
-			search->search->ascending ? oldest_first : newest_first);
-	search->more = founds->count > search->limit;
-	if (search->more)
-		founds->count = search->limit;
-}
 
 static bool texts_known(const struct store *store, const struct founds *founds)
 {
@@ -187,30 +203,42 @@ static bool texts_known(const struct store *store, const struct founds *founds)
 static bool rows_fill(const struct store *store, const struct finding *finding)
 {
 	struct store_search *search = finding->search;
-	search->count = finding->founds.count;
+	search->count = finding->kept.count;
 	search->rows = arena_array(search->call.arena, search->count, sizeof(*search->rows));
 	for (size_t i = 0; i < search->count; i++) {
-		if (!found_row(
-			    store, search->call.arena, &finding->founds.rows[i], &search->rows[i]))
+		if (!found_row(store, search->call.arena, &finding->kept.rows[i], &search->rows[i]))
 			return false;
 	}
 	return true;
 }
 
-static bool search_again(struct batch *batch, struct batch_item *item)
+static void search_end(struct batch *batch, struct batch_item *item)
 {
 	struct finding *finding = item->state;
-	if (item->round == 1)
-		page_cut(finding);
-	/* More codes than one round asks for take another; what cannot be kept is left empty. */
-	if (item->round < 3 && !texts_known(batch->store, &finding->founds))
-		return true;
+	finding->search->state = NULL;
 	if (arena_full(item->call->arena))
 		call_fail(item->call, OUTCOME_TOO_LARGE, "the page is too large");
-	else if (!rows_fill(batch->store, finding))
+	else if (finding->damaged || !rows_fill(batch->store, finding))
 		call_fail(item->call, OUTCOME_FAULT, "a stored reading is damaged");
 	else
 		call_done(item->call);
+}
+
+static bool search_again(struct batch *batch, struct batch_item *item)
+{
+	struct finding *finding = item->state;
+	if (item->round == 1) {
+		slice_take(finding);
+		if (slice_goes_on(finding)) {
+			queue_call(batch->store, KIND_SCAN, item->call);
+			return false;
+		}
+		page_end(finding);
+	}
+	/* More codes than one round asks for take another; what cannot be kept is left empty. */
+	if (item->round < 3 && !texts_known(batch->store, &finding->kept))
+		return true;
+	search_end(batch, item);
 	return false;
 }
 
@@ -220,13 +248,23 @@ static const struct batch_kind kind = { .queue = KIND_SEARCH,
 	.add = search_add,
 	.again = search_again };
 
+/* One at a time, so that its 10 ms of work are all there is in a turn of the loop. */
+static const struct batch_kind scan_kind = { .queue = KIND_SCAN,
+	.role = DB_READ,
+	.transaction = true,
+	.single = true,
+	.add = search_add,
+	.again = search_again };
+
 void search_dispatch(struct store *store, instant now)
 {
 	(void)now;
 	batch_dispatch(store, &kind);
+	batch_dispatch(store, &scan_kind);
 }
 
 void store_search(struct store *store, struct store_search *search)
 {
-	queue_call(store, KIND_SEARCH, &search->call);
+	search->state = NULL;
+	queue_call(store, match_is_needed(search->search) ? KIND_SCAN : KIND_SEARCH, &search->call);
 }

@@ -90,6 +90,65 @@ static void walk(struct search_time *time)
 	time->long_after = over >= from ? time->high_over : time->from_high;
 }
 
+#define MILLISECOND (INSTANT_SECOND / 1000)
+
+static instant ms_floor(instant at)
+{
+	const instant rest = at % MILLISECOND;
+	return rest < 0 ? at - rest - MILLISECOND : at - rest;
+}
+
+static instant ms_ceil(instant at)
+{
+	return -ms_floor(-at);
+}
+
+static void came_from(struct search_time *time, instant from)
+{
+	time->recv_from = later(time->recv_from, from);
+}
+
+static void came_to(struct search_time *time, instant to)
+{
+	time->recv_to = earlier(time->recv_to, to);
+}
+
+/* meta.lastUpdated is a millisecond m, [m, m + 1 ms), and a condition on it one on recv, whose milliseconds are cut off when it is sent. */
+static void bound_update(struct search_time *time, const struct search_date *date)
+{
+	const instant low = date->span.low, high = date->span.high;
+	switch (date->prefix) {
+	case PREFIX_EQ:
+		came_from(time, ms_ceil(low));
+		came_to(time, ms_floor(high));
+		break;
+	case PREFIX_GT:
+		came_from(time, ms_floor(high - MILLISECOND) + MILLISECOND);
+		break;
+	case PREFIX_SA:
+		came_from(time, ms_ceil(high));
+		break;
+	case PREFIX_LT:
+		came_to(time, ms_ceil(low));
+		break;
+	case PREFIX_EB:
+		came_to(time, ms_floor(low));
+		break;
+	case PREFIX_GE:
+		came_from(time, earlier(ms_ceil(low), ms_floor(high - MILLISECOND) + MILLISECOND));
+		break;
+	case PREFIX_LE:
+		came_to(time, later(ms_ceil(low), ms_floor(high)));
+		break;
+	case PREFIX_AP:
+		came_from(time, ms_floor(low - MILLISECOND) + MILLISECOND);
+		came_to(time, ms_ceil(high));
+		break;
+	case PREFIX_NE:
+		break;
+	}
+}
+
 struct search_time search_time_of(struct arena *arena, const struct search *search)
 {
 	struct search_time time = {
@@ -101,6 +160,8 @@ struct search_time search_time_of(struct arena *arena, const struct search *sear
 		.from_high = INSTANT_MIN,
 		.to_low = INSTANT_MAX,
 		.to_high = INSTANT_MAX,
+		.recv_from = INSTANT_MIN,
+		.recv_to = INSTANT_MAX,
 		.rest = arena_array(arena, search->date_count, sizeof(size_t)),
 	};
 	for (size_t i = 0; i < search->date_count; i++) {
@@ -110,6 +171,8 @@ struct search_time search_time_of(struct arena *arena, const struct search *sear
 		else
 			time.rest[time.rest_count++] = i;
 	}
+	for (size_t i = 0; i < search->update_count; i++)
+		bound_update(&time, &search->updates[i].values[0]);
 	walk(&time);
 	return time;
 }

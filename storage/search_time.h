@@ -16,6 +16,8 @@ struct search_time {
 	/* Only an end is bounded below: no reading of up to 25 hours begins before long_from; longer ones count if they end after long_after. */
 	bool has_long;
 	instant long_from, long_after;
+	/* When the version came: recv_from <= recv < recv_to. What is sent of it is the millisecond, which is therefore what counts. */
+	instant recv_from, recv_to;
 	size_t *rest; /* indices into search->dates */
 	size_t rest_count;
 };

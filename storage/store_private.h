@@ -13,6 +13,7 @@ enum store_kind {
 	KIND_RULES,
 	KIND_READ,
 	KIND_SEARCH,
+	KIND_SCAN, /* searches whose rows must be looked at */
 	KIND_LOG_READ,
 	KIND_LOCATE,
 	KIND_HISTORY,
@@ -49,6 +50,7 @@ struct store {
 		bool asked;
 		struct db_flight *flight;
 	} lease;
+	bool single; /* a batch of a kind of which one flies at a time is out */
 	struct writer *writer;
 	struct codes *codes;
 	struct texts *texts;

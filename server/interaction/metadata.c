@@ -53,8 +53,9 @@ static void write_parameters(struct buf *buf)
 	const struct search_parameter *parameters = search_parameters(&count);
 	buf_add_text(buf, ",\"searchParam\":[");
 	for (size_t i = 0; i < count; i++) {
-		if (parameters[i].name[0] == '_' && parameters[i].kind != SEARCH_KIND_ID)
-			continue; /* results, not filters: told in the documentation */
+		const bool result = parameters[i].kind < SEARCH_KIND_ID;
+		if (result || !search_parameter_is_of(&parameters[i], TYPE_OBSERVATION))
+			continue; /* results are no filters: told in the documentation */
 		json_write_comma(buf);
 		buf_add_byte(buf, '{');
 		json_write_member(buf, "name", str_of(parameters[i].name));

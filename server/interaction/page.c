@@ -26,13 +26,49 @@ struct str page_query(struct exchange *exchange, const struct search_work *work)
 		STR_ARG(filters));
 }
 
+/* Doubles travel by their bits: nothing is lost, and infinities and "none" are numbers too. */
+static uint64_t bits_of(double value)
+{
+	uint64_t bits;
+	memcpy(&bits, &value, sizeof(bits));
+	return bits;
+}
+
 struct str page_token(struct exchange *exchange, const struct search_work *work)
 {
-	const struct store_row *last = &work->rows[work->row_count - 1];
-	const struct str plain = str_format(exchange->arena, "%lld %lld %llu %.*s",
-		(long long)(exchange->loop->now + PAGE_LASTS), (long long)last->time_low,
-		(unsigned long long)last->key.id, STR_ARG(page_query(exchange, work)));
+	const struct store_place *next = &work->next;
+	const long long total = work->has_total ? (long long)work->total : -1;
+	const struct str plain = str_format(exchange->arena,
+		"%lld %lld %lld %lld %llu %llu %zu %.*s%.*s",
+		(long long)(exchange->loop->now + PAGE_LASTS), total, (long long)next->time_low,
+		(long long)next->updated, (unsigned long long)bits_of(next->value),
+		(unsigned long long)next->id, next->code.length, STR_ARG(next->code),
+		STR_ARG(page_query(exchange, work)));
 	return seal_token(exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange));
+}
+
+/* What page_token() wrote; false where it did not. */
+static bool page_read(struct str plain, struct search_work *work, int64_t *until, struct str *query)
+{
+	struct store_place *after = &work->after;
+	struct str rest;
+	int64_t total;
+	uint64_t value, length;
+	if (!str_to_i64(str_cut(plain, ' ', &rest), until) ||
+		!str_to_i64(str_cut(rest, ' ', &rest), &total) ||
+		!str_to_i64(str_cut(rest, ' ', &rest), &after->time_low) ||
+		!str_to_i64(str_cut(rest, ' ', &rest), &after->updated) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &value) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &after->id) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &length) || length > rest.length)
+		return false;
+	memcpy(&after->value, &value, sizeof(value));
+	after->code = str_part(rest, 0, length);
+	work->has_after = true;
+	work->has_total = total >= 0;
+	work->total = work->has_total ? (uint64_t)total : 0;
+	*query = str_part(rest, length, rest.length);
+	return true;
 }
 
 bool page_open(struct exchange *exchange, struct str token, struct search_work *work,
@@ -43,20 +79,12 @@ bool page_open(struct exchange *exchange, struct str token, struct search_work *
 					       token, bound_to(exchange), &plain))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is not one of this caller's searches");
-	struct str rest;
-	int64_t until, time;
-	uint64_t id;
-	if (!str_to_i64(str_cut(plain, ' ', &rest), &until) ||
-		!str_to_i64(str_cut(rest, ' ', &rest), &time) ||
-		!str_to_u64(str_cut(rest, ' ', &rest), &id))
+	int64_t until;
+	if (!page_read(plain, work, &until, query_out))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is not one of this caller's searches");
 	if (until < exchange->loop->now)
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is more than an hour old; search again");
-	work->has_after = true;
-	work->after_time = time;
-	work->after_id = id;
-	*query_out = rest;
 	return true;
 }

@@ -19,6 +19,9 @@ static bool read_query(
 {
 	const struct config *config = exchange->loop->hub->config;
 	const struct search_policy policy = {
+		.type = TYPE_OBSERVATION,
+		.base = base_url(exchange),
+		.lenient = prefer_is_lenient(exchange->request.prefer),
 		.national = national_policy_of(config),
 		.zone = config->zone_parsed,
 		.now = exchange->loop->now,
@@ -145,6 +148,13 @@ static void decide_search(struct exchange *exchange)
 
 /* ---- STORE */
 
+/* A total is of the first page, and later ones are told it. */
+static bool is_counted(const struct search_work *work)
+{
+	const struct search *search = &work->search;
+	return (search->total != SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
+}
+
 static void store(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
@@ -162,10 +172,12 @@ static void store(struct exchange *exchange)
 			.search = &work->search,
 			.ids = ask->ids,
 			.id_count = ask->id_count,
+			.policy = { exchange->loop->hub->config->zone_parsed, base_url(exchange) },
 			.has_after = work->has_after,
-			.after_time = work->after_time,
-			.after_id = work->after_id,
+			.after = work->after,
 			.limit = work->search.count,
+			.counted = is_counted(work),
+			.count_only = work->search.count_only,
 		};
 		exchange_hold(exchange);
 		store_search(exchange->loop->store, &ask->run);
@@ -174,17 +186,9 @@ static void store(struct exchange *exchange)
 
 /* ---- the page */
 
-static int by_time(const void *a, const void *b)
+static int in_order(const void *a, const void *b, void *search)
 {
-	const struct store_row *one = a, *two = b;
-	if (one->time_low != two->time_low)
-		return one->time_low < two->time_low ? -1 : 1;
-	return (one->key.id > two->key.id) - (one->key.id < two->key.id);
-}
-
-static int by_time_newest_first(const void *a, const void *b)
-{
-	return by_time(b, a);
+	return store_row_order(search, a, b);
 }
 
 /* Several asks are merged; one is as the store gave it. */
@@ -194,6 +198,7 @@ static void merge(struct exchange *exchange, struct search_work *work)
 		work->rows = work->asks[0].run.rows;
 		work->row_count = work->asks[0].run.count;
 		work->more = work->asks[0].run.more;
+		work->next = work->asks[0].run.next;
 		return;
 	}
 	size_t count = 0;
@@ -210,12 +215,35 @@ static void merge(struct exchange *exchange, struct search_work *work)
 		work->row_count += run->count;
 	}
 	if (work->row_count > 1)
-		qsort(work->rows, work->row_count, sizeof(work->rows[0]),
-			work->search.ascending ? by_time : by_time_newest_first);
+		qsort_r(work->rows, work->row_count, sizeof(work->rows[0]), in_order,
+			&work->search);
 	if (work->row_count > work->search.count) {
 		work->row_count = work->search.count;
 		work->more = true;
 	}
+	if (work->more && work->row_count > 0)
+		work->next = store_place_of(&work->rows[work->row_count - 1]);
+}
+
+/* The total of all asks; false adds an error where it was asked for and is too much work. */
+static bool count(struct exchange *exchange, struct search_work *work)
+{
+	if (!is_counted(work))
+		return true;
+	work->has_total = true;
+	for (size_t i = 0; i < work->count; i++) {
+		const struct store_search *run = &work->asks[i].run;
+		if (run->call.done == NULL)
+			continue; /* nothing was open: nothing to count */
+		work->has_total = work->has_total && run->total_known;
+		work->total += run->total;
+	}
+	if (work->has_total ||
+		(work->search.total == SEARCH_TOTAL_ESTIMATE && !work->search.count_only))
+		return true;
+	return outcome_fail(&exchange->outcome, OUTCOME_TOO_COSTLY, NOWHERE,
+		"too many readings must be looked at to count those that match; name a code, a "
+		"category or a period");
 }
 
 /* Once: the log's digest and the answer are of the same bytes. */
@@ -249,9 +277,12 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 static void audit(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
-	if (work == NULL || (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome)))
+	if (work == NULL)
 		return;
-	if (exchange->outcome.errors == 0) {
+	const bool whole = exchange->outcome.errors == 0 && count(exchange, work);
+	if (!whole && !audit_is_refusal(&exchange->outcome))
+		return;
+	if (whole) {
 		merge(exchange, work);
 		make_resources(exchange, work);
 	}
@@ -269,8 +300,11 @@ static void respond(struct exchange *exchange)
 		.resources = work->resources,
 		.rendered = work->rendered,
 		.count = work->row_count,
+		.issues = &exchange->outcome,
+		.has_total = work->has_total,
+		.total = work->total,
 	};
-	if (work->more && work->row_count > 0)
+	if (work->more)
 		page.next = str_format(exchange->arena, "%.*s/Observation?_page=%.*s",
 			STR_ARG(base), STR_ARG(page_token(exchange, work)));
 	struct buf buf = buf_new(exchange->arena,

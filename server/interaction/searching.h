@@ -22,8 +22,7 @@ struct search_ask {
 struct search_work {
 	struct search search;
 	bool has_after; /* it continues a page */
-	instant after_time;
-	uint64_t after_id;
+	struct store_place after;
 	bool named;                /* by identifier or patient; else by _id */
 	struct person_key patient; /* who is named, where the name can be one */
 	bool possible;             /* false: the id names nobody there could be */
@@ -34,6 +33,9 @@ struct search_work {
 	struct store_row *rows; /* the page */
 	size_t row_count;
 	bool more;
+	struct store_place next; /* where the next page begins */
+	bool has_total;
+	uint64_t total;
 	struct resource *resources;
 	struct str *rendered; /* the bytes of each */
 	size_t rendered_bytes;
@@ -42,7 +44,7 @@ struct search_work {
 enum search_place { SEARCH_URL, SEARCH_BODY };
 
 /*
- * The token of the page after this one: the search, whose, and the last row, sealed and bound to who may use it. And back: the query to be
+ * The token of the page after this one: the search, whose, the place it begins behind and the total, sealed and bound to who may use it. And back: the query to be
  * parsed again, and where to go on. False adds an error: not ours, not for this caller, or too old.
  */
 struct str page_token(struct exchange *exchange, const struct search_work *work);

@@ -36,7 +36,8 @@ static void check(struct arena *arena, const struct search *first)
 	require(first->code_count == again.code_count && first->count == again.count);
 	require(first->category_count == again.category_count);
 	require(first->date_count == again.date_count && first->id_count == again.id_count);
-	require(first->ascending == again.ascending);
+	require(first->ascending == again.ascending && first->sort_count == again.sort_count);
+	require(first->condition_count == again.condition_count);
 	require(first->count >= 1 && first->count <= SEARCH_COUNT_MAX);
 	for (size_t i = 0; i < first->date_count; i++)
 		for (size_t at = 0; at < first->dates[i].count; at++)

@@ -223,7 +223,7 @@ def test_filters_go_with_the_page(reader, shelf):
     assert set(seen) == {shelf[1][name] for name in ("pulse1", "pulse2", "both", "local")} and len(seen) == 4
 
 
-@pytest.mark.parametrize("count,status,got", [("0", 200, 1), ("200", 200, 12), ("201", 400, 0), ("-1", 400, 0), ("x", 400, 0), ("1.5", 400, 0), ("99999999999999999999", 400, 0), ("", 400, 0)])
+@pytest.mark.parametrize("count,status,got", [("0", 200, 0), ("200", 200, 12), ("201", 400, 0), ("-1", 400, 0), ("x", 400, 0), ("1.5", 400, 0), ("99999999999999999999", 400, 0), ("", 400, 0)])
 def test_count(reader, shelf, count, status, got):
     answer = reader.search(shelf[0], _count=count)
     if count == "201":  # FHIR: a server may give fewer than asked for; but it says so, it does not pretend
@@ -296,20 +296,20 @@ def test_page_tokens_are_for_who_got_them(hub, vendor, reader):
 # ---- what it does not know
 
 
-@pytest.mark.parametrize("name,value", [("value-quantity", "gt5"), ("status", "final"), ("Code", "8867-4"), ("subject", "x"), ("_lastUpdated", "gt2026"), ("_include", "Observation:subject"), ("", "x"), ("patient.name", "x"), ("_summary", "count"), ("performer", "x")])
+@pytest.mark.parametrize("name,value", [("Code", "8867-4"), ("colour", "red"), ("", "x"), ("patient.name", "x"), ("value", "5"), ("device.identifier", "x"), ("performers", "x")])
 def test_unknown_parameters(reader, shelf, name, value):
     for answer in (reader.search(shelf[0], **{name: value}), reader.get(f"/fhir/Observation?_id={shelf[1]['weight']}&{name}={value}")):
         assert answer.status_code == 400, answer.text
         assert (f"{name}" in issues(answer)) and "code" in issues(answer), answer.text  # names it, and the known ones
 
 
-@pytest.mark.parametrize("name", ["code:not", "code:in", "code:text", "date:missing", "category:above", "patient:Patient", "patient.identifier:exact", "_id:exact", "_count:x"])
+@pytest.mark.parametrize("name", ["code:exact", "code:in", "code:Text", "date:not", "category:above", "patient:exact", "patient.identifier:exact", "_id:exact", "_count:x", "code-value-quantity:missing"])
 def test_unknown_modifiers(reader, shelf, name):
     answer = reader.search(shelf[0], **{name: "8867-4"})
     assert answer.status_code == 400 and name.split(":")[0] in issues(answer), answer.text
 
 
-@pytest.mark.parametrize("name,value", [("_sort", "code"), ("_sort", "date,code"), ("_sort", "--date"), ("_sort", ""), ("_format", "xml"), ("_pretty", "maybe")])
+@pytest.mark.parametrize("name,value", [("_sort", "status"), ("_sort", "date,-date"), ("_sort", "--date"), ("_total", "all"), ("status", "finished"), ("value-quantity", "abc"), ("value-quantity", "5|kg"), ("code-value-quantity", "8867-4"), ("_lastUpdated", "now"), ("_sort", ""), ("_format", "xml"), ("_pretty", "maybe")])
 def test_unknown_values(reader, shelf, name, value):
     answer = reader.search(shelf[0], **{name: value})
     assert answer.status_code == (406 if name == "_format" else 400) and name in issues(answer), answer.text

@@ -1,3 +1,3 @@
 -- fragment: all readings of a subject
-SELECT x.id, x.version, x.time_low, x.recv, x.class, x.code, x.pack, x.body FROM hub.observation x
-WHERE x.bucket = $bucket::int4 AND x.tenant_id = $tenant::int4 AND x.subject_id = $subject::int8 AND x.type = 1 AND x.status <> 0
+SELECT x.id, x.version, x.time_low, x.recv, x.class, x.code, x.pack, x.body, x.val_low FROM hub.observation x
+WHERE x.bucket = $bucket::int4 AND x.tenant_id = $tenant::int4 AND x.subject_id = $subject::int8 AND x.type = 1

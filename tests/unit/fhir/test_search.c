@@ -51,7 +51,10 @@ static void refused(const char *query, enum outcome_kind kind, const char *part)
 	outcome = (struct outcome){ .arena = arena };
 	if (search_parse(arena, str_of(query), &policy, &search, &outcome))
 		fail_msg("taken: %s", query);
-	const struct str text = outcome.first->text;
+	const struct issue *issue = outcome.first;
+	while (issue->severity != SEVERITY_ERROR)
+		issue = issue->next;
+	const struct str text = issue->text;
 	if (memmem(text.at, text.length, part, strlen(part)) == NULL)
 		fail_msg("%s: %.*s", query, STR_ARG(text));
 	assert_int_equal(outcome_first(&outcome), kind);
@@ -167,6 +170,8 @@ static void patient_by_identifier(void **state)
 	assert_int_equal(search.identifier.kind, NATIONAL_DNR);
 	refused("patient.identifier=14845000095", OUTCOME_UNKNOWN_PATIENT_ID, "control digits");
 	refused("patient.identifier=14845000094,54845000088", OUTCOME_INVALID, "one identifier");
+	assert_true(parsed("patient:identifier=14845000094").has_identifier);
+	assert_true(parsed("subject:identifier=14845000094").has_identifier);
 	refused("patient.identifier=urn:oid:2.16.578.1.12.4.1.4.1|", OUTCOME_INVALID,
 		"one identifier");
 	refused("patient.identifier=x|14845000094", OUTCOME_UNKNOWN_PATIENT_ID, "system");
@@ -186,6 +191,11 @@ static void who_is_meant(void **state)
 	refused("patient=a,b", OUTCOME_INVALID, "patient");
 	refused("patient=Group/a", OUTCOME_INVALID, "patient");
 	refused("patient=https://hub.example/fhir/Patient/a", OUTCOME_INVALID, "patient");
+	refused("patient=a&subject=a", OUTCOME_INVALID, "once");
+	refused("subject:Group=a", OUTCOME_INVALID, "Patient/{id}");
+	assert_true(str_is(parsed("subject:Patient=a").patient, "a"));
+	policy.base = STR("https://hub.example/fhir");
+	assert_true(str_is(parsed("patient=https://hub.example/fhir/Patient/a").patient, "a"));
 	assert_int_equal(parsed("_id=x").id_count, 1);
 	assert_int_equal(parsed("_id=x&patient=a").id_count, 1);
 	refused("_id=x y", OUTCOME_INVALID, "well-formed");
@@ -200,15 +210,16 @@ static void who_is_meant(void **state)
 static void unknown(void **state)
 {
 	(void)state;
-	refused("patient=a&status=final", OUTCOME_NOT_SUPPORTED,
-		"'status'; known are _count, _id, _sort, category, code, date, patient, "
-		"patient.identifier");
-	refused("patient=a&code:in=x", OUTCOME_NOT_SUPPORTED, "':in'");
-	refused("patient:identifier=x", OUTCOME_NOT_SUPPORTED, "patient.identifier");
+	refused("patient=a&colour=red", OUTCOME_NOT_SUPPORTED,
+		"'colour'; known are _count, _id, _lastUpdated, _profile, _security, _sort, _tag, "
+		"_total, based-on, category, code, ");
+	refused("patient=a&code:above=x", OUTCOME_NOT_SUPPORTED,
+		"code has no modifier ':above' here; known is :missing, :not, :in, :not-in, :text");
+	refused("patient=a&code:in=x", OUTCOME_NOT_SUPPORTED, "code:in");
+	refused("patient:exact=x", OUTCOME_NOT_SUPPORTED, "patient.identifier");
 	refused("patient=a&Code=x", OUTCOME_NOT_SUPPORTED, "'Code'");
-	refused("patient=a&_security=x", OUTCOME_NOT_SUPPORTED, "'_security'");
 	refused("patient=a&=x", OUTCOME_NOT_SUPPORTED, "unknown");
-	refused("patient=a&_sort=code", OUTCOME_INVALID, "_sort");
+	refused("patient=a&_sort=status", OUTCOME_INVALID, "_sort");
 	refused("patient=a&_sort=date,-date", OUTCOME_INVALID, "_sort");
 	/* A number where a name belongs may be somebody's, and is not said again. */
 	refused("patient=a&14845000094=x", OUTCOME_NOT_SUPPORTED, "not repeated");
@@ -233,6 +244,8 @@ static void counts(void **state)
 {
 	(void)state;
 	assert_int_equal(parsed("patient=a&_count=0").count, 1);
+	assert_true(parsed("patient=a&_count=0").count_only);
+	assert_true(str_is(parsed("patient=a&_count=0").canonical, "_count=0"));
 	assert_int_equal(parsed("patient=a&_count=200").count, 200);
 	const struct search search = parsed("patient=a&_count=100000");
 	assert_int_equal(search.count, SEARCH_COUNT_MAX);
@@ -282,10 +295,168 @@ static void limits(void **state)
 	refused(repeated("patient=a", "&x=1", 600), OUTCOME_TOO_LARGE, "too many parameters");
 }
 
+static const struct search_condition *condition(const char *query)
+{
+	const struct search search = parsed(str_format(arena, "patient=a&%s", query).at);
+	assert_int_equal(search.condition_count, 1);
+	return &search.conditions[0];
+}
+
+/* Each row with each modifier: taken where the row says so, else refused naming what is known. */
+static void modifiers(void **state)
+{
+	(void)state;
+	static const char *const values[SEARCH_MODIFIERS] = {
+		[SEARCH_MODIFIER_NONE] = "x",
+		[SEARCH_MODIFIER_MISSING] = "true",
+		[SEARCH_MODIFIER_NOT] = "final",
+		[SEARCH_MODIFIER_IN] = "http://hl7.org/fhir/ValueSet/observation-status",
+		[SEARCH_MODIFIER_NOT_IN] = "urn:maalehub:same:8867-4",
+		[SEARCH_MODIFIER_TEXT] = "puls",
+		[SEARCH_MODIFIER_OF_TYPE] = "s|c|v",
+		[SEARCH_MODIFIER_IDENTIFIER] = "s|v",
+		[SEARCH_MODIFIER_TYPE] = "Device/x",
+		[SEARCH_MODIFIER_EXACT] = "x",
+		[SEARCH_MODIFIER_CONTAINS] = "x",
+	};
+	size_t count;
+	const struct search_parameter *list = search_parameters(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].kind < SEARCH_KIND_TOKEN ||
+			!search_parameter_is_of(&list[i], TYPE_OBSERVATION))
+			continue;
+		for (int at = SEARCH_MODIFIER_MISSING; at < SEARCH_MODIFIERS; at++) {
+			const enum search_modifier modifier = (enum search_modifier)at;
+			const char *name = modifier == SEARCH_MODIFIER_TYPE
+						   ? "Device"
+						   : search_modifier_name(modifier);
+			const char *query =
+				str_format(arena, "%s:%s=%s", list[i].name, name, values[modifier])
+					.at;
+			if ((list[i].modifiers & 1u << modifier) != 0)
+				assert_int_equal(condition(query)->modifier, modifier);
+			else
+				refused(str_format(arena, "patient=a&%s", query).at,
+					OUTCOME_NOT_SUPPORTED, list[i].name);
+		}
+	}
+	refused("patient=a&code:missing=yes", OUTCOME_INVALID, "true or false");
+	refused("patient=a&code:missing=true,false", OUTCOME_INVALID, "true or false");
+	refused("patient=a&identifier:of-type=a|b", OUTCOME_INVALID, "system|code|value");
+	refused("patient=a&device:Device=Patient/x", OUTCOME_INVALID, "type named");
+	refused("patient=a&code:in=urn:x", OUTCOME_NOT_SUPPORTED, "urn:maalehub:same:CODE");
+}
+
+static void quantities(void **state)
+{
+	(void)state;
+	const struct search_quantity *quantity =
+		&condition("value-quantity=ge5.40%7Chttp://unitsofmeasure.org%7Cmmol/L")
+			 ->values[0]
+			 .quantity;
+	assert_int_equal(quantity->prefix, PREFIX_GE);
+	assert_true(quantity->value == 5.40 && quantity->low < 5.396 && quantity->high > 5.404);
+	assert_true(str_is(quantity->system, "http://unitsofmeasure.org"));
+	assert_true(str_is(quantity->code, "mmol/L") && !quantity->any_unit);
+	quantity = &condition("value-quantity=ap100")->values[0].quantity;
+	assert_true(quantity->any_unit && quantity->low == 90 && quantity->high == 110);
+	quantity = &condition("value-quantity=-1e2%7C%7Ckg")->values[0].quantity;
+	assert_true(quantity->low == -105 && quantity->high == -95 && quantity->system.length == 0);
+	static const char *const bad[] = { "abc", "5,4x", "xx5", "5|kg", "5|", "5|s|", "5||", "",
+		"5|s|c|d", "%2B5", "NaN", "0x10", "ge" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused(str_format(arena, "patient=a&value-quantity=%s", bad[i]).at,
+			OUTCOME_INVALID, "value-quantity");
+}
+
+static void composites(void **state)
+{
+	(void)state;
+	const struct search_value *value =
+		&condition("component-code-value-quantity=http://loinc.org%7C8480-6$gt140,a\\$b$5")
+			 ->values[0];
+	assert_true(str_is(value->parts[0].token.code, "8480-6"));
+	assert_int_equal(value->parts[1].quantity.prefix, PREFIX_GT);
+	assert_true(str_is(value[1].parts[0].token.code, "a$b"));
+	static const char *const bad[] = { "8480-6", "8480-6$", "$5", "a$5$6", "a$x", "a|b|c$5" };
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		refused(str_format(arena, "patient=a&code-value-quantity=%s", bad[i]).at,
+			OUTCOME_INVALID, "code-value-quantity");
+}
+
+static void references(void **state)
+{
+	(void)state;
+	policy.base = STR("https://hub.example/fhir");
+	const struct search_reference *reference = &condition("device=d1")->values[0].reference;
+	assert_true(str_is(reference->id, "d1") && reference->type.length == 0);
+	reference = &condition("device=Device/d1")->values[0].reference;
+	assert_true(str_is(reference->id, "d1") && str_is(reference->type, "Device"));
+	reference = &condition("device=https://hub.example/fhir/Device/d1")->values[0].reference;
+	assert_true(str_is(reference->id, "d1") && reference->url.length == 0);
+	reference = &condition("device=https://other.example/Device/d1")->values[0].reference;
+	assert_true(reference->id.length == 0 && reference->url.length > 0);
+	reference = &condition("performer:Organization=o1")->values[0].reference;
+	assert_true(str_is(reference->type, "Organization"));
+	refused("patient=a&device=a%20b", OUTCOME_INVALID, "device");
+	refused("patient=a&device=device/x", OUTCOME_INVALID, "device");
+}
+
+/* What a column decides is told the database; the rest is left to the evaluator. */
+static void who_decides(void **state)
+{
+	(void)state;
+	static const char *const indexed[] = { "code=a", "category=a,b", "date=2026",
+		"status=final", "status:not=final", "_lastUpdated=ge2026" };
+	static const char *const others[] = { "code:not=a", "category:missing=true",
+		"date:missing=false", "_lastUpdated=ne2026", "_lastUpdated=2025,2026",
+		"value-quantity=5", "combo-code=a", "_tag=x" };
+	for (size_t i = 0; i < sizeof(indexed) / sizeof(*indexed); i++)
+		assert_true(condition(indexed[i])->indexed);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_false(condition(others[i])->indexed);
+	assert_int_equal(parsed("patient=a&status=final").statuses, 1 << 3);
+	assert_int_equal(parsed("patient=a&status:not=final,unknown").statuses, 0x1fe & ~0x108);
+	assert_int_equal(parsed("patient=a&status=final&status=amended").statuses, 1 << 9);
+	refused("patient=a&status=finished", OUTCOME_INVALID, "entered-in-error");
+	refused("patient=a&status=urn:x%7Cfinal", OUTCOME_INVALID, "status");
+}
+
+static void orders_and_totals(void **state)
+{
+	(void)state;
+	const struct search search = parsed("patient=a&_sort=-value-quantity,code,date");
+	assert_int_equal(search.sort_count, 3);
+	assert_int_equal(search.sorts[0].key, SEARCH_KEY_VALUE);
+	assert_true(search.sorts[0].descending && !search.sorts[1].descending);
+	assert_int_equal(parsed("patient=a&_sort=-date").sort_count, 0);
+	assert_int_equal(parsed("patient=a&_sort=-_lastUpdated").sort_count, 1);
+	refused("patient=a&_sort=code,-code", OUTCOME_INVALID, "_sort");
+	assert_int_equal(parsed("patient=a&_total=accurate").total, SEARCH_TOTAL_ACCURATE);
+	refused("patient=a&_total=exact", OUTCOME_INVALID, "estimate");
+}
+
+/* Prefer: handling=lenient ignores what it does not know, says so, and never widens whose or how guarded. */
+static void lenient(void **state)
+{
+	(void)state;
+	policy.lenient = true;
+	const struct search search = parsed("patient=a&colour=red&code=x");
+	assert_int_equal(outcome.warnings, 1);
+	assert_true(str_is(search.canonical, "code=x"));
+	refused("patient=a&code=", OUTCOME_INVALID, "code");
+	refused("patient=a&code:above=x", OUTCOME_NOT_SUPPORTED, "modifier");
+	refused("patient.name=a&_id=x", OUTCOME_NOT_SUPPORTED, "patient.name");
+	refused("patient=a&_security:above=x", OUTCOME_NOT_SUPPORTED, "_security");
+	refused("code=x&patients=a", OUTCOME_REQUIRED, "no patient");
+	policy.without_patient = true;
+	parsed("code=x");
+}
+
 static void all_issues_at_once(void **state)
 {
 	(void)state;
-	refused("status=x&_count=a&date=b&code=", OUTCOME_NOT_SUPPORTED, "status");
+	refused("colour=x&_count=a&date=b&code=", OUTCOME_NOT_SUPPORTED, "colour");
 	assert_int_equal(outcome.errors, 5);
 }
 
@@ -294,10 +465,14 @@ static void rows(void **state)
 	(void)state;
 	size_t count;
 	const struct search_parameter *list = search_parameters(&count);
-	assert_int_equal(count, 8);
-	assert_string_equal(list[7].name, "patient.identifier");
-	for (size_t i = 1; i < count; i++) /* in order: so the canonical text and the lists are */
-		assert_true(strcmp(list[i - 1].name, list[i].name) < 0);
+	assert_true(count >= 46);
+	for (size_t i = 1; i < count; i++) { /* in order: so the canonical text and the lists are */
+		if (list[i - 1].resource == list[i].resource)
+			assert_true(strcmp(list[i - 1].name, list[i].name) < 0);
+	}
+	assert_non_null(search_parameter_find(TYPE_OBSERVATION, STR("code")));
+	assert_null(search_parameter_find(TYPE_DEVICE, STR("code")));
+	assert_non_null(search_parameter_find(TYPE_DEVICE, STR("_lastUpdated")));
 }
 
 int main(void)
@@ -315,6 +490,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts, begin, end),
 		cmocka_unit_test_setup_teardown(encoding, begin, end),
 		cmocka_unit_test_setup_teardown(limits, begin, end),
+		cmocka_unit_test_setup_teardown(modifiers, begin, end),
+		cmocka_unit_test_setup_teardown(quantities, begin, end),
+		cmocka_unit_test_setup_teardown(composites, begin, end),
+		cmocka_unit_test_setup_teardown(references, begin, end),
+		cmocka_unit_test_setup_teardown(who_decides, begin, end),
+		cmocka_unit_test_setup_teardown(orders_and_totals, begin, end),
+		cmocka_unit_test_setup_teardown(lenient, begin, end),
 		cmocka_unit_test_setup_teardown(all_issues_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(rows, begin, end),
 	};

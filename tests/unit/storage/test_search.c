@@ -438,8 +438,7 @@ static size_t compare(struct arena *arena, struct store_search *search, struct o
 		assert_true(search->more == (seen < count));
 		if (search->more) {
 			search->has_after = true;
-			search->after_time = search->rows[search->count - 1].time_low;
-			search->after_id = search->rows[search->count - 1].key.id;
+			search->after = search->next;
 		}
 	} while (search->more);
 	assert_int_equal(seen, count);

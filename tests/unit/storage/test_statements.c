@@ -212,7 +212,7 @@ static void test_plans_full(void **state)
 static struct search_shape shape_of(uint32_t number)
 {
 	return (struct search_shape){
-		.source = (enum search_source)(number >> 8),
+		.source = (enum search_source)(number >> 9),
 		.ids_code = number & 1,
 		.code = number >> 1 & 1,
 		.canons = number >> 2 & 1,
@@ -221,6 +221,7 @@ static struct search_shape shape_of(uint32_t number)
 		.time_long = number >> 5 & 1,
 		.dates = number >> 6 & 1,
 		.ascending = number >> 7 & 1,
+		.updated = number >> 8 & 1,
 	};
 }
 
@@ -244,7 +245,41 @@ static void test_shapes(void **state)
 		prepare(connections[1], "", search_text_new(arena, &shape)->text);
 		count++;
 	}
-	assert_int_equal(count, 24 * (1 + 1 + 4 + 6));
+	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1));
+}
+
+/* Every order of up to four keys, of every source, on the first page and on later ones; and the counts. */
+static void each_order(const struct search_shape *shape, struct search_sort *sorts, size_t count,
+	unsigned *prepared)
+{
+	struct search_shape sorted = *shape;
+	sorted.sorts = sorts;
+	sorted.sort_count = count;
+	for (unsigned after = 0; after < 2 && count > 0; after++) {
+		sorted.after = after;
+		assert_int_equal(search_shape_number(&sorted), SEARCH_SHAPE_RARE);
+		prepare(connections[1], "", search_text_new(arena, &sorted)->text);
+		++*prepared;
+	}
+	for (unsigned i = 0; i < 2 * SEARCH_KEYS && count < 2; i++) {
+		sorts[count] = (struct search_sort){ (enum search_key)(i / 2), i % 2 };
+		each_order(shape, sorts, count + 1, prepared);
+	}
+}
+
+static void test_orders(void **state)
+{
+	(void)state;
+	unsigned prepared = 0;
+	struct search_sort sorts[SEARCH_KEYS];
+	for (int source = SOURCE_NEWEST; source <= SOURCE_TYPE; source++) {
+		struct search_shape shape = { .source = (enum search_source)source };
+		each_order(&shape, sorts, 0, &prepared);
+		shape.counting = true;
+		assert_int_equal(search_shape_number(&shape), SEARCH_SHAPE_RARE);
+		prepare(connections[1], "", search_text_new(arena, &shape)->text);
+	}
+	assert_int_equal(prepared, 5 * 2 * (8 + 64));
 }
 
 static unsigned times(const char *text, const char *words)
@@ -395,6 +430,7 @@ int main(void)
 		cmocka_unit_test(test_plans_empty),
 		cmocka_unit_test(test_plans_full),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_tenant_condition),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_bound),

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "storage/search_scan.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "storage/pack.h"
+
+/* The tree of one resource; a body has at most 1 MiB. */
+#define TREE_ARENA ((size_t)64 << 20)
+#define TREE_NODES 200000
+
+void slice_begin(struct finding *finding, struct arena *arena)
+{
+	const bool all = finding->search->counted || finding->search->search->sort_count > 0;
+	finding->founds = (struct founds){ .arena = arena };
+	finding->slice = finding->search->limit;
+	/* Each slice of a sorted search sorts all over again: fewer and greater ones. */
+	if (finding->scanning)
+		finding->slice = all ? 4 * SCAN_SLICE : SCAN_SLICE;
+}
+
+void slice_add(struct finding *finding, const struct grant_part *part, const struct db_rows *rows)
+{
+	struct founds *founds = &finding->founds;
+	const struct search *search = finding->search->search;
+	const size_t before = founds->count;
+	found_add(founds, search->type == TYPE_NONE ? TYPE_OBSERVATION : search->type, part, rows);
+	for (size_t i = before; i < founds->count; i++) {
+		const unsigned row = (unsigned)(i - before);
+		founds->rows[i].row.value =
+			db_is_null(rows, row, 8) ? NAN : db_get_float8(rows, row, 8);
+		if (search->sort_count > 0)
+			founds->rows[i].row.code =
+				str_copy(founds->arena, db_get_bytes(rows, row, 9));
+	}
+}
+
+/* ---- order */
+
+static int order_of_times(instant a, instant b)
+{
+	return (a > b) - (a < b);
+}
+
+double store_value_key(double value, bool descending)
+{
+	if (!isnan(value))
+		return value;
+	return descending ? -INFINITY : INFINITY;
+}
+
+static int order_by(
+	const struct search_sort *sort, const struct store_row *a, const struct store_row *b)
+{
+	double one, two;
+	switch (sort->key) {
+	case SEARCH_KEY_DATE:
+		return order_of_times(a->time_low, b->time_low);
+	case SEARCH_KEY_UPDATED:
+		return order_of_times(a->updated, b->updated);
+	case SEARCH_KEY_VALUE:
+		one = store_value_key(a->value, sort->descending);
+		two = store_value_key(b->value, sort->descending);
+		return (one > two) - (one < two);
+	case SEARCH_KEY_CODE:
+		break;
+	}
+	const size_t least = a->code.length < b->code.length ? a->code.length : b->code.length;
+	const int order = least == 0 ? 0 : memcmp(a->code.at, b->code.at, least);
+	return order != 0 ? order
+			  : (a->code.length > b->code.length) - (a->code.length < b->code.length);
+}
+
+int store_row_order(
+	const struct search *search, const struct store_row *a, const struct store_row *b)
+{
+	const struct search_sort date = { SEARCH_KEY_DATE, !search->ascending };
+	const bool sorted = search->sort_count > 0;
+	const struct search_sort *sorts = sorted ? search->sorts : &date;
+	for (size_t i = 0; i < (sorted ? search->sort_count : 1); i++) {
+		const int order = order_by(&sorts[i], a, b);
+		if (order != 0)
+			return sorts[i].descending ? -order : order;
+	}
+	const int order = (a->key.id > b->key.id) - (a->key.id < b->key.id);
+	return sorts[0].descending ? -order : order;
+}
+
+struct store_place store_place_of(const struct store_row *row)
+{
+	return (struct store_place){ .time_low = row->time_low,
+		.updated = row->updated,
+		.value = row->value,
+		.code = row->code,
+		.id = row->key.id };
+}
+
+static int in_order(const void *a, const void *b, void *search)
+{
+	return store_row_order(
+		search, &((const struct found *)a)->row, &((const struct found *)b)->row);
+}
+
+/* ---- what matches */
+
+static bool matches(struct finding *finding, const struct found *found)
+{
+	struct arena *arena = arena_new(TREE_ARENA);
+	struct outcome outcome = { .arena = arena };
+	struct match_resource resource = { .updated = found->row.updated };
+	struct str body;
+	bool match = false;
+	if (pack_open(arena, found->pack, found->packed, &body))
+		resource.json = json_parse(arena, body, TREE_NODES, &outcome);
+	if (resource.json == NULL)
+		finding->damaged = true;
+	else
+		match = match_rest(
+			arena, finding->search->search, &finding->search->policy, &resource);
+	arena_free(&arena);
+	return match;
+}
+
+static void keep(struct finding *finding, const struct found *found)
+{
+	struct found *kept = &finding->kept.rows[finding->kept.count++];
+	*kept = *found;
+	kept->packed = str_copy(finding->kept.arena, found->packed);
+	kept->row.code = str_copy(finding->kept.arena, found->row.code);
+}
+
+void slice_take(struct finding *finding)
+{
+	struct founds *founds = &finding->founds;
+	struct store_search *search = finding->search;
+	if (search->grant->count > 1 && founds->count > 1)
+		qsort_r(founds->rows, founds->count, sizeof(*founds->rows), in_order,
+			(void *)search->search);
+	finding->exhausted = founds->count <= finding->slice;
+	if (!finding->exhausted)
+		founds->count = finding->slice;
+	if (!finding->scanning) {
+		finding->kept = *founds;
+		return;
+	}
+	/* One more than the page shows that there is more. */
+	for (size_t i = 0; i < founds->count && !finding->damaged; i++) {
+		if (!search->counted && finding->kept.count > search->limit)
+			return;
+		finding->scanned++;
+		if (!matches(finding, &founds->rows[i]))
+			continue;
+		finding->matches++;
+		if (finding->kept.count <= search->limit)
+			keep(finding, &founds->rows[i]);
+	}
+	if (founds->count == 0)
+		return;
+	finding->has_after = true;
+	finding->after = store_place_of(&founds->rows[founds->count - 1].row);
+	finding->after.code = str_copy(search->call.arena, finding->after.code);
+}
+
+bool slice_goes_on(const struct finding *finding)
+{
+	const struct store_search *search = finding->search;
+	const unsigned most = search->counted ? SCAN_MOST_ALL : SCAN_MOST;
+	return finding->scanning && !finding->exhausted && !finding->damaged &&
+	       finding->scanned < most && (search->counted || finding->kept.count <= search->limit);
+}
+
+void page_end(struct finding *finding)
+{
+	struct store_search *search = finding->search;
+	struct founds *kept = &finding->kept;
+	search->more = false;
+	search->total_known = search->counted && (!finding->scanning || finding->exhausted);
+	search->total = finding->matches;
+	if (search->count_only) {
+		kept->count = 0;
+		return;
+	}
+	if (kept->count > search->limit) {
+		kept->count = search->limit;
+		search->more = true;
+	} else {
+		search->more = !finding->exhausted;
+		/* Short by the bound: the next page begins behind what was looked at. */
+		search->next = finding->after;
+		if (finding->scanning)
+			return;
+	}
+	if (search->more && kept->count > 0) {
+		search->next = store_place_of(&kept->rows[kept->count - 1].row);
+		search->next.code = str_copy(search->call.arena, search->next.code);
+	}
+}

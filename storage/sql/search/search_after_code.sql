@@ -1,0 +1,2 @@
+-- fragment: code of the last row of the page before
+$after_code::text COLLATE "C"

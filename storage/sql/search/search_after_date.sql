@@ -1,0 +1,2 @@
+-- fragment: date of the last row of the page before
+$after_time::timestamptz

@@ -1,0 +1,2 @@
+-- fragment: begins a count of the rows that hold
+SELECT count(*) FROM (

@@ -1,0 +1,2 @@
+-- fragment: key of _sort: date
+o.time_low

@@ -1,0 +1,2 @@
+-- fragment: key of _sort: _lastUpdated
+o.recv

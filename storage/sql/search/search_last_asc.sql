@@ -1,0 +1,2 @@
+-- fragment: ends an order by keys
+o.id LIMIT $limit::int4
