@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STORAGE_STORE_SEARCH_H
+#define STORAGE_STORE_SEARCH_H
+
+#include "authz/decide.h"
+#include "fhir/match.h"
+#include "storage/store_call.h"
+
+/* A row as reads and searches give it. */
+struct store_row {
+	struct resource_key key;
+	int version;
+	instant time_low, updated;
+	enum reading_class class;
+	double value;    /* low end in the canonical unit, of a search; NAN: none */
+	struct str code; /* concept text of its code, for the log */
+	struct str body; /* unpacked */
+	bool deleted;    /* a tombstone, without body; of history and reads by id alone */
+};
+
+/* The place of a row in a search's order: its keys, of which those of the search count, and its id. */
+struct store_place {
+	instant time_low, updated;
+	double value;
+	struct str code;
+	uint64_t id;
+};
+/*
+ * Pages by keyset: of what was committed before the first page and keeps its keys, the pages together hold each row once; what is committed meanwhile is on a later page or on none, and
+ * never moves another. A row whose key of the order changes meanwhile (a corrected time; by _lastUpdated any new version) may come again or not at all.
+ */
+struct store_search {
+	struct store_call call;
+	const struct grant *grant;
+	const struct search *search;
+	struct match_policy policy; /* for the conditions that no column decides */
+	struct resource_key *ids;   /* opened values of _id */
+	size_t id_count;
+	bool has_after; /* `next` of the page before */
+	struct store_place after;
+	unsigned limit;
+	bool counted;    /* the total is wanted too; then not has_after */
+	bool count_only; /* and no rows */
+	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match. */
+	struct store_row *rows;
+	size_t count;
+	bool more;
+	struct store_place next; /* the place the next page begins behind; on the call's arena */
+	bool total_known;        /* false also where too many rows must be looked at */
+	uint64_t total;
+	void *state; /* the store's */
+};
+/* <0, 0, >0 as the search orders them; and the place of a row that it gave. */
+int store_row_order(
+	const struct search *search, const struct store_row *a, const struct store_row *b);
+struct store_place store_place_of(const struct store_row *row);
+void store_search(struct store *store, struct store_search *search);
+
+#endif
