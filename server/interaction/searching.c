@@ -59,6 +59,9 @@ static void search_read(struct exchange *exchange, struct str query, enum search
 		(!page_open(exchange, work->search.page, work, &inner) ||
 			!read_query(exchange, inner, SEARCH_URL, &work->search)))
 		return;
+	/* FHIR R4 search 3.1.1.5.2: _count=0 and _summary=count are one. */
+	if (exchange->presentation.summary == SUMMARY_COUNT)
+		work->search.count_only = true;
 	open_names(exchange, work);
 	exchange->work = work;
 }
@@ -289,14 +292,24 @@ static void audit(struct exchange *exchange)
 	search_audit(exchange, work);
 }
 
+/* A link of the page: the query, and how the answer is to look. */
+static struct str link_of(struct exchange *exchange, const char *name, struct str query)
+{
+	const struct str base = base_url(exchange);
+	struct buf buf = buf_new(exchange->arena, 512 + query.length, RESPONSE_MAX);
+	buf_add_format(&buf, "%.*s/Observation?%s", STR_ARG(base), name);
+	buf_add(&buf, query);
+	presentation_query(&buf, &exchange->presentation);
+	return buf_str(&buf);
+}
+
 static void respond(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	const struct str base = base_url(exchange);
 	struct bundle_page page = {
 		.base = base,
-		.self = str_format(exchange->arena, "%.*s/Observation?%.*s", STR_ARG(base),
-			STR_ARG(page_query(exchange, work))),
+		.self = link_of(exchange, "", page_query(exchange, work)),
 		.resources = work->resources,
 		.rendered = work->rendered,
 		.count = work->row_count,
@@ -305,8 +318,7 @@ static void respond(struct exchange *exchange)
 		.total = work->total,
 	};
 	if (work->more)
-		page.next = str_format(exchange->arena, "%.*s/Observation?_page=%.*s",
-			STR_ARG(base), STR_ARG(page_token(exchange, work)));
+		page.next = link_of(exchange, "_page=", page_token(exchange, work));
 	struct buf buf = buf_new(exchange->arena,
 		1024 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
