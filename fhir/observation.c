@@ -219,16 +219,19 @@ static bool read_range(
 }
 
 /* The canonical unit of a quantity's code, else the code as written, else nothing. */
-static struct concept read_unit(
-	struct arena *arena, const struct json *quantity, double *factor, double *offset)
+static struct concept read_unit(struct arena *arena, const struct json *quantity, double *factor,
+	double *offset, bool *unknown)
 {
 	struct str system = json_text(quantity, "system"), code = json_text(quantity, "code");
 	*factor = 1;
 	*offset = 0;
 	if (code.length == 0 && system.length == 0)
 		code = json_text(quantity, "unit");
-	const bool ucum = system.length == 0 || str_is(system, SYSTEM_UCUM);
-	if (ucum && ucum_canonical(code, &code, factor, offset))
+	const bool ucum = str_is(system, SYSTEM_UCUM);
+	const bool known =
+		(ucum || system.length == 0) && ucum_canonical(code, &code, factor, offset);
+	*unknown = ucum && !known && code.length > 0;
+	if (known)
 		system = STR(SYSTEM_UCUM);
 	if (system.length == 0 || code.length == 0)
 		return (struct concept){ STR(""), NULL, 0 };
@@ -246,11 +249,13 @@ static void widen(struct str comparator, struct observation_value *value)
 		value->high = INFINITY;
 }
 
-static struct observation_value read_quantity(struct arena *arena, const struct json *quantity)
+/* *unknown: the unit says UCUM, and is none that the hub knows. */
+static struct observation_value read_quantity(
+	struct arena *arena, const struct json *quantity, bool *unknown)
 {
 	struct observation_value value = { .unit = { STR(""), NULL, 0 } };
 	double factor, offset;
-	const struct concept unit = read_unit(arena, quantity, &factor, &offset);
+	const struct concept unit = read_unit(arena, quantity, &factor, &offset, unknown);
 	value.present =
 		read_range(json_get(quantity, "value"), factor, offset, &value.low, &value.high);
 	if (!value.present)
@@ -263,8 +268,10 @@ static struct observation_value read_quantity(struct arena *arena, const struct 
 /* From the low end of the one to the high end of the other; both in one unit, or it is not searchable. */
 static struct observation_value read_value_range(struct arena *arena, const struct json *range)
 {
-	const struct observation_value low = read_quantity(arena, json_get(range, "low"));
-	const struct observation_value high = read_quantity(arena, json_get(range, "high"));
+	bool unknown;
+	const struct observation_value low = read_quantity(arena, json_get(range, "low"), &unknown);
+	const struct observation_value high =
+		read_quantity(arena, json_get(range, "high"), &unknown);
 	struct observation_value value = low.present ? low : high;
 	if (low.present && high.present && !str_equal(low.unit.text, high.unit.text))
 		return (struct observation_value){ .unit = { STR(""), NULL, 0 } };
@@ -274,11 +281,12 @@ static struct observation_value read_value_range(struct arena *arena, const stru
 }
 
 static struct observation_value read_value(struct arena *arena, const struct json *quantity,
-	const struct json *integer, const struct json *range)
+	const struct json *integer, const struct json *range, bool *unknown)
 {
+	*unknown = false;
 	struct observation_value value = { .unit = { STR(""), NULL, 0 } };
 	if (quantity != NULL)
-		return read_quantity(arena, quantity);
+		return read_quantity(arena, quantity, unknown);
 	if (range != NULL)
 		return read_value_range(arena, range);
 	value.present = read_range(integer, 1, 0, &value.low, &value.high);
@@ -304,13 +312,25 @@ static void read_codes(struct reading *reading)
 			"no coding: a search by code does not find it");
 }
 
+static void tell_unit(const struct reading *reading, struct str where)
+{
+	if (!reading->policy->made_here)
+		outcome_warn(reading->outcome, OUTCOME_VALUE, at(reading, where),
+			"the code is no unit of UCUM that is known here; it compares with itself "
+			"alone");
+}
+
 static void read_values(struct reading *reading)
 {
 	const struct fields *fields = &reading->fields;
 	const struct json *components = FIELD(fields, OBSERVATION, component);
 	struct observation *out = reading->out;
+	bool unknown;
 	out->value = read_value(reading->arena, FIELD(fields, OBSERVATION, valueQuantity),
-		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange));
+		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange),
+		&unknown);
+	if (unknown)
+		tell_unit(reading, STR(".valueQuantity.code"));
 	if (components == NULL)
 		return;
 	out->terms = arena_array(reading->arena, components->count, sizeof(*out->terms));
@@ -319,7 +339,12 @@ static void read_values(struct reading *reading)
 		struct observation_term *term = &out->terms[out->term_count++];
 		term->code = concept_read(reading->arena, json_get(component, "code"));
 		term->value = read_value(reading->arena, json_get(component, "valueQuantity"),
-			json_get(component, "valueInteger"), json_get(component, "valueRange"));
+			json_get(component, "valueInteger"), json_get(component, "valueRange"),
+			&unknown);
+		if (unknown)
+			tell_unit(reading,
+				str_format(reading->arena, ".component[%zu].valueQuantity.code",
+					out->term_count - 1));
 	}
 }
 

@@ -378,6 +378,25 @@ static void times(void **state)
 	assert_int_equal(outcome.warnings, 2);
 }
 
+static void units_nobody_knows(void **state)
+{
+	(void)state;
+	outcome = (struct outcome){ .arena = arena };
+	observed(WHOLE(HEART "," AT ",'valueQuantity':{'value':1," UCUM ",'code':'{score}'}"));
+	observed(WHOLE(HEART "," AT ",'valueQuantity':{'value':1,'unit':'score'}"));
+	observed(WHOLE(HEART "," AT ",'valueQuantity':{'value':1,'system':'urn:a','code':'x'}"));
+	assert_int_equal(outcome.warnings, 0);
+	observed(WHOLE(HEART "," AT ",'valueQuantity':{'value':1," UCUM ",'code':'score'}"));
+	assert_true(str_is(outcome.last->expression, "Observation.valueQuantity.code"));
+	observed(WHOLE("'code':{'coding':[{'code':'a'}]}," AT
+		       ",'component':[{'code':{'text':'a'},'valueQuantity':{'value':1," UCUM
+		       ",'code':'kg'}},{'code':{'text':'b'},'valueQuantity':{'value':1," UCUM
+		       ",'code':'mmHg'}}]"));
+	assert_true(
+		str_is(outcome.last->expression, "Observation.component[1].valueQuantity.code"));
+	assert_int_equal(outcome.warnings, 2);
+}
+
 static void clocks_of_minutes(void **state)
 {
 	(void)state;
@@ -528,6 +547,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(separators_are_escaped, begin, end),
 		cmocka_unit_test_setup_teardown(values, begin, end),
 		cmocka_unit_test_setup_teardown(times, begin, end),
+		cmocka_unit_test_setup_teardown(units_nobody_knows, begin, end),
 		cmocka_unit_test_setup_teardown(clocks_of_minutes, begin, end),
 		cmocka_unit_test_setup_teardown(times_without_zone, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_indexed, begin, end),
