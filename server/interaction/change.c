@@ -62,8 +62,8 @@ void change_validate(struct exchange *exchange, struct change *change)
 	check_type(change);
 	check_id(change);
 	if (change->outcome.errors == 0)
-		upload_read(exchange, change->body, change->expression, &change->observation,
-			&change->outcome);
+		upload_read(exchange, change->body, change->expression, UPLOAD_SENT,
+			&change->observation, &change->outcome);
 }
 
 /* ---- RESOLVE, DECIDE */
@@ -216,6 +216,11 @@ static bool check_now(struct exchange *exchange, struct change *change)
 		outcome_fail(outcome, OUTCOME_STALE, STR("If-Match"),
 			"If-Match asks for version %d, but version %d is there", change->expected,
 			change->now.row.version);
+	} else if (!change->now.row.deleted &&
+		   condition_none_match(change->if_none_match, change->now.row.version)) {
+		outcome_fail(outcome, OUTCOME_STALE, STR("If-None-Match"),
+			"version %d is there, which If-None-Match rules out",
+			change->now.row.version);
 	} else if (change->now.row.deleted &&
 		   (change->kind == CHANGE_PATCH || change->kind == CHANGE_MARK)) {
 		one_gone(exchange, outcome);
@@ -240,7 +245,7 @@ static const struct json *resource_now(struct exchange *exchange, const struct c
 static bool read_patched(struct exchange *exchange, struct change *change, struct str text)
 {
 	const struct json *patched = json_parse(exchange->arena, text, NODES_MAX, &change->outcome);
-	return patched != NULL && upload_read(exchange, patched, change->expression,
+	return patched != NULL && upload_read(exchange, patched, change->expression, UPLOAD_PATCHED,
 					  &change->observation, &change->outcome);
 }
 

@@ -21,9 +21,9 @@ struct change {
 	/* asked */
 	enum change_kind kind;
 	enum resource_type type;
-	struct str id;        /* empty where `condition` names it */
-	struct str condition; /* identifier=system|value, undecoded: update alone */
-	struct str if_match;  /* the header, or empty */
+	struct str id;                      /* empty where `condition` names it */
+	struct str condition;               /* identifier=system|value, undecoded: update alone */
+	struct str if_match, if_none_match; /* the headers, or empty */
 	struct str
 		expression; /* where the resource stands: "Observation", "Bundle.entry[3].resource" */
 	const struct json *body;

@@ -35,6 +35,7 @@ static void begin(struct exchange *exchange, enum change_kind kind)
 	change->type = route_type(exchange->route);
 	change->id = exchange->request.segment;
 	change->if_match = exchange->request.if_match;
+	change->if_none_match = exchange->request.if_none_match;
 	change->expression = str_of(resource_type_name(change->type));
 	if (kind != CHANGE_DELETE) {
 		change->body = json_parse(

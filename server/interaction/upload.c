@@ -83,7 +83,7 @@ static bool read_resource(
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,
 		.now = exchange->loop->now,
-		.made_here = upload->door != DOOR_FHIR,
+		.made_here = upload->door != DOOR_FHIR || entry->as == UPLOAD_PATCHED,
 		.profile = upload->profile,
 	};
 	if (!envelope_read(exchange->arena, json, entry->expression, &policy, &entry->observation,
@@ -91,16 +91,17 @@ static bool read_resource(
 		find_subject(exchange, entry);
 		return false;
 	}
-	check_performers(exchange, &entry->observation, entry->expression, &entry->outcome);
+	if (entry->as == UPLOAD_SENT)
+		check_performers(exchange, &entry->observation, entry->expression, &entry->outcome);
 	return entry->outcome.errors == 0;
 }
 
 bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
-	struct observation *out, struct outcome *outcome)
+	enum upload_as as, struct observation *out, struct outcome *outcome)
 {
 	const struct upload upload = { .door = DOOR_FHIR,
 		.zone = exchange->loop->hub->config->zone_parsed };
-	struct upload_entry entry = { .resource = json, .expression = expression };
+	struct upload_entry entry = { .resource = json, .expression = expression, .as = as };
 	entry.outcome.arena = exchange->arena;
 	const bool good = read_resource(exchange, &upload, &entry);
 	outcome_merge(outcome, &entry.outcome, (struct str){ 0 });

@@ -9,7 +9,12 @@
  * The way of readings into the hub, whatever door they came by: create, the three Bundles and PCD-01 fill in entries and share the rest. An entry has its own outcome; where the
  * upload is `whole`, one error refuses all of them.
  */
+enum upload_as {
+	UPLOAD_SENT,
+	UPLOAD_PATCHED /* it was taken in before, by whatever door, and what was measured is untouched: who performed and which profiles it might have claimed is not asked again */
+};
 struct upload_entry {
+	enum upload_as as;
 	const struct json *resource; /* NULL: nothing to store (refused, or ignored) */
 	struct str expression;
 	struct str if_none_exist; /* as sent */
@@ -45,7 +50,7 @@ struct upload *upload_new(struct exchange *exchange, size_t count);
  * where it could be read.
  */
 bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
-	struct observation *out, struct outcome *outcome);
+	enum upload_as as, struct observation *out, struct outcome *outcome);
 
 /* The steps; each takes the exchange's upload explicitly because it lies within the interaction's own state. */
 void upload_validate(struct exchange *exchange, struct upload *upload);

@@ -2,12 +2,13 @@
 """Update, patch, delete, conditional update and create, and mark as unreliable: who may, what is kept, and who wins."""
 import concurrent.futures
 import json
+import re
 import uuid
 
 import pytest
 
 import people
-from hub import FHIR_JSON, SCOPES, SYKEHUS, found, ids, issues, observation, person
+from hub import FHIR_JSON, ROOT, SCOPES, SYKEHUS, found, ids, issues, observation, person
 
 PATCH_JSON = {"Content-Type": "application/json-patch+json"}
 UNRELIABLE = {"system": "urn:maalehub:codesystem:measurement-quality", "code": "unreliable"}
@@ -101,6 +102,16 @@ def test_one_of_64_with_one_version_wins(hub, epj):
         statuses = list(pool.map(turn, range(64)))
     assert sorted(set(statuses)) == [200, 412] and statuses.count(200) == 1
     assert epj.get(f"{path_of(one)}/_history").json()["total"] == 2
+
+
+def test_if_none_match_holds_for_writes_too(epj):
+    line, name = person(), str(uuid.uuid4())
+    path = f"/fhir/Observation?identifier={VENDOR_ID}|{name}"
+    one = put(epj, observation(line), path=path, **{"If-None-Match": "*"})
+    assert one.status_code == 201
+    assert put(epj, observation(line, status="amended"), path=path, **{"If-None-Match": "*"}).status_code == 412
+    assert put(epj, changed(one.json(), status="amended"), **{"If-None-Match": 'W/"1"'}).status_code == 412
+    assert put(epj, changed(one.json(), status="amended"), **{"If-None-Match": 'W/"7"'}).status_code == 200
 
 
 @pytest.mark.parametrize("change,status,says", [
@@ -282,6 +293,23 @@ def test_what_was_deleted_does_not_come_back_by_itself(epj, vendor):
     back = put(epj, one)
     assert back.status_code == 201 and back.headers["location"].endswith(f"{one['id']}/_history/3")
     assert ids(epj.search(line)) == [one["id"]]
+
+
+@pytest.mark.parametrize("name", ["blood-pressure", "glucose", "pulse-oximeter", "temperature", "weight"])
+def test_what_came_by_pcd01_is_changed_like_any_other(epj, vendor, name):
+    line = person()
+    text = re.sub(r"PID\|\|\|\d{11}", f"PID|||{line}", (ROOT / f"tests/data/pcd01-{name}.hl7").read_text())
+    assert "MSA|AA" in vendor.pcd01(text).text
+    readings = found(epj.search(line))
+    assert readings
+    for one in readings:
+        assert put(epj, one).status_code == 200  # by whatever client wrote it again
+        marked = mark(epj, one, reason="arm above the heart")
+        assert marked.status_code == 200, marked.text
+        assert epj.request("DELETE", path_of(one)).status_code == 204
+    again = vendor.pcd01(text).text
+    assert "MSA|AA" in again and "deleted here" in again
+    assert found(epj.search(line)) == []
 
 
 def test_nothing_is_deleted_by_a_search(epj):
