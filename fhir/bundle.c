@@ -160,6 +160,11 @@ static void render_result(struct buf *buf, const struct bundle_result *result)
 {
 	buf_add_byte(buf, '{');
 	json_write_member(buf, "fullUrl", result->full_url);
+	if (result->resource.length > 0) {
+		json_write_comma(buf);
+		json_write_name(buf, "resource");
+		buf_add(buf, result->resource);
+	}
 	json_write_comma(buf);
 	buf_add(buf, STR("\"response\":{"));
 	json_write_member(buf, "status", str_of(http_status_text(result->status)));
@@ -170,7 +175,11 @@ static void render_result(struct buf *buf, const struct bundle_result *result)
 		instant_write(buf, result->modified);
 		buf_add_byte(buf, '"');
 	}
-	if (result->outcome != NULL && result->outcome->first != NULL) {
+	if (result->told.length > 0) {
+		json_write_comma(buf);
+		json_write_name(buf, "outcome");
+		buf_add(buf, result->told);
+	} else if (result->outcome != NULL && result->outcome->first != NULL) {
 		buf_add(buf, STR(",\"outcome\":"));
 		outcome_render(buf, result->outcome);
 	}

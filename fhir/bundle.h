@@ -42,6 +42,8 @@ struct bundle_result {
 	struct str etag;     /* W/"1", or empty */
 	instant modified;    /* 0: left out */
 	const struct outcome *outcome; /* rendered as response.outcome when it holds issues */
+	struct str resource;           /* JSON of entry.resource, or empty */
+	struct str told; /* JSON of response.outcome in place of `outcome`, or empty */
 };
 
 void bundle_render_results(

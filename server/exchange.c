@@ -52,6 +52,12 @@ static void resume_later(struct exchange *exchange)
 	exchange->loop->resume = exchange;
 }
 
+void exchange_begin(struct exchange *exchange)
+{
+	exchange->owners++;
+	resume_later(exchange);
+}
+
 void exchange_hold(struct exchange *exchange)
 {
 	exchange->owners++;

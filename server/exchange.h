@@ -127,6 +127,8 @@ struct interaction {
 /* A new exchange with one owner (the wire). Takes no part of `request`: the door fills it in, on the arena. */
 struct exchange *exchange_new(
 	struct loop *loop, const struct door *door, void *wire, size_t arena_limit);
+/* Has the loop run it in its next turn, from the step it stands at: for an exchange that another one makes. */
+void exchange_begin(struct exchange *exchange);
 /* Runs steps until one waits, yields or the end. Called by the door once, and by the loop for exchanges to resume. */
 void exchange_run(struct exchange *exchange);
 /* Work is out: the journey waits. */

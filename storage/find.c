@@ -10,7 +10,8 @@ static void find_came(void *context, const struct db_rows *rows)
 		return;
 	find->found = true;
 	find->deleted = db_get_bool(rows, 0, 2);
-	find->key = (struct resource_key){ .type = TYPE_OBSERVATION,
+	find->key = (struct resource_key){ .type = find->type == TYPE_NONE ? TYPE_OBSERVATION
+									   : find->type,
 		.bucket = find->part->bucket,
 		.tenant = find->part->tenant,
 		.subject = (uint64_t)db_get_int(rows, 0, 1),
@@ -26,7 +27,7 @@ static void find_add(struct batch *batch)
 		struct store_find *find = (struct store_find *)item->call;
 		const struct grant_part *part = find->part;
 		const struct mac128 key = seal_reading_key(batch->store->seal, part->tenant,
-			part->person, (struct str){ 0 }, find->text);
+			part->person, identity_client(find->client, find->text), find->text);
 		find->found = false;
 		batch_bind(batch, part->tenant, 0);
 		struct db_params *params = db_params(batch->arena, 3);

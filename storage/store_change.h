@@ -25,6 +25,8 @@ struct store_find {
 	struct store_call call;
 	const struct grant *grant;
 	const struct grant_part *part;
+	struct str client;       /* for "C" keys */
+	enum resource_type type; /* TYPE_NONE: Observation */
 	struct str text;
 	bool found, deleted;
 	struct resource_key key;

@@ -84,6 +84,12 @@ void queue_refuse(struct store *store, struct store_call *call);
 /* `count` (at most LEASE_IDS) consecutive new ids; 0 when the lease is out: more are on the way, try again at the next dispatch. */
 uint64_t store_ids(struct store *store, unsigned count);
 
+/* Whom an identity text is bound to: only "C" keys (content alone, no device, no identifier) to the client. */
+static inline struct str identity_client(struct str client, struct str text)
+{
+	return text.length > 0 && text.at[0] == 'C' ? client : (struct str){ 0 };
+}
+
 /* The dispatch function of each kind: a row of store.c's table, and a file. */
 void lease_dispatch(struct store *store, instant now);
 void codes_dispatch(struct store *store, instant now);

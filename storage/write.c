@@ -9,6 +9,8 @@
 /* A group numbers all its rows from one lease. */
 #define JOB_ROWS_MAX (LEASE_IDS / 2)
 #define BACKLOG      400u /* rows waiting behind a group under way, from which on another lane helps */
+#define LONG_GROUP \
+	500u /* readings of a group that takes long: nobody waits behind it where a lane is free */
 
 void job_append(struct job_queue *queue, struct job *job)
 {
@@ -136,15 +138,28 @@ static size_t rows_waiting(const struct job_queue *queue, size_t most)
 	return rows;
 }
 
-/* A lane with nothing to do takes some off one that is under way and has a backlog, oldest first. Small backlogs stay: they make the next group larger. */
+static bool is_long(const struct job *job)
+{
+	return job->reading_count >= LONG_GROUP;
+}
+
+/*
+ * A lane with nothing to do takes some off one that is under way and has a backlog, oldest first. Small backlogs stay: they make the next group larger; but not behind a long
+ * group, the first minutes of an onboarding for instance. What takes long itself stays where it is, so that not every lane is held up.
+ */
 static void lane_help(struct writer *writer, struct lane *idle)
 {
 	for (unsigned i = 0; i < writer->lane_count; i++) {
 		struct lane *busy = &writer->lanes[i];
-		if (busy->group.flight == NULL || rows_waiting(&busy->queue, BACKLOG) < BACKLOG)
+		const bool slow = busy->group.flight != NULL && busy->group.count >= LONG_GROUP;
+		if (busy->group.flight == NULL ||
+			(!slow && rows_waiting(&busy->queue, BACKLOG) < BACKLOG))
 			continue;
-		for (size_t rows = 0; rows < BACKLOG / 2 && busy->queue.count > 1;) {
+		const unsigned kept = slow ? 0 : 1;
+		for (size_t rows = 0; rows < BACKLOG / 2 && busy->queue.count > kept;) {
 			struct job *job = busy->queue.first;
+			if (slow && is_long(job))
+				break;
 			job_remove(&busy->queue, NULL, job);
 			rows += job->reading_count + job->log_count;
 			job_append(&idle->queue, job);

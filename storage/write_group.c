@@ -51,8 +51,7 @@ static bool arrange(struct group *group)
 	if (group->count + group->line_count == 0)
 		return true;
 	group->first_id = store_ids(group->store, (unsigned)(group->count + group->line_count));
-	for (size_t i = 0; i < group->count; i++)
-		group->readings[i]->id = group->first_id + i;
+	group_number(group);
 	for (size_t i = 0; i < group->line_count; i++)
 		group->lines[i].id = group->first_id + group->count + i;
 	return group->first_id != 0;
@@ -132,7 +131,8 @@ static void send_attempt(struct group *group)
 		group->readings[i]->state = change ? READING_DUE : READING_NEW;
 		group->readings[i]->hit = (struct hit){ 0 };
 		group->readings[i]->asked = false;
-		if (group->readings[i]->round > 0 && !change)
+		const struct write_item *item = group->readings[i]->item;
+		if ((group->readings[i]->round > 0 || item->expect != item->id) && !change)
 			group->mode = GROUP_PROBE;
 	}
 	db_begin(group->flight);
@@ -573,6 +573,11 @@ static void probed(void *context, const struct db_end *end)
 		return;
 	}
 	const bool left = settle(group);
+	if (!left && group_moved(group)) {
+		db_rollback(group->flight);
+		db_sync(group->flight, refused, group);
+		return;
+	}
 	send_phases(group, !left);
 	if (left) {
 		db_sync(group->flight, probed, group);

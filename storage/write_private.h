@@ -47,7 +47,9 @@ struct group {
 	char sqlstate[6];
 	struct reading **readings; /* by (tenant, bucket, least key); ids follow this order */
 	size_t count;
-	uint64_t first_id; /* of the readings */
+	uint64_t first_id;      /* of the readings */
+	struct reading **named; /* whose id was given out before, by id */
+	size_t named_count;
 	struct log_line {
 		const struct log_row *row;
 		struct mac128 context;
@@ -94,6 +96,12 @@ void group_gather(struct group *group);
 int64_t group_rules_version(const struct group *group);
 /* Adds a statement that fails unless the rules are of this version. */
 void group_rules(struct group *group);
+/* Numbers the readings: in their order, but for those whose id was given out before. */
+void group_number(struct group *group);
+/* The reading of this id; NULL: none of ours. */
+struct reading *group_reading(const struct group *group, uint64_t id);
+/* Marks those that turned out to be another row than others of their write took them for; false: there are none. */
+bool group_moved(struct group *group);
 
 /* write_group.c: takes what has queued in the lane and sends it. */
 void group_start(struct group *group);

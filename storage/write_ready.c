@@ -6,10 +6,9 @@
 #include "storage/pack.h"
 #include "storage/write_private.h"
 
-/* Only "C" keys (content alone, no device, no identifier) are bound to the client. */
 static struct str key_client(const struct write_item *item, struct str text)
 {
-	return text.length > 0 && text.at[0] == 'C' ? item->client : (struct str){ 0 };
+	return identity_client(item->client, text);
 }
 
 static struct mac128 key_of(const struct store *store, const struct write_item *item,
@@ -30,12 +29,10 @@ static void add_key(struct reading *reading, struct mac128 key)
 }
 
 static void reading_ready(
-	struct store *store, struct job *job, struct reading *reading, struct write_item *item)
+	struct store *store, struct arena *arena, struct reading *reading, struct write_item *item)
 {
 	const struct observation *observation = item->observation;
-	struct arena *arena = job->call->arena;
 	reading->item = item;
-	reading->job = job;
 	if (observation == NULL)
 		return;
 	reading->digest = seal_content(store->seal, observation->content);
@@ -200,6 +197,17 @@ static bool is_granted(const struct store_write *write)
 	return true;
 }
 
+bool store_prepare(struct store *store, struct store_write *write, size_t count)
+{
+	struct arena *arena = write->call.arena;
+	if (write->readings == NULL)
+		write->readings = arena_array(arena, write->count, sizeof(*write->readings));
+	for (; count > 0 && write->prepared < write->count; count--, write->prepared++)
+		reading_ready(store, arena, &write->readings[write->prepared],
+			&write->items[write->prepared]);
+	return write->prepared == write->count;
+}
+
 bool job_ready(struct store *store, struct job *job)
 {
 	struct arena *arena = job->call->arena;
@@ -219,8 +227,9 @@ bool job_ready(struct store *store, struct job *job)
 			"Nothing allows this write");
 	job->tenant = job->write->grant->own_tenant;
 	job->reading_count = job->write->count;
-	job->readings = arena_array(arena, job->reading_count, sizeof(*job->readings));
+	store_prepare(store, job->write, job->reading_count);
+	job->readings = job->write->readings;
 	for (size_t i = 0; i < job->reading_count; i++)
-		reading_ready(store, job, &job->readings[i], &job->write->items[i]);
+		job->readings[i].job = job;
 	return job_codes(store, job);
 }

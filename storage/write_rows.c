@@ -321,10 +321,9 @@ static void probed(void *context, const struct db_rows *rows)
 	for (unsigned i = 0; i < db_row_count(rows); i++) {
 		if (db_get_int(rows, i, 0) == 0)
 			received(sent, db_get_time(rows, i, 5));
-		const uint64_t place = (uint64_t)db_get_int(rows, i, 0) - group->first_id;
-		if (place >= group->count)
+		struct reading *reading = group_reading(group, (uint64_t)db_get_int(rows, i, 0));
+		if (reading == NULL)
 			continue;
-		struct reading *reading = group->readings[place];
 		const bool named = hit_key(reading, db_get_uuid(rows, i, 1));
 		const bool equal = db_get_bool(rows, i, 4);
 		const struct hit hit = {
@@ -410,9 +409,9 @@ static void asked(void *context, const struct db_rows *rows)
 {
 	struct group *group = context;
 	for (unsigned i = 0; i < db_row_count(rows); i++) {
-		const uint64_t place = (uint64_t)db_get_int(rows, i, 0) - group->first_id;
-		if (place < group->count)
-			group->readings[place]->asked = true;
+		struct reading *reading = group_reading(group, (uint64_t)db_get_int(rows, i, 0));
+		if (reading != NULL)
+			reading->asked = true;
 	}
 }
 

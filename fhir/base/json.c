@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * The doorway of yajl, which is lenient: what it lets pass and we do not (RFC 8259 leaves it open, I-JSON, RFC 7493,
- * does not) is checked here. The text is fed whole, so that yajl's strings and numbers point into it; only a string
- * with escapes is copied. Everything, yajl's own state too, lives on the arena.
+ * does not) is checked here. The text is fed as it lies, so that yajl's strings and numbers point into it; only a string
+ * with escapes is copied, and what stands across two slices. Everything, yajl's own state too, lives on the arena.
  */
 #include "fhir/base/json.h"
 
@@ -28,9 +28,10 @@ struct level {
 	uint64_t *seen; /* hashes of member names, one bit each; made when first needed */
 };
 
-struct tree {
+struct json_parser {
 	struct arena *arena;
 	struct str text;
+	size_t fed; /* where the slice under way begins */
 	yajl_handle parser;
 	struct json *root;
 	struct json *spare; /* nodes taken from the arena and not yet used */
@@ -47,7 +48,7 @@ struct tree {
 };
 
 /* yajl stops when a callback returns 0. */
-static int refuse(struct tree *tree, enum outcome_kind kind, const char *why)
+static int refuse(struct json_parser *tree, enum outcome_kind kind, const char *why)
 {
 	tree->refusal = why;
 	tree->refusal_kind = kind;
@@ -86,7 +87,7 @@ static void memory_leave(void *arena, void *old)
 
 /* ---- the tree */
 
-static struct json *node_new(struct tree *tree, enum json_type type)
+static struct json *node_new(struct json_parser *tree, enum json_type type)
 {
 	if (tree->nodes_left == 0) {
 		refuse(tree, OUTCOME_TOO_LARGE, "too many values");
@@ -109,7 +110,7 @@ static struct json *node_new(struct tree *tree, enum json_type type)
 	return node;
 }
 
-static void append(struct tree *tree, struct json *node)
+static void append(struct json_parser *tree, struct json *node)
 {
 	if (tree->depth == 0) {
 		tree->root = node;
@@ -125,7 +126,7 @@ static void append(struct tree *tree, struct json *node)
 }
 
 /* A value that stands in text[from, to). */
-static struct json *scalar(struct tree *tree, enum json_type type, size_t from, size_t to)
+static struct json *scalar(struct json_parser *tree, enum json_type type, size_t from, size_t to)
 {
 	struct json *node = node_new(tree, type);
 	if (node == NULL)
@@ -136,21 +137,28 @@ static struct json *scalar(struct tree *tree, enum json_type type, size_t from, 
 	return node;
 }
 
-static size_t position(const struct tree *tree)
+static size_t position(const struct json_parser *tree)
 {
-	return yajl_get_bytes_consumed(tree->parser);
+	return tree->fed + yajl_get_bytes_consumed(tree->parser);
+}
+
+/* Does it stand in the text, and not in a copy of yajl's? */
+static bool is_in_text(const struct json_parser *tree, const void *at)
+{
+	const uintptr_t start = (uintptr_t)tree->text.at, here = (uintptr_t)at;
+	return here > start && here - start < tree->text.length;
 }
 
 static int on_null(void *context)
 {
-	struct tree *tree = context;
+	struct json_parser *tree = context;
 	const size_t to = position(tree);
 	return scalar(tree, JSON_NULL, to - strlen("null"), to) != NULL;
 }
 
 static int on_bool(void *context, int truth)
 {
-	struct tree *tree = context;
+	struct json_parser *tree = context;
 	const size_t to = position(tree);
 	struct json *node = scalar(tree, JSON_BOOL, to - strlen(truth != 0 ? "true" : "false"), to);
 	if (node == NULL)
@@ -175,10 +183,13 @@ static bool number_is_bounded(struct str number)
 
 static int on_number(void *context, const char *at, size_t length)
 {
-	struct tree *tree = context;
-	/* A number that ends the text is only known to have ended with yajl's blank, and comes as a copy. */
-	const size_t from =
-		tree->completing ? tree->text.length - length : (size_t)(at - tree->text.at);
+	struct json_parser *tree = context;
+	/* A number that ends the text is only known to have ended with yajl's blank, and comes as a copy; so does one across two slices. */
+	size_t from = position(tree) - length;
+	if (tree->completing)
+		from = tree->text.length - length;
+	else if (at == tree->text.at || is_in_text(tree, at))
+		from = (size_t)(at - tree->text.at);
 	struct json *node = scalar(tree, JSON_NUMBER, from, from + length);
 	if (node == NULL)
 		return 0;
@@ -227,11 +238,10 @@ static bool escapes_are_sound(struct str raw)
 }
 
 /* The bytes a string stood in, quotes included, and what it says: a part of the text, or a copy where it had escapes. */
-static bool take_string(struct tree *tree, const unsigned char *at, size_t length, struct str *raw,
-	struct str *said)
+static bool take_string(struct json_parser *tree, const unsigned char *at, size_t length,
+	struct str *raw, struct str *said)
 {
-	const uintptr_t start = (uintptr_t)tree->text.at, here = (uintptr_t)at;
-	if (here > start && here - start < tree->text.length) {
+	if (is_in_text(tree, at)) {
 		*said = (struct str){ (const char *)at, length };
 		*raw = (struct str){ said->at - 1, length + 2 };
 		return true;
@@ -251,7 +261,7 @@ static bool take_string(struct tree *tree, const unsigned char *at, size_t lengt
 
 static int on_string(void *context, const unsigned char *at, size_t length)
 {
-	struct tree *tree = context;
+	struct json_parser *tree = context;
 	struct str raw, said;
 	if (!take_string(tree, at, length, &raw, &said))
 		return 0;
@@ -287,7 +297,7 @@ static uint64_t hash(uint64_t seed, struct str key)
 }
 
 /* Sets the key's bit in the filter. True when it was set already. */
-static bool filter_add(struct tree *tree, uint64_t *seen, struct str key)
+static bool filter_add(struct json_parser *tree, uint64_t *seen, struct str key)
 {
 	const uint64_t bit = hash(tree->seed, key) % (FILTER_WORDS * 64);
 	const uint64_t mask = UINT64_C(1) << bit % 64;
@@ -300,7 +310,7 @@ static bool filter_add(struct tree *tree, uint64_t *seen, struct str key)
  * Has the object a member of this name? A Bloom filter of 1,024 bits answers no for most names of a large object. Its
  * seed is only as secret as addresses are; who guesses it makes us search 256 members per name, no more.
  */
-static bool has_member(struct tree *tree, struct level *level, struct str key)
+static bool has_member(struct json_parser *tree, struct level *level, struct str key)
 {
 	const struct json *parent = level->parent;
 	if (parent->count < FEW_MEMBERS)
@@ -317,7 +327,7 @@ static bool has_member(struct tree *tree, struct level *level, struct str key)
 
 static int on_key(void *context, const unsigned char *at, size_t length)
 {
-	struct tree *tree = context;
+	struct json_parser *tree = context;
 	struct level *level = &tree->levels[tree->depth - 1];
 	struct str raw, said;
 	if (!take_string(tree, at, length, &raw, &said))
@@ -331,7 +341,7 @@ static int on_key(void *context, const unsigned char *at, size_t length)
 	return 1;
 }
 
-static int open_level(struct tree *tree, enum json_type type)
+static int open_level(struct json_parser *tree, enum json_type type)
 {
 	if (tree->depth == JSON_DEPTH_MAX)
 		return refuse(tree, OUTCOME_STRUCTURE, "nested too deep");
@@ -355,7 +365,7 @@ static int on_open_array(void *context)
 
 static int on_close(void *context)
 {
-	struct tree *tree = context;
+	struct json_parser *tree = context;
 	struct json *node = tree->levels[--tree->depth].parent;
 	tree->end = position(tree);
 	node->raw.length = (size_t)(tree->text.at + tree->end - node->raw.at);
@@ -375,8 +385,8 @@ static const yajl_callbacks callbacks = {
 };
 
 /* Adds the error with the line and the column (in characters, from 1) of text[at]. */
-static struct json *fail_at(struct tree *tree, size_t at, enum outcome_kind kind, struct str why,
-	struct outcome *outcome)
+static struct json *fail_at(struct json_parser *tree, size_t at, enum outcome_kind kind,
+	struct str why, struct outcome *outcome)
 {
 	size_t line = 1, column = 1;
 	for (size_t i = 0; i < at && i < tree->text.length; i++) {
@@ -392,39 +402,86 @@ static struct json *fail_at(struct tree *tree, size_t at, enum outcome_kind kind
 	return NULL;
 }
 
+static void begin(struct json_parser *tree, struct arena *arena, struct str text, size_t nodes_max)
+{
+	*tree = (struct json_parser){ .arena = arena, .text = text, .nodes_left = nodes_max };
+	if (text.at == NULL)
+		tree->text = STR("");
+	tree->seed = ((uintptr_t)arena ^ (uintptr_t)text.at) * UINT64_C(0xd6e8feb86659fd93);
+	yajl_alloc_funcs memory = { memory_take, memory_grow, memory_leave, arena };
+	tree->parser = yajl_alloc(&callbacks, &memory, tree);
+	yajl_config(tree->parser, yajl_dont_validate_strings, 1);
+}
+
+/* The slice from tree->fed of about `bytes`, ending between two characters. */
+static struct str slice_of(const struct json_parser *tree, size_t bytes)
+{
+	struct str slice = str_part(tree->text, tree->fed, tree->text.length);
+	if (bytes >= slice.length)
+		return slice;
+	while (bytes < slice.length && (slice.at[bytes] & 0xc0) == 0x80)
+		bytes++;
+	return str_part(slice, 0, bytes);
+}
+
+/* The parser is the arena's: there is nothing of it to free. */
+static bool end(struct json_parser *tree, yajl_status status, struct str slice, struct json **out,
+	struct outcome *outcome)
+{
+	const unsigned char *bytes = (const unsigned char *)slice.at;
+	const size_t at = tree->completing ? tree->text.length : position(tree);
+	*out = NULL;
+	if (status == yajl_status_client_canceled) {
+		fail_at(tree, at, tree->refusal_kind, str_of(tree->refusal), outcome);
+	} else if (status != yajl_status_ok) {
+		const char *why =
+			(const char *)yajl_get_error(tree->parser, 0, bytes, slice.length);
+		fail_at(tree, at, OUTCOME_STRUCTURE, str_trim(str_of(why)), outcome);
+	} else if (arena_full(tree->arena)) {
+		fail_at(tree, at, OUTCOME_TOO_LARGE, STR("too large"), outcome);
+	} else {
+		*out = tree->root;
+	}
+	return true;
+}
+
+bool json_parser_run(
+	struct json_parser *tree, size_t bytes, struct json **out, struct outcome *outcome)
+{
+	const struct str slice = slice_of(tree, bytes);
+	const size_t sound = str_utf8_prefix(slice);
+	if (sound < slice.length) {
+		*out = fail_at(tree, tree->fed + sound, OUTCOME_STRUCTURE,
+			STR("not well-formed UTF-8, or U+0000"), outcome);
+		return true;
+	}
+	yajl_status status =
+		yajl_parse(tree->parser, (const unsigned char *)slice.at, slice.length);
+	if (status != yajl_status_ok)
+		return end(tree, status, slice, out, outcome);
+	tree->fed += slice.length;
+	if (tree->fed < tree->text.length)
+		return false;
+	tree->completing = true;
+	status = yajl_complete_parse(tree->parser);
+	return end(tree, status, slice, out, outcome);
+}
+
+struct json_parser *json_parser_new(struct arena *arena, struct str text, size_t nodes_max)
+{
+	struct json_parser *tree = arena_alloc(arena, sizeof(*tree));
+	begin(tree, arena, text, nodes_max);
+	return tree;
+}
+
 struct json *json_parse(
 	struct arena *arena, struct str text, size_t nodes_max, struct outcome *outcome)
 {
-	struct tree tree = { .arena = arena, .text = text, .nodes_left = nodes_max };
-	if (text.at == NULL)
-		tree.text = STR("");
-	const size_t sound = str_utf8_prefix(tree.text);
-	if (sound < tree.text.length)
-		return fail_at(&tree, sound, OUTCOME_STRUCTURE,
-			STR("not well-formed UTF-8, or U+0000"), outcome);
-	tree.seed = ((uintptr_t)arena ^ (uintptr_t)text.at) * UINT64_C(0xd6e8feb86659fd93);
-	yajl_alloc_funcs memory = { memory_take, memory_grow, memory_leave, arena };
-	tree.parser = yajl_alloc(&callbacks, &memory, &tree);
-	yajl_config(tree.parser, yajl_dont_validate_strings, 1);
-	const unsigned char *bytes = (const unsigned char *)tree.text.at;
-	yajl_status status = yajl_parse(tree.parser, bytes, tree.text.length);
-	size_t at = position(&tree);
-	if (status == yajl_status_ok) {
-		at = tree.text.length;
-		tree.completing = true;
-		status = yajl_complete_parse(tree.parser);
-	}
-	/* The parser is the arena's: there is nothing of it to free. */
-	if (status == yajl_status_client_canceled)
-		return fail_at(&tree, at, tree.refusal_kind, str_of(tree.refusal), outcome);
-	if (status != yajl_status_ok) {
-		const char *why =
-			(const char *)yajl_get_error(tree.parser, 0, bytes, tree.text.length);
-		return fail_at(&tree, at, OUTCOME_STRUCTURE, str_trim(str_of(why)), outcome);
-	}
-	if (arena_full(arena))
-		return fail_at(&tree, at, OUTCOME_TOO_LARGE, STR("too large"), outcome);
-	return tree.root;
+	struct json_parser tree;
+	struct json *root;
+	begin(&tree, arena, text, nodes_max);
+	json_parser_run(&tree, SIZE_MAX, &root, outcome);
+	return root;
 }
 
 /* ---- reading */

@@ -34,6 +34,15 @@ struct json {
 struct json *json_parse(
 	struct arena *arena, struct str text, size_t nodes_max, struct outcome *outcome);
 
+/*
+ * The same in slices, for texts that take longer than others should wait. json_parser_run() goes on for about `bytes`; true when it is over: *out is the tree, or NULL where an
+ * error was added. The text must stay until then.
+ */
+struct json_parser;
+struct json_parser *json_parser_new(struct arena *arena, struct str text, size_t nodes_max);
+bool json_parser_run(
+	struct json_parser *parser, size_t bytes, struct json **out, struct outcome *outcome);
+
 /* The member, or NULL where there is none (or `json` is NULL or no object). */
 const struct json *json_get(const struct json *json, const char *name);
 /* The text of a string member, or an empty slice. */

@@ -2,17 +2,31 @@
 /* POST /fhir: a Bundle of readings as batch, collection or transaction. One entry, one result; a transaction is stored whole or not at all. */
 #include "fhir/bundle.h"
 
+#include "fhir/envelope.h"
+#include "server/inner.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/links.h"
 #include "server/interaction/upload.h"
 #include "server/loop.h"
 #include "server/respond.h"
+#include "server/slice.h"
 
 /* The smallest value takes two bytes of a text; a reading has about 60 values in 850. */
 #define BYTES_A_NODE 6
 #define NODES_FEW    10000
 
+#define PARSE_BYTES 16384 /* between looks at the clock */
+#define LOOK_AT     32    /* entries between looks at the clock */
+
+#define AT_ONCE 8 /* inner requests under way */
+
 struct bundle_work {
+	struct json_parser *parser;
 	struct bundle bundle;
+	size_t taken;          /* entries that were looked at */
+	struct inner **inners; /* of entries that are requests of their own; else NULL */
+	size_t asked;          /* entries whose inner request has begun */
+	bool stored;           /* the creates are done */
 	struct upload *upload;
 };
 
@@ -21,16 +35,55 @@ static void refuse(struct upload_entry *entry, const char *text)
 	outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression, "%s", text);
 }
 
-/* What a batch or transaction asks of the entry; only creating is done here. */
-static bool asks_create(const struct bundle_entry *from, struct upload_entry *entry)
+/* JSON Patch comes as a Binary (FHIR R4 http.html#patch). */
+static bool take_patch(struct exchange *exchange, const struct bundle_entry *from,
+	struct inner *inner, struct upload_entry *entry)
 {
-	if (str_is(from->method, "POST") && str_is(from->url, "Observation"))
-		return true;
-	refuse(entry, str_is(from->method, "PUT")
-			      ? "PUT is not supported yet; POST the corrected Observation with "
-				"status corrected and its identifier"
-			      : "entry.request must be POST Observation");
-	return false;
+	if (!str_is(from->type, "Binary") ||
+		!str_from_base64(
+			exchange->arena, json_text(from->resource, "data"), &inner->body)) {
+		refuse(entry, "PATCH needs a Binary whose data is the patch in base64");
+		return false;
+	}
+	inner->content_type = json_text(from->resource, "contentType");
+	return true;
+}
+
+/* An entry that is a request of its own: all but what creates. */
+static void take_inner(struct exchange *exchange, struct bundle_work *work, size_t index)
+{
+	const struct bundle_entry *from = &work->bundle.entries[index];
+	struct upload_entry *entry = &work->upload->entries[index];
+	struct inner *inner = arena_alloc(exchange->arena, sizeof(*inner));
+	inner->method = from->method;
+	inner->url = from->url;
+	inner->if_match = json_text(json_get(from->json, "request"), "ifMatch");
+	inner->if_none_match = json_text(json_get(from->json, "request"), "ifNoneMatch");
+	if (str_is(from->method, "POST")) {
+		refuse(entry, "entry.request must be POST and the type of the resource");
+		return;
+	}
+	if (work->bundle.type == BUNDLE_TRANSACTION && !str_is(from->method, "GET")) {
+		refuse(entry, "a transaction takes POST and GET; what changes or removes goes into "
+			      "a batch, or alone");
+		return;
+	}
+	if (str_is(from->method, "PATCH") && !take_patch(exchange, from, inner, entry))
+		return;
+	if (str_is(from->method, "PUT")) {
+		inner->body = from->resource->raw;
+		inner->content_type = STR("application/fhir+json");
+	}
+	if (work->inners == NULL)
+		work->inners =
+			arena_array(exchange->arena, work->bundle.count, sizeof(struct inner *));
+	work->inners[index] = inner;
+}
+
+static bool creates(const struct bundle *bundle, const struct bundle_entry *from)
+{
+	return bundle->type == BUNDLE_COLLECTION ||
+	       (str_is(from->method, "POST") && str_equal(from->url, from->type));
 }
 
 /* PMD (norway.md 3.1): Patients in a Bundle are ignored, patients are known by subject.identifier alone. */
@@ -41,42 +94,70 @@ static void ignore_patient(struct upload_entry *entry)
 		"Patient is ignored; the patient is who Observation.subject.identifier names");
 }
 
-static void take_entry(struct exchange *exchange, const struct bundle *bundle, size_t index,
-	struct upload_entry *entry)
+static void take_entry(struct exchange *exchange, struct bundle_work *work, size_t index)
 {
+	const struct bundle *bundle = &work->bundle;
+	struct upload_entry *entry = &work->upload->entries[index];
 	const struct bundle_entry *from = &bundle->entries[index];
+	entry->expression = str_format(exchange->arena, "Bundle.entry[%zu].resource", index);
 	if (str_is(from->type, "Patient")) {
 		ignore_patient(entry);
 		return;
 	}
 	if (!bundle_entry_check(exchange->arena, bundle, index, &entry->outcome))
 		return;
-	if (bundle->type != BUNDLE_COLLECTION && !asks_create(from, entry))
+	if (!creates(bundle, from)) {
+		take_inner(exchange, work, index);
 		return;
-	if (!str_is(from->type, "Observation")) {
-		refuse(entry, "only Observation can be stored");
+	}
+	if (envelope_type(from->type) == TYPE_NONE) {
+		refuse(entry, "only Observation, Device and Provenance can be stored");
 		return;
 	}
 	entry->resource = from->resource;
 	entry->if_none_exist = from->if_none_exist;
+	links_take(work->upload->links, index);
 }
 
+/* False: there is more to parse, or an error was added. */
+static bool parse_text(struct exchange *exchange, struct bundle_work *work, struct slice slice)
+{
+	struct json *json = NULL;
+	while (!json_parser_run(work->parser, PARSE_BYTES, &json, &exchange->outcome)) {
+		if (!slice_is_over(slice))
+			continue;
+		exchange_yield(exchange);
+		return false;
+	}
+	if (json == NULL || !bundle_read(exchange->arena, json, &work->bundle, &exchange->outcome))
+		return false;
+	work->upload = upload_new(exchange, work->bundle.count);
+	work->upload->whole = work->bundle.type == BUNDLE_TRANSACTION;
+	work->upload->links = links_new(exchange, &work->bundle, work->upload);
+	return true;
+}
+
+/* Parsed in slices, then looked through in slices. */
 static void parse(struct exchange *exchange)
 {
 	const struct str body = exchange->request.body;
-	const struct json *json = json_parse(
-		exchange->arena, body, body.length / BYTES_A_NODE + NODES_FEW, &exchange->outcome);
-	struct bundle_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	if (json == NULL || !bundle_read(exchange->arena, json, &work->bundle, &exchange->outcome))
-		return;
-	work->upload = upload_new(exchange, work->bundle.count);
-	work->upload->whole = work->bundle.type == BUNDLE_TRANSACTION;
-	for (size_t i = 0; i < work->bundle.count; i++) {
-		struct upload_entry *entry = &work->upload->entries[i];
-		entry->expression = str_format(exchange->arena, "Bundle.entry[%zu].resource", i);
-		take_entry(exchange, &work->bundle, i, entry);
+	const struct slice slice = slice_begin();
+	struct bundle_work *work = exchange->work;
+	if (work == NULL) {
+		work = arena_alloc(exchange->arena, sizeof(*work));
+		work->parser = json_parser_new(
+			exchange->arena, body, body.length / BYTES_A_NODE + NODES_FEW);
+		exchange->work = work;
 	}
-	exchange->work = work;
+	if (work->upload == NULL && !parse_text(exchange, work, slice))
+		return;
+	while (work->taken < work->bundle.count) {
+		take_entry(exchange, work, work->taken++);
+		if (work->taken % LOOK_AT == 0 && slice_is_over(slice)) {
+			exchange_yield(exchange);
+			return;
+		}
+	}
 }
 
 static struct upload *upload_of(struct exchange *exchange)
@@ -100,21 +181,61 @@ static void decide_write(struct exchange *exchange)
 	upload_decide(exchange, upload_of(exchange));
 }
 
+/* The next few of the entries that are requests of their own. False: none are left. */
+static bool ask_inner(struct exchange *exchange, struct bundle_work *work)
+{
+	unsigned begun = 0;
+	for (; work->inners != NULL && work->asked < work->bundle.count && begun < AT_ONCE;
+		work->asked++) {
+		if (work->inners[work->asked] == NULL)
+			continue;
+		inner_begin(exchange, work->inners[work->asked]);
+		begun++;
+	}
+	return begun > 0;
+}
+
+/* What creates is stored first; then the others, each an exchange of its own. */
 static void store(struct exchange *exchange)
 {
-	upload_store(exchange, upload_of(exchange));
+	struct bundle_work *work = exchange->work;
+	if (!work->stored) {
+		upload_store(exchange, work->upload);
+		if (exchange->yielded || exchange->outcome.errors > 0)
+			return;
+		work->stored = true;
+	}
+	if (ask_inner(exchange, work))
+		exchange_yield(exchange);
 }
 
 static void audit(struct exchange *exchange)
 {
-	if (exchange->work != NULL)
+	if (exchange->work != NULL && upload_of(exchange) != NULL)
 		upload_audit(exchange, upload_of(exchange));
 }
 
+/* An OperationOutcome is told; anything else is the resource. */
+static void inner_result(const struct inner *inner, struct bundle_result *out)
+{
+	out->status = inner->status;
+	out->location = inner->location;
+	out->etag = inner->etag;
+	out->modified = inner->modified;
+	if (str_starts(inner->answer, STR("{\"resourceType\":\"OperationOutcome\"")))
+		out->told = inner->answer;
+	else
+		out->resource = inner->answer;
+}
+
 static void result_of(struct exchange *exchange, struct upload_entry *entry,
-	const struct bundle_entry *from, struct bundle_result *out)
+	const struct bundle_entry *from, const struct inner *inner, struct bundle_result *out)
 {
 	out->full_url = from->full_url;
+	if (inner != NULL) {
+		inner_result(inner, out);
+		return;
+	}
 	if (entry->written == NULL) {
 		out->status = entry->outcome.errors > 0
 				      ? outcome_status(outcome_first(&entry->outcome))
@@ -124,8 +245,9 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	}
 	upload_explain(entry);
 	out->status = upload_status(entry);
-	out->location = str_format(exchange->arena, "Observation/%.*s/_history/%d",
-		STR_ARG(upload_id(exchange, entry)), entry->written->version);
+	out->location = str_format(exchange->arena, "%s/%.*s/_history/%d",
+		resource_type_name(entry->written->key.type), STR_ARG(upload_id(exchange, entry)),
+		entry->written->version);
 	out->etag = str_format(exchange->arena, "W/\"%d\"", entry->written->version);
 	out->modified = entry->written->updated;
 	out->outcome = &entry->outcome;
@@ -137,8 +259,8 @@ static void respond(struct exchange *exchange)
 	const size_t count = work->bundle.count;
 	struct bundle_result *results = arena_array(exchange->arena, count, sizeof(results[0]));
 	for (size_t i = 0; i < count; i++)
-		result_of(
-			exchange, &work->upload->entries[i], &work->bundle.entries[i], &results[i]);
+		result_of(exchange, &work->upload->entries[i], &work->bundle.entries[i],
+			work->inners == NULL ? NULL : work->inners[i], &results[i]);
 	struct buf buf = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
 	bundle_render_results(&buf, work->bundle.type, results, count);
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));

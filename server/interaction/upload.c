@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "server/interaction/upload.h"
 
-#include <time.h>
-
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
 #include "server/audit.h"
 #include "server/interaction/condition.h"
+#include "server/interaction/links.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/session.h"
+#include "server/slice.h"
 
-#define SLICE   (8 * INSTANT_SECOND / 1000) /* of work before other exchanges have their turn */
-#define LOOK_AT 16                          /* entries between looks at the clock */
+#define LOOK_AT 8   /* entries between looks at the clock */
+#define AT_ONCE 400 /* entries of a batch in one write */
 
 /* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
 #define RESOURCE_MAX ((size_t)1 << 20)
@@ -116,16 +116,9 @@ static void check_entry(
 		check_condition(exchange, entry);
 }
 
-static instant clock_now(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INSTANT_SECOND + now.tv_nsec / 1000;
-}
-
 void upload_validate(struct exchange *exchange, struct upload *upload)
 {
-	const instant began = clock_now();
+	const struct slice slice = slice_begin();
 	while (upload->checked < upload->count) {
 		check_entry(exchange, upload, &upload->entries[upload->checked++]);
 		if (arena_full(exchange->arena)) {
@@ -133,7 +126,7 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 				"the upload needs more memory than one request may have");
 			return;
 		}
-		if (upload->checked % LOOK_AT == 0 && clock_now() - began > SLICE) {
+		if (upload->checked % LOOK_AT == 0 && slice_is_over(slice)) {
 			exchange_yield(exchange);
 			return;
 		}
@@ -185,6 +178,8 @@ static bool is_sound(const struct upload_entry *entry)
 void upload_who(struct exchange *exchange, struct upload *upload)
 {
 	struct people people = people_new(exchange->arena, upload->count);
+	if (upload->links != NULL)
+		links_subjects(upload->links);
 	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
 		if (entry->observation.subject.digits[0] != '\0')
@@ -219,7 +214,7 @@ static void decide_patients(struct exchange *exchange, struct upload *upload)
 	struct outcome *refusals = arena_array(exchange->arena, count, sizeof(refusals[0]));
 	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		if (!is_sound(entry) || entry->patient == UPLOAD_NOBODY)
+		if (!is_sound(entry) || entry->patient == UPLOAD_NOBODY || i < upload->from)
 			continue;
 		const size_t at = entry->patient;
 		if (refusals[at].arena == NULL) {
@@ -239,6 +234,8 @@ static void decide_patients(struct exchange *exchange, struct upload *upload)
 void upload_decide(struct exchange *exchange, struct upload *upload)
 {
 	decide_patients(exchange, upload);
+	if (upload->links != NULL)
+		links_decide(upload->links);
 	if (!upload->whole)
 		return;
 	for (size_t i = 0; i < upload->count; i++)
@@ -273,7 +270,7 @@ static void count_entry(struct arena *arena, struct patient_rows *rows,
 			rows->reason = entry->outcome.errors > 0 ? audit_reason(&entry->outcome)
 								 : "other-entries";
 	}
-	if (observation->code.text.length > 0)
+	if (observation->code.text.length > 0 && observation->type == TYPE_OBSERVATION)
 		log_codes_add(arena, codes, observation->code.text, observation->time.low);
 }
 
@@ -294,12 +291,12 @@ static void row_of_patient(struct exchange *exchange, const struct patient_rows 
 	row->body = detail_render(exchange->arena, &detail);
 }
 
-/* `storing`: sound entries with a grant are about to be committed with these rows. */
+/* Of the entries of this write, or of those no write was of. `storing`: sound entries with a grant are about to be committed with these rows. */
 static void log_patients(struct exchange *exchange, const struct upload *upload, bool storing)
 {
 	const size_t count = exchange->asked;
 	struct patient_rows *rows = arena_array(exchange->arena, count, sizeof(rows[0]));
-	for (size_t i = 0; i < upload->count; i++) {
+	for (size_t i = upload->from; i < upload->to; i++) {
 		const struct upload_entry *entry = &upload->entries[i];
 		if (entry->patient != UPLOAD_NOBODY)
 			count_entry(exchange->arena, &rows[entry->patient], entry,
@@ -326,16 +323,19 @@ static void log_patients(struct exchange *exchange, const struct upload *upload,
 static bool is_correction(const struct upload_entry *entry)
 {
 	const enum observation_status status = entry->observation.status;
+	if (entry->observation.type != TYPE_OBSERVATION)
+		return true; /* a Device is what was last said of it */
 	return entry->correction || status == STATUS_CORRECTED || status == STATUS_AMENDED ||
 	       status == STATUS_ENTERED_IN_ERROR;
 }
 
-/* The write items of all sound entries; 0 where there is nothing to store. */
+/* The write items of the sound entries that come next; 0 where there is nothing to store. */
 static size_t fill_items(struct exchange *exchange, struct upload *upload)
 {
-	struct write_item *items = arena_array(exchange->arena, upload->count, sizeof(items[0]));
+	const size_t most = upload->to - upload->from;
+	struct write_item *items = arena_array(exchange->arena, most, sizeof(items[0]));
 	size_t count = 0;
-	for (size_t i = 0; i < upload->count; i++) {
+	for (size_t i = upload->from; i < upload->to; i++) {
 		struct upload_entry *entry = &upload->entries[i];
 		if (!is_sound(entry))
 			continue;
@@ -348,40 +348,63 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 			.correction = is_correction(entry),
 			.condition = entry->condition,
 		};
+		if (upload->links != NULL)
+			links_item(upload->links, i, &items[count]);
 		entry->written = &items[count++];
 	}
 	upload->write.items = items;
 	return count;
 }
 
-enum { PHASE_STORE, PHASE_STORED };
+enum { PHASE_STORE, PHASE_FOUND, PHASE_PREPARE, PHASE_STORED };
+
+static void forget(struct upload *upload)
+{
+	upload->write = (struct store_write){ 0 };
+	for (size_t i = upload->from; i < upload->to; i++)
+		upload->entries[i].written = NULL;
+}
 
 /* What was remembered of the patients was older than the rules, or opened nothing: nothing was stored yet, and the database is asked. */
 static void ask_afresh(struct exchange *exchange, struct upload *upload)
 {
-	upload->write = (struct store_write){ 0 };
-	for (size_t i = 0; i < upload->count; i++)
-		upload->entries[i].written = NULL;
+	forget(upload);
 	resolve_afresh(exchange);
 }
 
-void upload_store(struct exchange *exchange, struct upload *upload)
+/* Keys, digests and packed bodies, in slices. False: there is more to do. */
+static bool prepare(struct exchange *exchange, struct upload *upload)
+{
+	const struct slice slice = slice_begin();
+	while (!store_prepare(exchange->loop->store, &upload->write, LOOK_AT)) {
+		if (!slice_is_over(slice))
+			continue;
+		exchange->phase = PHASE_PREPARE;
+		exchange_yield(exchange);
+		return false;
+	}
+	return true;
+}
+
+/* Links: what is referred to is asked for, then the ids are put in. False: wait, or an error was added. */
+static bool link_up(struct exchange *exchange, struct upload *upload)
+{
+	if (upload->links == NULL)
+		return true;
+	if (exchange->phase == PHASE_STORE && links_find(upload->links)) {
+		exchange->phase = PHASE_FOUND;
+		exchange_yield(exchange);
+		return false;
+	}
+	return exchange->outcome.errors == 0 && links_settle(upload->links);
+}
+
+static void begin_write(struct exchange *exchange, struct upload *upload)
 {
 	struct store_write *write = &upload->write;
-	if (exchange->phase == PHASE_STORED) {
-		if (write->stale)
-			ask_afresh(exchange, upload);
-		return;
-	}
-	write->count = fill_items(exchange, upload);
-	if (write->count == 0 && exchange->remembered != 0)
-		ask_afresh(exchange, upload);
-	if (write->count == 0 || !audit_correlate(exchange, &exchange->outcome))
-		return;
-	log_patients(exchange, upload, true);
 	write->call = (struct store_call){
 		.arena = exchange->arena,
-		.outcome = &exchange->outcome,
+		.outcome = &upload->trouble,
 		.done = exchange_done,
 		.context = exchange,
 	};
@@ -390,15 +413,103 @@ void upload_store(struct exchange *exchange, struct upload *upload)
 	write->client = exchange->principal.client_id;
 	write->raw = upload->raw;
 	write->keep = upload->keep;
+	write->rules_version = exchange->remembered;
+}
+
+static void send(struct exchange *exchange, struct upload *upload)
+{
+	struct store_write *write = &upload->write;
+	log_patients(exchange, upload, true);
 	/* Its rows are committed with it, so AUDIT has none left to write. */
 	write->log = exchange->log_rows;
 	write->log_count = exchange->log_count;
 	exchange->log_count = exchange->log_room = 0;
-	write->rules_version = exchange->remembered;
 	exchange->phase = PHASE_STORED;
 	exchange_hold(exchange);
 	exchange_yield(exchange);
 	store_write(exchange->loop->store, write);
+}
+
+/* What is to be written next: all of it, or a part of a batch whose entries do not refer to each other. */
+static void take_part(struct exchange *exchange, struct upload *upload)
+{
+	const bool whole =
+		upload->whole || (upload->links != NULL && links_are_there(upload->links));
+	upload->from = upload->to;
+	upload->to = whole || upload->count - upload->from < 2 * AT_ONCE ? upload->count
+									 : upload->from + AT_ONCE;
+	upload->write = (struct store_write){ 0 };
+	upload->trouble = (struct outcome){ .arena = exchange->arena };
+}
+
+/* Was nothing stored before this write, all of it is refused; else what was stored stays, and the other entries are told. */
+static void fail(struct exchange *exchange, struct upload *upload)
+{
+	if (upload->from == 0) {
+		outcome_merge(&exchange->outcome, &upload->trouble, (struct str){ 0 });
+		return;
+	}
+	for (size_t i = upload->from; i < upload->count; i++) {
+		upload->entries[i].written = NULL;
+		outcome_merge(&upload->entries[i].outcome, &upload->trouble, (struct str){ 0 });
+	}
+	upload->to = upload->count;
+}
+
+/* What the store said: stale, or other rows than the references were made for. True: that was all. */
+static bool stored(struct exchange *exchange, struct upload *upload)
+{
+	if (upload->write.stale) {
+		ask_afresh(exchange, upload);
+		return false;
+	}
+	if (upload->trouble.errors > 0)
+		fail(exchange, upload);
+	if (!upload->write.refused)
+		return upload->to == upload->count || exchange->outcome.errors > 0;
+	if (upload->links == NULL || !links_moved(upload->links))
+		return outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
+			"what the Bundle refers to is being changed; send it again");
+	forget(upload);
+	exchange->phase = PHASE_FOUND;
+	exchange_yield(exchange);
+	return false;
+}
+
+/* True: there is something to prepare and send. */
+static bool begin_part(struct exchange *exchange, struct upload *upload)
+{
+	struct store_write *write = &upload->write;
+	if (!link_up(exchange, upload))
+		return false;
+	if (upload->to == 0 || exchange->phase == PHASE_STORED)
+		take_part(exchange, upload);
+	write->count = fill_items(exchange, upload);
+	while (write->count == 0 && upload->to < upload->count) {
+		/* Refused entries alone: their rows are AUDIT's, or go with the next part. */
+		const size_t from = upload->from;
+		take_part(exchange, upload);
+		upload->from = from;
+		write->count = fill_items(exchange, upload);
+	}
+	if (write->count == 0 && exchange->remembered != 0 && upload->from == 0)
+		ask_afresh(exchange, upload);
+	if (write->count == 0 || !audit_correlate(exchange, &exchange->outcome))
+		return false;
+	begin_write(exchange, upload);
+	return true;
+}
+
+void upload_store(struct exchange *exchange, struct upload *upload)
+{
+	if (exchange->phase == PHASE_STORED &&
+		(stored(exchange, upload) || exchange->phase != PHASE_STORED ||
+			exchange->outcome.errors > 0))
+		return;
+	if (exchange->phase != PHASE_PREPARE && !begin_part(exchange, upload))
+		return;
+	if (prepare(exchange, upload))
+		send(exchange, upload);
 }
 
 /* Where nothing was sent to the store, the refusals are still to be written down. */
@@ -408,6 +519,7 @@ void upload_audit(struct exchange *exchange, struct upload *upload)
 		return;
 	if (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome))
 		return;
+	upload->to = upload->count;
 	log_patients(exchange, upload, false);
 }
 
@@ -440,7 +552,8 @@ void upload_explain(struct upload_entry *entry)
 	case WRITE_DELETED:
 	case WRITE_CONFLICT:
 	case WRITE_CLASH:
-		return; /* never of a create */
+	case WRITE_MOVED:
+		return; /* never of what is told */
 	}
 	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_DUPLICATE,
 		(struct hl7_place){ 0 }, "%s", text);
@@ -461,6 +574,7 @@ int upload_status(const struct upload_entry *entry)
 		return 200;
 	case WRITE_CONFLICT:
 	case WRITE_CLASH:
+	case WRITE_MOVED:
 		break;
 	}
 	return 500;

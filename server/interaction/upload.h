@@ -26,6 +26,7 @@ struct upload_entry {
 	size_t patient; /* of exchange->resolve.items; UPLOAD_NOBODY: no national id could be read */
 	struct write_item *written; /* NULL: was not stored */
 };
+struct links;
 #define UPLOAD_NOBODY SIZE_MAX
 
 struct upload {
@@ -38,7 +39,11 @@ struct upload {
 	struct str profile;          /* to hold Observations to beside those they claim, or empty */
 	struct store_keep keep;      /* what else becomes of it */
 	size_t checked;              /* VALIDATE goes on here */
+	struct links *links;         /* of a Bundle, else NULL */
 	const struct grant **grants; /* of each patient; NULL: refused */
+	/* STORE: which entries the write under way is of. A long batch is several writes, one after the other, so that nobody waits behind all of it. */
+	size_t from, to;
+	struct outcome trouble; /* of that write */
 	struct store_write write;
 };
 

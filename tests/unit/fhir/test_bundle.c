@@ -191,11 +191,24 @@ static void results(void **state)
 	struct outcome refusal = { .arena = arena }, none = { .arena = arena };
 	outcome_fail(&refusal, OUTCOME_REQUIRED, STR("Observation.code"), "code is \"required\"");
 	const struct bundle_result rows[] = {
-		{ STR("urn:uuid:1"), 201, STR("Observation/x/_history/1"), STR("W/\"1\""), NOW,
-			&none },
+		{ .full_url = STR("urn:uuid:1"),
+			.status = 201,
+			.location = STR("Observation/x/_history/1"),
+			.etag = STR("W/\"1\""),
+			.modified = NOW,
+			.outcome = &none },
 		{ .status = 400, .outcome = &refusal },
 	};
+	const struct bundle_result asked[] = {
+		{ .full_url = STR("urn:uuid:2"), .status = 200, .resource = STR("{\"a\":1}") },
+		{ .status = 404, .told = STR("{\"b\":2}") },
+	};
 	struct buf buf = fresh();
+	bundle_render_results(&buf, BUNDLE_BATCH, asked, 2);
+	written(&buf, "{'resourceType':'Bundle','type':'batch-response','entry':[{'fullUrl':"
+		      "'urn:uuid:2','resource':{'a':1},'response':{'status':'200 OK'}},"
+		      "{'response':{'status':'404 Not Found','outcome':{'b':2}}}]}");
+	buf = fresh();
 	bundle_render_results(&buf, BUNDLE_COLLECTION, rows, 2);
 	/* JSON's own \" inside, so written out */
 	assert_true(str_is(buf_str(&buf),

@@ -351,9 +351,56 @@ static void members_are_parted_by_commas(void **state)
 	assert_str(buf_str(&buf), "{\"a\":\"x\\\"y\",\"b\":\"{\",\"c\":[\"1\",\"\"]}");
 }
 
+/* ---- slices */
+
+static void same_tree(const struct json *a, const struct json *b, const char *text)
+{
+	const struct json *one = a->first, *two = b->first;
+	if (a->type != b->type || a->truth != b->truth || a->count != b->count ||
+		!str_equal(a->key, b->key) || !str_equal(a->text, b->text) ||
+		a->raw.at != b->raw.at || a->raw.length != b->raw.length)
+		fail_msg("%s: %.*s", text, STR_ARG(b->raw));
+	for (; one != NULL && two != NULL; one = one->next, two = two->next)
+		same_tree(one, two, text);
+	assert_true(one == NULL && two == NULL);
+}
+
+/* However the text is cut, the tree is the one of the whole, and so is the error. */
+static void slices_make_the_same_tree(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "{\"a\":[1,-2.50e+3,true,false,null,\"x\"],\"b\":{"
+					     "\"c\":\"\\u00e5\\n\",\"d\":70.50}}",
+		" [ 12 , 3.4 , 0 ] \n", "12", "\"bl\xc3\xa5 \xe2\x82\xac\"", "true", "null",
+		"{\"\\ud83d\\ude00\":\"\xf0\x9f\x98\x80\"}", "[[[[1]]],{\"a\":{}},[]]",
+		"{\"a\":1,\"a\":2}", "[1,]", "[1", "[\"a\x01\"]", "[\"\xff\"]", "[01]", "[1]x",
+		"[\"\\ud800\"]", "", "[tru]", "{\"a\" 1}" };
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct arena *memory = arena_new(1 << 22);
+		const struct str text = str_of(texts[i]);
+		struct outcome whole = { .arena = memory };
+		const struct json *expected = json_parse(memory, text, 1000, &whole);
+		for (size_t bytes = 1; bytes <= text.length; bytes++) {
+			struct outcome part = { .arena = memory };
+			struct json_parser *parser = json_parser_new(memory, text, 1000);
+			struct json *out = NULL;
+			unsigned turns = 1;
+			while (!json_parser_run(parser, bytes, &out, &part))
+				turns++;
+			assert_true(turns <= text.length / bytes + 1);
+			assert_int_equal(out == NULL, expected == NULL);
+			assert_int_equal(part.errors, whole.errors);
+			if (expected != NULL)
+				same_tree(expected, out, texts[i]);
+		}
+		arena_free(&memory);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slices_make_the_same_tree),
 		cmocka_unit_test_setup_teardown(
 			a_tree_has_every_type_and_the_bytes_it_stood_in, begin, end),
 		cmocka_unit_test_setup_teardown(every_type_may_stand_alone, begin, end),

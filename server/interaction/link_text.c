@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "server/interaction/link_text.h"
+
+#include <stdlib.h>
+
+#include "fhir/base/arena.h"
+#include "fhir/envelope.h"
+#include "fhir/identity.h"
+
+#define ID_LENGTH 26
+
+/* ---- the References of a resource */
+
+struct edit {
+	struct str from, to; /* a slice of the resource, and what stands there instead */
+	struct edit *next;
+};
+
+struct walk {
+	struct arena *arena;
+	bool (*rewrite)(void *context, const struct link_place *place, struct str *out);
+	void *context;
+	struct edit *first, *last;
+	size_t growth;
+};
+
+static void visit(struct walk *walk, const struct json *json, struct str name, unsigned depth);
+
+static void visit_reference(
+	struct walk *walk, const struct json *object, struct str name, unsigned depth)
+{
+	const struct json *reference = json_get(object, "reference");
+	if (reference == NULL || reference->type != JSON_STRING)
+		return;
+	const struct link_place place = {
+		.reference = reference,
+		.has_identifier = json_get(object, "identifier") != NULL,
+		.is_device = str_is(name, "device"),
+		.is_target = depth == 2 && str_is(name, "target"),
+	};
+	struct str text;
+	if (!walk->rewrite(walk->context, &place, &text))
+		return;
+	struct edit *edit = arena_alloc(walk->arena, sizeof(*edit));
+	*edit = (struct edit){ .from = reference->raw, .to = text };
+	if (walk->last == NULL)
+		walk->first = edit;
+	else
+		walk->last->next = edit;
+	walk->last = edit;
+	walk->growth += text.length;
+}
+
+static void visit(struct walk *walk, const struct json *json, struct str name, unsigned depth)
+{
+	if (json->type == JSON_OBJECT)
+		visit_reference(walk, json, name, depth);
+	json_each(item, json)
+	{
+		if (item->type == JSON_OBJECT || item->type == JSON_ARRAY)
+			visit(walk, item, json->type == JSON_OBJECT ? item->key : name, depth + 1);
+	}
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct edit *one = *(const struct edit *const *)a;
+	const struct edit *two = *(const struct edit *const *)b;
+	return (one->from.at > two->from.at) - (one->from.at < two->from.at);
+}
+
+/* The edits in the order of the bytes: an object's own reference may stand behind what is nested in it. */
+static struct str apply(struct walk *walk, struct str raw)
+{
+	size_t count = 0;
+	for (const struct edit *edit = walk->first; edit != NULL; edit = edit->next)
+		count++;
+	struct edit **edits = arena_array(walk->arena, count, sizeof(*edits));
+	size_t at = 0;
+	for (struct edit *edit = walk->first; edit != NULL; edit = edit->next)
+		edits[at++] = edit;
+	qsort(edits, count, sizeof(*edits), by_place);
+	const size_t most = raw.length + walk->growth + 1;
+	struct buf buf = buf_new(walk->arena, most, most);
+	size_t from = 0;
+	for (size_t i = 0; i < count; i++) {
+		const size_t place = (size_t)(edits[i]->from.at - raw.at);
+		buf_add(&buf, str_part(raw, from, place - from));
+		buf_add(&buf, edits[i]->to);
+		from = place + edits[i]->from.length;
+	}
+	buf_add(&buf, str_part(raw, from, raw.length));
+	return buf_str(&buf);
+}
+
+bool link_rewrite(struct arena *arena, const struct json *resource,
+	bool (*rewrite)(void *context, const struct link_place *place, struct str *out),
+	void *context, struct str *text_out)
+{
+	struct walk walk = { .arena = arena, .rewrite = rewrite, .context = context };
+	visit(&walk, resource, (struct str){ 0 }, 0);
+	if (walk.first == NULL)
+		return false;
+	*text_out = apply(&walk, resource->raw);
+	return true;
+}
+
+/* ---- URLs of entries */
+
+struct url {
+	struct str text;
+	size_t number;
+};
+
+struct link_urls {
+	struct arena *arena;
+	const struct bundle *bundle;
+	struct url *urls; /* by text */
+	size_t count;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return str_compare(((const struct url *)a)->text, ((const struct url *)b)->text);
+}
+
+struct link_urls *link_urls_new(struct arena *arena, const struct bundle *bundle)
+{
+	struct link_urls *urls = arena_alloc(arena, sizeof(*urls));
+	urls->arena = arena;
+	urls->bundle = bundle;
+	urls->urls = arena_array(arena, bundle->count, sizeof(*urls->urls));
+	for (size_t i = 0; i < bundle->count; i++)
+		if (bundle->entries[i].full_url.length > 0)
+			urls->urls[urls->count++] = (struct url){ bundle->entries[i].full_url, i };
+	if (urls->count > 1)
+		qsort(urls->urls, urls->count, sizeof(*urls->urls), by_text);
+	return urls;
+}
+
+static bool find(const struct link_urls *urls, struct str text, size_t *number_out)
+{
+	const struct url wanted = { .text = text };
+	const struct url *found = urls->count == 0 ? NULL
+						   : bsearch(&wanted, urls->urls, urls->count,
+							     sizeof(*urls->urls), by_text);
+	if (found != NULL)
+		*number_out = found->number;
+	return found != NULL;
+}
+
+/* What stands in front of Type/id in a RESTful URL, with the slash; empty for others. */
+static struct str base_of(struct str url)
+{
+	if (!str_starts(url, STR("http://")) && !str_starts(url, STR("https://")))
+		return (struct str){ 0 };
+	unsigned slashes = 0;
+	size_t at = url.length;
+	while (at > 0 && slashes < 2)
+		slashes += url.at[--at] == '/' ? 1 : 0;
+	return str_part(url, 0, at + 1);
+}
+
+bool link_urls_find(
+	const struct link_urls *urls, struct str reference, size_t from, size_t *number_out)
+{
+	if (find(urls, reference, number_out))
+		return true;
+	const struct str base = base_of(urls->bundle->entries[from].full_url);
+	if (base.length == 0 || str_index(reference, ':') < reference.length)
+		return false;
+	const struct str whole =
+		str_format(urls->arena, "%.*s%.*s", STR_ARG(base), STR_ARG(reference));
+	return find(urls, whole, number_out);
+}
+
+bool link_key(struct arena *arena, enum resource_type type, struct str system, struct str value,
+	struct str *out)
+{
+	if (type == TYPE_OBSERVATION)
+		return identity_of_identifier(arena, system, value, out);
+	return envelope_key(arena, type, system, value, out);
+}
+
+void link_put(struct str bytes, const char place[static 27], const char id[static 27])
+{
+	size_t from = 0;
+	while (from + ID_LENGTH <= bytes.length) {
+		const char *found = memmem(bytes.at + from, bytes.length - from, place, ID_LENGTH);
+		if (found == NULL)
+			return;
+		memcpy((char *)(uintptr_t)found, id, ID_LENGTH);
+		from = (size_t)(found - bytes.at) + ID_LENGTH;
+	}
+}

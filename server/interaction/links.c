@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "server/interaction/links.h"
+
+#include <stdlib.h>
+
+#include "fhir/base/json.h"
+#include "fhir/envelope.h"
+#include "server/form.h"
+#include "server/interaction/link_text.h"
+#include "server/loop.h"
+#include "server/session.h"
+#include "storage/store_change.h"
+
+#define PASSES    4 /* a Device of a Device of an Observation, and its Provenance */
+#define MOVES_MAX 5
+#define NOBODY    '\0'
+
+/* What is referred to: entry i of the Bundle is target i, what is stored already comes behind. */
+struct target {
+	bool wanted;
+	enum resource_type type;
+	struct str key;     /* of a condition: identity text; empty for an entry */
+	size_t by;          /* of a condition: the entry that asks, and whose patient it is of */
+	uint64_t fresh, id; /* the id a new row gets; the row it is, 0: not known */
+	struct resource_key row; /* of a condition */
+	char place[27];          /* what stands in the bytes for its id */
+	struct store_find *finds;
+	size_t find_count;
+};
+
+/* One reference: who refers to what, and by which element. */
+struct link {
+	size_t from, to;
+	bool is_target; /* Provenance.target */
+	struct link *next;
+};
+
+struct links {
+	struct exchange *exchange;
+	const struct bundle *bundle;
+	struct upload *upload;
+	struct link_urls *urls; /* NULL until somebody asks */
+	char nonce[22];
+	struct target *targets;
+	size_t target_count, target_room;
+	struct link *first, *last;
+	unsigned moves;
+};
+
+struct links *links_new(
+	struct exchange *exchange, const struct bundle *bundle, struct upload *upload)
+{
+	struct links *links = arena_alloc(exchange->arena, sizeof(*links));
+	links->exchange = exchange;
+	links->bundle = bundle;
+	links->upload = upload;
+	return links;
+}
+
+/* ---- PARSE: what is referred to */
+
+/* The first reference of a Bundle makes room for what they lead to. */
+static void targets_begin(struct links *links)
+{
+	if (links->targets != NULL)
+		return;
+	uint8_t random[11];
+	seal_random(random, sizeof(random));
+	const struct str nonce = str_hex(links->exchange->arena, random, sizeof(random));
+	memcpy(links->nonce, nonce.at, sizeof(links->nonce) - 1);
+	links->target_room = 2 * links->bundle->count + 16;
+	links->targets =
+		arena_array(links->exchange->arena, links->target_room, sizeof(*links->targets));
+	links->target_count = links->bundle->count;
+}
+
+static struct target *want(struct links *links, size_t number, enum resource_type type)
+{
+	struct target *target = &links->targets[number];
+	if (!target->wanted) {
+		target->wanted = true;
+		target->type = type;
+		const struct str place = str_format(
+			links->exchange->arena, "%s%05zu", links->nonce, number % 100000);
+		memcpy(target->place, place.at, sizeof(target->place) - 1);
+	}
+	return target;
+}
+
+static void add_link(struct links *links, size_t from, size_t to, bool is_target)
+{
+	struct link *link = arena_alloc(links->exchange->arena, sizeof(*link));
+	*link = (struct link){ .from = from, .to = to, .is_target = is_target };
+	if (links->last == NULL)
+		links->first = link;
+	else
+		links->last->next = link;
+	links->last = link;
+}
+
+static bool refuse(struct links *links, size_t index, const char *text)
+{
+	struct upload_entry *entry = &links->upload->entries[index];
+	return outcome_fail(&entry->outcome, OUTCOME_BUSINESS_RULE, entry->expression, "%s", text);
+}
+
+/* The patient's own id, and the number beside it, by which alone the hub knows who it is. */
+static struct str patient_text(struct links *links, const struct national_id *patient)
+{
+	const struct exchange *exchange = links->exchange;
+	char id[27];
+	const struct person_key key = seal_person(exchange->loop->hub->seal, patient->digits);
+	seal_patient_id(exchange->loop->hub->seal, &key, id);
+	return str_format(exchange->arena,
+		"\"Patient/%s\",\"identifier\":{\"system\":\"%s\",\"value\":\"%s\"}", id,
+		national_system(patient->kind), patient->digits);
+}
+
+static bool patient_of(struct links *links, struct str system, struct str value, struct str *out)
+{
+	struct outcome aside = { .arena = links->exchange->arena };
+	struct national_id patient;
+	if (!national_id_parse(system, value,
+		    national_policy_of(links->exchange->loop->hub->config), (struct str){ 0 },
+		    &patient, &aside))
+		return false;
+	*out = patient_text(links, &patient);
+	return true;
+}
+
+/* A Patient entry: who it is by the first of its identifiers that is a national one. */
+static bool patient_entry(struct links *links, const struct json *resource, struct str *out)
+{
+	json_each(identifier, json_get(resource, "identifier"))
+	{
+		if (patient_of(links, json_text(identifier, "system"),
+			    json_text(identifier, "value"), out))
+			return true;
+	}
+	return false;
+}
+
+/* Without an identifier of its own, the reference to a Device gets one of the Device's: it says which device it is to those who know readings by their device. */
+static struct str device_identifier(struct arena *arena, const struct json *device)
+{
+	json_each(identifier, json_get(device, "identifier"))
+	{
+		struct str key;
+		if (identifier->raw.length > 0 &&
+			envelope_key(arena, TYPE_DEVICE, json_text(identifier, "system"),
+				json_text(identifier, "value"), &key))
+			return identifier->raw;
+	}
+	return (struct str){ 0 };
+}
+
+static struct str entry_text(struct links *links, size_t number, const struct link_place *place)
+{
+	const struct bundle_entry *to = &links->bundle->entries[number];
+	struct arena *arena = links->exchange->arena;
+	const struct target *target = want(links, number, envelope_type(to->type));
+	const struct str text =
+		str_format(arena, "\"%s/%s\"", resource_type_name(target->type), target->place);
+	const struct str identifier =
+		place->is_device && !place->has_identifier && target->type == TYPE_DEVICE
+			? device_identifier(arena, to->resource)
+			: (struct str){ 0 };
+	if (identifier.length == 0)
+		return text;
+	return str_format(arena, "%.*s,\"identifier\":%.*s", STR_ARG(text), STR_ARG(identifier));
+}
+
+/* A reference to another entry. */
+static bool to_entry(struct links *links, size_t from, size_t number,
+	const struct link_place *place, struct str *out)
+{
+	const struct bundle_entry *to = &links->bundle->entries[number];
+	if (str_is(to->type, "Patient")) {
+		if (patient_entry(links, to->resource, out))
+			return true;
+		return refuse(
+			links, from, "refers to a Patient entry that has no national identifier");
+	}
+	if (envelope_type(to->type) == TYPE_NONE)
+		return refuse(links, from, "refers to an entry that is not stored here");
+	targets_begin(links);
+	*out = entry_text(links, number, place);
+	add_link(links, from, number, place->is_target);
+	return true;
+}
+
+/* An entry of the Bundle that has the identifier of a condition, or SIZE_MAX. */
+static size_t entry_by_key(struct links *links, enum resource_type type, struct str key)
+{
+	struct arena *arena = links->exchange->arena;
+	for (size_t i = 0; i < links->bundle->count; i++) {
+		const struct bundle_entry *entry = &links->bundle->entries[i];
+		if (envelope_type(entry->type) != type)
+			continue;
+		json_each(identifier, json_get(entry->resource, "identifier"))
+		{
+			struct str own;
+			if (link_key(arena, type, json_text(identifier, "system"),
+				    json_text(identifier, "value"), &own) &&
+				str_equal(own, key))
+				return i;
+		}
+	}
+	return SIZE_MAX;
+}
+
+/* `Type?identifier=system|value`. */
+static bool to_condition(struct links *links, size_t from, struct str text,
+	const struct link_place *place, struct str *out)
+{
+	struct arena *arena = links->exchange->arena;
+	struct str rest, name, value, code;
+	const struct str type_name = str_cut(text, '?', &rest);
+	const bool one = form_next(arena, &rest, &name, &value) == FORM_PART && rest.length == 0 &&
+			 str_is(name, "identifier");
+	const struct str system = one ? str_cut(value, '|', &code) : (struct str){ 0 };
+	if (!one || code.length == 0)
+		return refuse(links, from,
+			"a conditional reference may only be Type?identifier=system|value");
+	if (str_is(type_name, "Patient"))
+		return patient_of(links, system, code, out) ||
+		       refuse(links, from, "a conditional reference names no national identifier");
+	const enum resource_type type = envelope_type(type_name);
+	struct str key;
+	if (type == TYPE_NONE || !link_key(arena, type, system, code, &key))
+		return refuse(links, from,
+			"a conditional reference may lead to a Patient, Observation or Device");
+	targets_begin(links);
+	const size_t entry = entry_by_key(links, type, key);
+	if (entry != SIZE_MAX)
+		return to_entry(links, from, entry, place, out);
+	if (links->target_count == links->target_room)
+		return refuse(links, from, "too many conditional references");
+	struct target *target = want(links, links->target_count, type);
+	target->key = key;
+	target->by = from;
+	add_link(links, from, links->target_count++, place->is_target);
+	*out = str_format(arena, "\"%.*s/%s\"", STR_ARG(type_name), target->place);
+	return true;
+}
+
+/* What stands in the place of a reference; false where it stays, or an error was added. */
+static bool rewrite(void *context, const struct link_place *place, struct str *out)
+{
+	struct link_walk *walk = context;
+	struct links *links = walk->links;
+	const struct str text = place->reference->text;
+	const bool urn = str_starts(text, STR("urn:"));
+	if (text.length == 0 || text.at[0] == '#')
+		return false;
+	if (!urn && str_index(text, '?') < text.length &&
+		str_index(text, ':') > str_index(text, '?'))
+		return to_condition(links, walk->from, text, place, out);
+	if (links->urls == NULL)
+		links->urls = link_urls_new(links->exchange->arena, links->bundle);
+	size_t number;
+	if (link_urls_find(links->urls, text, walk->from, &number))
+		return to_entry(links, walk->from, number, place, out);
+	if (urn)
+		refuse(links, walk->from,
+			"refers by urn to what no entry of the Bundle has as its fullUrl");
+	return false;
+}
+
+bool links_are_there(const struct links *links)
+{
+	return links->first != NULL;
+}
+
+void links_take(struct links *links, size_t index)
+{
+	struct upload_entry *entry = &links->upload->entries[index];
+	struct arena *arena = links->exchange->arena;
+	struct link_walk walk = { links, index };
+	struct str text;
+	if (!link_rewrite(arena, entry->resource, rewrite, &walk, &text) ||
+		entry->outcome.errors > 0)
+		return;
+	entry->resource = json_parse(arena, text, text.length, &entry->outcome);
+}
+
+/* ---- whose Devices and Provenances are */
+
+static bool has_subject(const struct upload_entry *entry)
+{
+	return entry->observation.subject.digits[0] != NOBODY;
+}
+
+static bool is_taken(const struct upload_entry *entry)
+{
+	return entry->resource != NULL && entry->outcome.errors == 0;
+}
+
+/* `to` is of the same patient as `from`; another one is an error of `to`'s. */
+static bool give_subject(struct links *links, size_t from, size_t to)
+{
+	const struct upload_entry *giver = &links->upload->entries[from];
+	struct upload_entry *taker = &links->upload->entries[to];
+	if (!has_subject(giver) || !is_taken(giver) || !is_taken(taker))
+		return false;
+	if (!has_subject(taker)) {
+		taker->observation.subject = giver->observation.subject;
+		return true;
+	}
+	if (memcmp(taker->observation.subject.digits, giver->observation.subject.digits, 11) != 0)
+		refuse(links, to,
+			"is tied to resources of more than one patient; one is needed for each");
+	return false;
+}
+
+static bool subjects_pass(struct links *links)
+{
+	bool more = false;
+	for (const struct link *link = links->first; link != NULL; link = link->next) {
+		if (link->to >= links->bundle->count)
+			continue;
+		const enum resource_type from = links->upload->entries[link->from].observation.type;
+		if (from == TYPE_PROVENANCE && link->is_target)
+			more = give_subject(links, link->to, link->from) || more;
+		else if (links->targets[link->to].type == TYPE_DEVICE)
+			more = give_subject(links, link->from, link->to) || more;
+	}
+	return more;
+}
+
+/* Who may see a Provenance may see what it is of: code and class of its targets, or where they differ none, and the class that opens least. */
+static void mark_provenance(struct links *links, const struct link *link)
+{
+	struct observation *of = &links->upload->entries[link->from].observation;
+	if (link->to >= links->bundle->count)
+		return;
+	const struct observation *target = &links->upload->entries[link->to].observation;
+	if (of->category.count == 0) {
+		of->code = target->code;
+		of->canon = target->canon;
+		of->class = target->class;
+		of->category.count = 1; /* seen; taken back below */
+	} else if (!str_equal(of->code.text, target->code.text)) {
+		of->code = (struct concept){ STR(""), NULL, 0 };
+		of->canon = (struct coding){ 0 };
+		if (of->class != target->class)
+			of->class = CLASS_ADMINISTRATIVE;
+	}
+}
+
+static void mark_provenances(struct links *links)
+{
+	for (const struct link *link = links->first; link != NULL; link = link->next)
+		if (link->is_target)
+			mark_provenance(links, link);
+	for (const struct link *link = links->first; link != NULL; link = link->next)
+		if (link->is_target)
+			links->upload->entries[link->from].observation.category.count = 0;
+}
+
+void links_subjects(struct links *links)
+{
+	for (int pass = 0; pass < PASSES && subjects_pass(links); pass++)
+		;
+	mark_provenances(links);
+	for (size_t i = 0; i < links->bundle->count; i++) {
+		const struct upload_entry *entry = &links->upload->entries[i];
+		if (!is_taken(entry) || has_subject(entry))
+			continue;
+		refuse(links, i,
+			entry->observation.type == TYPE_DEVICE
+				? "patient.identifier is missing, and no Observation of the Bundle "
+				  "refers to this Device: it is nobody's"
+				: "none of the targets is an Observation of the Bundle: it is of "
+				  "nobody");
+	}
+}
+
+void links_decide(struct links *links)
+{
+	bool more = true;
+	while (more) {
+		more = false;
+		for (const struct link *link = links->first; link != NULL; link = link->next) {
+			if (link->to >= links->bundle->count ||
+				!is_taken(&links->upload->entries[link->from]) ||
+				is_taken(&links->upload->entries[link->to]))
+				continue;
+			refuse(links, link->from, "refers to an entry that was refused");
+			more = true;
+		}
+	}
+}
+
+/* ---- STORE */
+
+static const struct grant_part *part_of(const struct links *links, size_t entry)
+{
+	const struct upload *upload = links->upload;
+	return &upload->grants[upload->entries[entry].patient]->parts[0];
+}
+
+static size_t entry_of(const struct links *links, size_t number)
+{
+	return number < links->bundle->count ? number : links->targets[number].by;
+}
+
+static void find(struct links *links, size_t number, struct str text, struct store_find *call)
+{
+	struct exchange *exchange = links->exchange;
+	const size_t entry = entry_of(links, number);
+	*call = (struct store_find){
+		.call = { .arena = exchange->arena,
+			.outcome = &exchange->outcome,
+			.done = exchange_done,
+			.context = exchange },
+		.grant = links->upload->grants[links->upload->entries[entry].patient],
+		.part = part_of(links, entry),
+		.client = exchange->principal.client_id,
+		.type = links->targets[number].type,
+		.text = text,
+	};
+	exchange_hold(exchange);
+	store_find(exchange->loop->store, call);
+}
+
+static void find_target(struct links *links, size_t number)
+{
+	struct target *target = &links->targets[number];
+	struct arena *arena = links->exchange->arena;
+	if (number >= links->bundle->count) {
+		target->find_count = 1;
+		target->finds = arena_alloc(arena, sizeof(*target->finds));
+		find(links, number, target->key, target->finds);
+		return;
+	}
+	const struct observation *observation = &links->upload->entries[number].observation;
+	target->find_count = observation->key_count;
+	target->finds = arena_array(arena, observation->key_count, sizeof(*target->finds));
+	for (size_t i = 0; i < observation->key_count; i++)
+		find(links, number, observation->keys[i], &target->finds[i]);
+}
+
+static bool is_due(const struct links *links, size_t number)
+{
+	return links->targets[number].wanted &&
+	       is_taken(&links->upload->entries[entry_of(links, number)]);
+}
+
+bool links_find(struct links *links)
+{
+	bool asked = false;
+	for (size_t i = 0; i < links->target_count; i++) {
+		if (!is_due(links, i) || links->targets[i].finds != NULL)
+			continue;
+		find_target(links, i);
+		asked = true;
+	}
+	return asked;
+}
+
+/* A transaction fails with it (FHIR R4 http.html#trules), of a batch the entry that asked. */
+static bool condition_fails(struct links *links, const struct target *target)
+{
+	struct upload_entry *entry = &links->upload->entries[target->by];
+	outcome_fail(&entry->outcome, OUTCOME_STALE, entry->expression,
+		"a conditional reference leads to nothing that is stored for this patient");
+	if (!links->upload->whole) {
+		links_decide(links);
+		return true;
+	}
+	outcome_merge(&links->exchange->outcome, &entry->outcome, (struct str){ 0 });
+	return false;
+}
+
+/* The row it is, as far as is known; a fresh id in any case. */
+static bool settle_id(struct links *links, struct target *target, size_t number)
+{
+	if (target->id != 0)
+		return true;
+	for (size_t i = 0; i < target->find_count && target->id == 0; i++) {
+		if (!target->finds[i].found || target->finds[i].deleted)
+			continue;
+		target->id = target->finds[i].key.id;
+		target->row = target->finds[i].key;
+	}
+	if (number >= links->bundle->count)
+		return target->id != 0 || condition_fails(links, target);
+	target->fresh = store_corr(links->exchange->loop->store);
+	if (target->fresh == 0)
+		return outcome_fail(&links->exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
+			"The hub is busy");
+	if (target->id == 0)
+		target->id = target->fresh;
+	return true;
+}
+
+static void seal_target(struct links *links, struct target *target, size_t number, char id[27])
+{
+	struct resource_key key = target->row;
+	if (number < links->bundle->count) {
+		const struct grant_part *part = part_of(links, number);
+		key = (struct resource_key){ target->type, part->bucket, part->tenant,
+			part->subject, target->id };
+	}
+	key.type = target->type;
+	seal_resource_id(links->exchange->loop->hub->seal, &key, id);
+}
+
+/* Puts the id of a target where its place is in the bytes of those who refer to it. */
+static void put(struct links *links, const struct link *link, const char *id)
+{
+	struct observation *observation = &links->upload->entries[link->from].observation;
+	const char *place = links->targets[link->to].place;
+	link_put(observation->body, place, id);
+	link_put(observation->content, place, id);
+	for (size_t i = 0; i < observation->key_count; i++)
+		link_put(observation->keys[i], place, id);
+}
+
+bool links_settle(struct links *links)
+{
+	for (size_t i = 0; i < links->target_count; i++)
+		if (is_due(links, i) && !settle_id(links, &links->targets[i], i))
+			return false;
+	for (const struct link *link = links->first; link != NULL; link = link->next) {
+		if (!is_due(links, link->to) || !is_taken(&links->upload->entries[link->from]))
+			continue;
+		char id[27];
+		seal_target(links, &links->targets[link->to], link->to, id);
+		put(links, link, id);
+	}
+	for (size_t i = 0; i < links->target_count; i++)
+		if (is_due(links, i))
+			seal_target(links, &links->targets[i], i, links->targets[i].place);
+	return true;
+}
+
+void links_item(const struct links *links, size_t index, struct write_item *item)
+{
+	if (links->targets == NULL || !links->targets[index].wanted)
+		return;
+	item->id = links->targets[index].fresh;
+	item->expect = links->targets[index].id;
+}
+
+bool links_moved(struct links *links)
+{
+	bool moved = false;
+	for (size_t i = 0; links->targets != NULL && i < links->bundle->count; i++) {
+		const struct write_item *item = links->upload->entries[i].written;
+		if (!links->targets[i].wanted || item == NULL || item->fate != WRITE_MOVED)
+			continue;
+		links->targets[i].id = item->key.id;
+		moved = true;
+	}
+	return moved && ++links->moves <= MOVES_MAX;
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What else a Bundle may ask for: reads and searches, and whatever a route of the hub does; each with a decision and a log row of its own."""
+import json
+import uuid
+
+import pytest
+
+from hub import FHIR_JSON, FNR, found, ids, observation, person, results
+
+
+@pytest.fixture
+def reader(hub):
+    """Sees all that Solvik holds, and writes."""
+    return hub.as_("utvikler")
+
+
+def of(*requests, type="batch"):
+    """A Bundle of (method, url) or (method, url, resource)."""
+    entries = []
+    for method, url, *resource in requests:
+        entries.append({"fullUrl": f"urn:uuid:{uuid.uuid4()}", "request": {"method": method, "url": url}, **({"resource": resource[0]} if resource else {})})
+    return {"resourceType": "Bundle", "type": type, "entry": entries}
+
+
+def test_a_batch_reads_and_searches_beside_what_it_creates(hub, reader):
+    line, other = person(), person()
+    first = reader.upload(observation(line)).json()
+    sent = of(("GET", f"Observation/{first['id']}"), ("POST", "Observation", observation(other)), ("GET", f"Observation?patient.identifier={FNR}|{line}&_count=1"),
+              ("GET", "Observation/nowhere"), ("GET", "Observation?colour=red"))
+    answer = reader.upload(sent)
+    assert results(answer) == [200, 201, 200, 404, 400], answer.text
+    read, made, search, missing, unknown = answer.json()["entry"]
+    assert [entry["fullUrl"] for entry in answer.json()["entry"]] == [entry["fullUrl"] for entry in sent["entry"]]
+    assert read["resource"] == first and read["response"]["etag"] == 'W/"1"'
+    assert made["response"]["location"].startswith("Observation/")
+    assert search["resource"]["type"] == "searchset" and search["resource"]["entry"][0]["resource"] == first
+    assert missing["response"]["outcome"]["issue"][0]["code"] == "not-found" and "colour" in json.dumps(unknown["response"]["outcome"])
+    # each look is one in the citizen's log
+    assert [entry["event"] for entry in hub.entries(line)].count("read") >= 1
+
+
+def test_a_transaction_reads_when_it_is_done(reader):
+    line = person()
+    answer = reader.upload(of(("GET", f"Observation?patient.identifier={FNR}|{line}"), ("POST", "Observation", observation(line)), type="transaction"))
+    assert results(answer) == [200, 201], answer.text
+    assert len(answer.json()["entry"][0]["resource"]["entry"]) == 1
+    # and nothing, when it was not
+    refused = reader.upload(of(("GET", f"Observation?patient.identifier={FNR}|{line}"), ("POST", "Observation", {"resourceType": "Observation"}), type="transaction"))
+    assert refused.status_code == 400 and "entry" not in refused.json()
+
+
+def test_each_entry_is_decided_by_itself(hub, vendor, reader):
+    """The vendor may write and not read: its reads are refused, its creates are not."""
+    line = person()
+    made = reader.upload(observation(line)).json()
+    answer = vendor.upload(of(("GET", f"Observation/{made['id']}"), ("POST", "Observation", observation(person())), ("GET", f"Observation?patient.identifier={FNR}|{line}")))
+    assert results(answer) == [403, 201, 403], answer.text
+    assert line not in answer.text and "valueQuantity" not in answer.text
+
+
+def test_what_no_entry_can_ask_for(vendor):
+    for method, url in (("POST", ""), ("POST", "Observation/_search"), ("GET", "../metrics"), ("GET", "../innsyn/v1/log"), ("DELETE", "Observation"), ("TRACE", "Observation")):
+        answer = vendor.upload(of((method, url, observation(person()))))
+        assert answer.status_code == 200 and results(answer)[0] in (400, 404, 405), (method, url, answer.text)
+
+
+def test_a_patch_is_a_binary_or_refused(reader):
+    made = reader.upload(observation(person())).json()
+    answer = reader.upload(of(("PATCH", f"Observation/{made['id']}", {"resourceType": "Parameters"})))
+    assert results(answer) == [400] and "Binary" in answer.text
+
+
+def test_a_transaction_that_asks_for_more_is_refused_whole(reader):
+    line = person()
+    made = reader.upload(observation(line)).json()
+    refused = reader.upload(of(("DELETE", f"Observation/{made['id']}"), ("POST", "Observation", observation(line, code="9279-1")), type="transaction"))
+    assert refused.status_code in (400, 422) and "batch" in refused.text
+    assert ids(reader.search(line)) == [made["id"]]
+
+
+def test_many_inner_requests_are_all_answered(reader):
+    line = person()
+    made = reader.upload(observation(line)).json()
+    answer = reader.post("/fhir", headers=FHIR_JSON, content=json.dumps(of(*[("GET", f"Observation/{made['id']}")] * 100)))
+    assert results(answer) == [200] * 100 and all(entry["resource"] == made for entry in answer.json()["entry"])
+    assert len(found(reader.search(line))) == 1
