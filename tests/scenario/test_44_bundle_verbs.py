@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What else a Bundle may ask for: reads and searches, and whatever a route of the hub does; each with a decision and a log row of its own."""
+import base64
 import json
 import uuid
 
@@ -62,6 +63,20 @@ def test_what_no_entry_can_ask_for(vendor):
     for method, url in (("POST", ""), ("POST", "Observation/_search"), ("GET", "../metrics"), ("GET", "../innsyn/v1/log"), ("DELETE", "Observation"), ("TRACE", "Observation")):
         answer = vendor.upload(of((method, url, observation(person()))))
         assert answer.status_code == 200 and results(answer)[0] in (400, 404, 405), (method, url, answer.text)
+
+
+def test_a_batch_changes_and_removes(reader):
+    made = [reader.upload(observation(person())).json() for _ in range(3)]
+    patch = base64.b64encode(json.dumps([{"op": "replace", "path": "/status", "value": "amended"}]).encode()).decode()
+    sent = of(("PUT", f"Observation/{made[0]['id']}", {**made[0], "note": [{"text": "endret"}]}), ("DELETE", f"Observation/{made[1]['id']}"),
+              ("PATCH", f"Observation/{made[2]['id']}", {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": patch}))
+    sent["entry"].append({**sent["entry"][0], "fullUrl": f"urn:uuid:{uuid.uuid4()}", "request": {**sent["entry"][0]["request"], "ifMatch": 'W/"7"'}})
+    answer = reader.upload(sent)
+    assert results(answer) == [200, 204, 200, 412], answer.text
+    assert answer.json()["entry"][0]["response"]["etag"] == 'W/"2"'
+    assert reader.get(f"/fhir/Observation/{made[0]['id']}").json()["note"] == [{"text": "endret"}]
+    assert reader.get(f"/fhir/Observation/{made[1]['id']}").status_code == 410
+    assert reader.get(f"/fhir/Observation/{made[2]['id']}").json()["status"] == "amended"
 
 
 def test_a_patch_is_a_binary_or_refused(reader):

@@ -82,7 +82,7 @@ static void other_paths_lead_nowhere(void **state)
 	leads_nowhere("GET", "/fhir/../livez");
 	leads_nowhere("GET", "/fhir/%6detadata");
 	leads_nowhere("GET", "/fhir/Observation/a/b");
-	leads_nowhere("GET", "/fhir/Patient/a");
+	leads_nowhere("GET", "/fhir/Patient/a/b");
 	leads_nowhere("GET", "http://localhost/livez");
 }
 

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Organization: the data controllers and readers that the hub knows, from the snapshot of the rules. GET /fhir/Organization/{id}, the id being the organisation number; a search by identifier, name or _id.
+ * No patient is in it, so nothing is resolved and nothing written to the access log.
+ */
+#include "fhir/base/json.h"
+#include "fhir/bundle.h"
+#include "fhir/national.h"
+#include "server/form.h"
+#include "server/interaction/interactions.h"
+#include "server/loop.h"
+#include "server/respond.h"
+
+#define NOWHERE    ((struct str){ 0 })
+#define ID_LENGTH  9
+#define COUNT_MAX  200
+#define VALUES_MAX 50
+#define PARAMETERS "identifier, name, name:exact, name:contains, _id and _count"
+
+/* Values of one parameter, OR-ed; parameters are AND-ed. */
+struct condition {
+	enum { BY_ID, BY_IDENTIFIER, BY_NAME, BY_NAME_EXACT, BY_NAME_CONTAINS } by;
+	struct str value;
+	struct condition *next;
+};
+
+struct organization_work {
+	struct condition *conditions;
+	unsigned count;
+	const struct tenant *found; /* of a read */
+};
+
+static struct str id_of(struct arena *arena, const struct tenant *tenant)
+{
+	return str_format(arena, "%09u", tenant->orgnr);
+}
+
+/* ---- what is asked */
+
+static bool add_condition(struct exchange *exchange, struct organization_work *work,
+	struct str name, struct str value)
+{
+	static const char *const names[] = { "_id", "identifier", "name", "name:exact",
+		"name:contains" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!str_is(name, names[i]))
+			continue;
+		if (value.length == 0)
+			return outcome_fail(&exchange->outcome, OUTCOME_INVALID, name,
+				"a search parameter without value");
+		struct condition *condition = arena_alloc(exchange->arena, sizeof(*condition));
+		*condition = (struct condition){ i, value, work->conditions };
+		work->conditions = condition;
+		return true;
+	}
+	return outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+		"an unknown search parameter; those of Organization are " PARAMETERS);
+}
+
+static bool take(struct exchange *exchange, struct organization_work *work, struct str name,
+	struct str value)
+{
+	uint64_t count;
+	if (presentation_is(name))
+		return true;
+	if (!str_is(name, "_count"))
+		return add_condition(exchange, work, name, value);
+	if (!str_to_u64(value, &count) || count > COUNT_MAX)
+		return outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_count"),
+			"_count must be 0 to %d", COUNT_MAX);
+	work->count = (unsigned)count;
+	return true;
+}
+
+static void read_query(struct exchange *exchange, struct str rest)
+{
+	struct organization_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	struct str name, value;
+	enum form_part part;
+	work->count = COUNT_MAX;
+	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART)
+		if (!take(exchange, work, name, value))
+			return;
+	if (part == FORM_BAD)
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+			"the query is not application/x-www-form-urlencoded");
+	else
+		exchange->work = work;
+}
+
+static void parse_get(struct exchange *exchange)
+{
+	read_query(exchange, exchange->request.query);
+}
+
+static void parse_post(struct exchange *exchange)
+{
+	if (exchange->request.query.length > 0)
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+			"the parameters of _search belong in its body");
+	else
+		read_query(exchange, exchange->request.body);
+}
+
+static void parse_read(struct exchange *exchange)
+{
+	struct organization_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	const struct str id = exchange->request.segment;
+	uint64_t orgnr;
+	if (id.length == ID_LENGTH && str_to_u64(id, &orgnr))
+		work->found = rules_tenant_by_orgnr(exchange->rules, (uint32_t)orgnr);
+	if (work->found == NULL || !work->found->active)
+		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, NOWHERE,
+			"there is no such Organization");
+	else
+		exchange->work = work;
+}
+
+/* ---- what fits */
+
+static bool starts_nocase(struct str text, struct str start)
+{
+	return text.length >= start.length &&
+	       str_equal_nocase(str_part(text, 0, start.length), start);
+}
+
+static bool contains_nocase(struct str text, struct str part)
+{
+	for (size_t i = 0; i + part.length <= text.length; i++)
+		if (starts_nocase(str_part(text, i, text.length), part))
+			return true;
+	return false;
+}
+
+static bool fits_identifier(struct arena *arena, const struct tenant *tenant, struct str token)
+{
+	struct str value;
+	const struct str system = str_cut(token, '|', &value);
+	if (value.at == NULL)
+		return str_equal(token, id_of(arena, tenant));
+	return str_is(system, OID_ORGNR) &&
+	       (value.length == 0 || str_equal(value, id_of(arena, tenant)));
+}
+
+static bool fits_value(struct arena *arena, const struct condition *condition,
+	const struct tenant *tenant, struct str value)
+{
+	switch (condition->by) {
+	case BY_ID:
+		return str_equal(value, id_of(arena, tenant));
+	case BY_IDENTIFIER:
+		return fits_identifier(arena, tenant, value);
+	case BY_NAME:
+		return starts_nocase(tenant->name, value);
+	case BY_NAME_EXACT:
+		return str_equal(tenant->name, value);
+	case BY_NAME_CONTAINS:
+		return contains_nocase(tenant->name, value);
+	}
+	return false;
+}
+
+static bool fits(
+	struct arena *arena, const struct condition *condition, const struct tenant *tenant)
+{
+	for (; condition != NULL; condition = condition->next) {
+		struct str rest = condition->value;
+		bool one = false;
+		for (unsigned i = 0; rest.at != NULL && i < VALUES_MAX && !one; i++)
+			one = fits_value(arena, condition, tenant, str_cut(rest, ',', &rest));
+		if (!one)
+			return false;
+	}
+	return true;
+}
+
+/* ---- answers */
+
+static struct str render(struct exchange *exchange, const struct tenant *tenant)
+{
+	struct arena *arena = exchange->arena;
+	const struct str id = id_of(arena, tenant);
+	struct buf body = buf_new(arena, 256, RESPONSE_MAX);
+	buf_add_text(&body, "{\"resourceType\":\"Organization\",\"meta\":{},\"identifier\":[{");
+	json_write_member(&body, "system", STR(OID_ORGNR));
+	json_write_member(&body, "value", id);
+	buf_add_text(&body, "}],\"active\":true");
+	json_write_member(&body, "name", tenant->name);
+	buf_add_byte(&body, '}');
+	const struct resource resource = { TYPE_ORGANIZATION, id, 1, exchange->loop->hub->started,
+		buf_str(&body) };
+	struct buf buf = buf_new(arena, body.length + 256, RESPONSE_MAX);
+	presentation_render(&buf, arena, &exchange->presentation, &resource);
+	return buf_str(&buf);
+}
+
+static void respond_read(struct exchange *exchange)
+{
+	const struct organization_work *work = exchange->work;
+	respond_with(exchange, 200, MEDIA_FHIR, render(exchange, work->found));
+}
+
+static void respond_search(struct exchange *exchange)
+{
+	const struct organization_work *work = exchange->work;
+	const struct rules *rules = exchange->rules;
+	struct arena *arena = exchange->arena;
+	struct resource *resources = arena_array(arena, rules->tenant_count, sizeof(*resources));
+	struct str *rendered = arena_array(arena, rules->tenant_count, sizeof(*rendered));
+	const struct str base = base_url(exchange);
+	struct bundle_page page = { .base = base, .resources = resources, .rendered = rendered };
+	for (size_t i = 0; i < rules->tenant_count && page.count < work->count; i++) {
+		const struct tenant *tenant = &rules->tenants[i];
+		if (!tenant->active || !fits(arena, work->conditions, tenant))
+			continue;
+		resources[page.count] =
+			(struct resource){ .type = TYPE_ORGANIZATION, .id = id_of(arena, tenant) };
+		rendered[page.count++] = render(exchange, tenant);
+	}
+	page.self = str_format(arena, "%.*s/Organization%s%.*s", STR_ARG(base),
+		exchange->request.query.length > 0 ? "?" : "", STR_ARG(exchange->request.query));
+	struct buf buf = buf_new(arena, 1024 + 512 * page.count, RESPONSE_MAX);
+	bundle_render_search(&buf, &page);
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_organization_read = {
+	.name = "organization_read",
+	.parse = parse_read,
+	.respond = respond_read,
+};
+
+const struct interaction interaction_organization_get = {
+	.name = "organization_get",
+	.reads_query = true,
+	.parse = parse_get,
+	.respond = respond_search,
+};
+
+const struct interaction interaction_organization_post = {
+	.name = "organization_post",
+	.reads_query = true,
+	.parse = parse_post,
+	.respond = respond_search,
+};

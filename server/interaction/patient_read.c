@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * GET /fhir/Patient/{id}: the stub behind a reference. An id is made of a national id, and every valid one has it, whether the hub knows the person or not; so there is nothing to be told that the id does
+ * not hold, but for the number itself: that comes back to whom the attest names it, and to nobody else.
+ */
+#include "fhir/base/json.h"
+#include "server/audit.h"
+#include "server/interaction/interactions.h"
+#include "server/loop.h"
+#include "server/resolve.h"
+#include "server/respond.h"
+
+struct patient_work {
+	struct person_key key;
+	const struct national_id *named; /* by the attest, or NULL */
+};
+
+static const struct national_id *named_by(
+	const struct exchange *exchange, const struct person_key *key)
+{
+	const struct attest *attest = &exchange->principal.attest;
+	for (size_t i = 0; i < attest->patient_count; i++) {
+		const struct person_key one =
+			seal_person(exchange->loop->hub->seal, attest->patients[i].digits);
+		if (one.bucket == key->bucket && seal_equal(&one.mac, &key->mac, sizeof(one.mac)))
+			return &attest->patients[i];
+	}
+	return NULL;
+}
+
+static void parse(struct exchange *exchange)
+{
+	struct patient_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	if (!seal_patient_open(exchange->loop->hub->seal, exchange->request.segment, &work->key)) {
+		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
+			"this is no id of a Patient");
+		return;
+	}
+	work->named = named_by(exchange, &work->key);
+	exchange->work = work;
+}
+
+static void who(struct exchange *exchange)
+{
+	const struct patient_work *work = exchange->work;
+	resolve_items(exchange, 1)->key = work->key;
+}
+
+static void audit(struct exchange *exchange)
+{
+	if (exchange->work == NULL || exchange->outcome.errors > 0)
+		return;
+	const struct patient *patient = &exchange->resolve.items[0].patient;
+	struct log_row *row = audit_row(exchange, LOG_READ, TYPE_PATIENT);
+	row->tenant = exchange->tenant->id;
+	if (patient->person_count > 0) {
+		row->person = patient->persons[0].id;
+		row->bucket = patient->persons[0].home;
+	}
+	const struct log_detail detail = audit_detail(exchange);
+	row->body = detail_render(exchange->arena, &detail);
+}
+
+static void respond(struct exchange *exchange)
+{
+	const struct patient_work *work = exchange->work;
+	struct buf buf = buf_new(exchange->arena, 256, RESPONSE_MAX);
+	buf_add_text(&buf, "{\"resourceType\":\"Patient\"");
+	json_write_member(&buf, "id", exchange->request.segment);
+	if (work->named != NULL)
+		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
+			national_system(work->named->kind), work->named->digits);
+	buf_add_byte(&buf, '}');
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+}
+
+const struct interaction interaction_patient_read = {
+	.name = "patient_read",
+	.parse = parse,
+	.who = who,
+	.audit = audit,
+	.respond = respond,
+};

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who is who: Organization from the operator's register, Patient as the stub behind a reference."""
+import pytest
+
+from hub import FNR, SOLVIK, SYKEHUS, issues, observation, person
+
+ORGNR = "urn:oid:2.16.578.1.12.4.1.4.101"
+
+
+@pytest.fixture
+def reader(hub):
+    return hub.as_("utvikler")
+
+
+def names(answer):
+    assert answer.status_code == 200, answer.text
+    return sorted(entry["resource"]["name"] for entry in answer.json().get("entry", []))
+
+
+def test_an_organisation_is_read_by_its_number(reader):
+    answer = reader.get(f"/fhir/Organization/{SOLVIK}")
+    assert answer.status_code == 200 and answer.json()["name"] == "Solvik kommune"
+    assert answer.json()["identifier"] == [{"system": ORGNR, "value": str(SOLVIK)}] and answer.json()["id"] == str(SOLVIK)
+    for nobody in ("999999999", "x", "31000001", "0310000019"):
+        assert reader.get(f"/fhir/Organization/{nobody}").status_code == 404
+
+
+def test_organisations_are_found(reader):
+    assert names(reader.get(f"/fhir/Organization?identifier={ORGNR}|{SYKEHUS}")) == ["Nordre sykehus HF"]
+    assert names(reader.get(f"/fhir/Organization?identifier={SYKEHUS},{SOLVIK}")) == ["Nordre sykehus HF", "Solvik kommune"]
+    assert names(reader.get(f"/fhir/Organization?identifier=urn:other|{SYKEHUS}")) == []
+    assert names(reader.get("/fhir/Organization?name=solVIK")) == ["Solvik kommune"] and names(reader.get("/fhir/Organization?name=kommune")) == []
+    assert names(reader.get("/fhir/Organization?name:contains=sykehus")) == ["Nordre sykehus HF"] and names(reader.get("/fhir/Organization?name:exact=Solvik")) == []
+    assert names(reader.form("/fhir/Organization/_search", [("_id", str(SOLVIK)), ("name", "Sol")])) == ["Solvik kommune"]
+    assert len(names(reader.get("/fhir/Organization?_count=1"))) == 1
+    for bad in ("colour=red", "name=", "_count=x", "_count=201", "name:missing=true"):
+        answer = reader.get(f"/fhir/Organization?{bad}")
+        assert answer.status_code == 400 and issues(answer), bad
+
+
+def test_organisations_are_no_look_at_a_patient(hub, reader):
+    before = hub.rows()
+    reader.get("/fhir/Organization?name=Sol")
+    reader.get(f"/fhir/Organization/{SOLVIK}")
+    assert hub.rows() == before
+
+
+def test_a_patient_is_a_stub_whether_known_or_not(hub, vendor, reader):
+    known, unknown = person(), person()
+    vendor.upload(observation(known))
+    ids = [reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"] for who in (known, unknown)]
+    answers = [reader.get(f"/fhir/Patient/{id}") for id in ids]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json() for answer in answers] == [{"resourceType": "Patient", "id": id} for id in ids]
+    assert known not in answers[0].text
+    assert [entry["event"] for entry in hub.entries(known)].count("read") == 1
+    assert reader.get("/fhir/Patient/x").status_code == 404 and reader.get(f"/fhir/Patient/{ids[0][:-1]}").status_code == 404
+
+
+def test_the_number_comes_back_to_whom_the_attest_names_it(hub):
+    who = "04813700013"  # of the persona's attest
+    doctor = hub.as_("sykehus-annen")
+    id = hub.as_("utvikler").form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"]
+    assert doctor.get(f"/fhir/Patient/{id}").json()["identifier"] == [{"system": FNR, "value": who}]
