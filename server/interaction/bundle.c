@@ -9,7 +9,7 @@
 #include "server/interaction/upload.h"
 #include "server/loop.h"
 #include "server/respond.h"
-#include "server/slice.h"
+#include "server/turn.h"
 
 /* The smallest value takes two bytes of a text; a reading has about 60 values in 850. */
 #define BYTES_A_NODE 6
@@ -120,11 +120,11 @@ static void take_entry(struct exchange *exchange, struct bundle_work *work, size
 }
 
 /* False: there is more to parse, or an error was added. */
-static bool parse_text(struct exchange *exchange, struct bundle_work *work, struct slice slice)
+static bool parse_text(struct exchange *exchange, struct bundle_work *work, struct turn turn)
 {
 	struct json *json = NULL;
 	while (!json_parser_run(work->parser, PARSE_BYTES, &json, &exchange->outcome)) {
-		if (!slice_is_over(slice))
+		if (!turn_is_over(turn))
 			continue;
 		exchange_yield(exchange);
 		return false;
@@ -141,7 +141,7 @@ static bool parse_text(struct exchange *exchange, struct bundle_work *work, stru
 static void parse(struct exchange *exchange)
 {
 	const struct str body = exchange->request.body;
-	const struct slice slice = slice_begin();
+	const struct turn turn = turn_begin();
 	struct bundle_work *work = exchange->work;
 	if (work == NULL) {
 		work = arena_alloc(exchange->arena, sizeof(*work));
@@ -149,11 +149,11 @@ static void parse(struct exchange *exchange)
 			exchange->arena, body, body.length / BYTES_A_NODE + NODES_FEW);
 		exchange->work = work;
 	}
-	if (work->upload == NULL && !parse_text(exchange, work, slice))
+	if (work->upload == NULL && !parse_text(exchange, work, turn))
 		return;
 	while (work->taken < work->bundle.count) {
 		take_entry(exchange, work, work->taken++);
-		if (work->taken % LOOK_AT == 0 && slice_is_over(slice)) {
+		if (work->taken % LOOK_AT == 0 && turn_is_over(turn)) {
 			exchange_yield(exchange);
 			return;
 		}

@@ -9,7 +9,7 @@
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/session.h"
-#include "server/slice.h"
+#include "server/turn.h"
 
 #define LOOK_AT 8   /* entries between looks at the clock */
 #define AT_ONCE 400 /* entries of a batch in one write */
@@ -118,7 +118,7 @@ static void check_entry(
 
 void upload_validate(struct exchange *exchange, struct upload *upload)
 {
-	const struct slice slice = slice_begin();
+	const struct turn turn = turn_begin();
 	while (upload->checked < upload->count) {
 		check_entry(exchange, upload, &upload->entries[upload->checked++]);
 		if (arena_full(exchange->arena)) {
@@ -126,7 +126,7 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 				"the upload needs more memory than one request may have");
 			return;
 		}
-		if (upload->checked % LOOK_AT == 0 && slice_is_over(slice)) {
+		if (upload->checked % LOOK_AT == 0 && turn_is_over(turn)) {
 			exchange_yield(exchange);
 			return;
 		}
@@ -375,9 +375,9 @@ static void ask_afresh(struct exchange *exchange, struct upload *upload)
 /* Keys, digests and packed bodies, in slices. False: there is more to do. */
 static bool prepare(struct exchange *exchange, struct upload *upload)
 {
-	const struct slice slice = slice_begin();
+	const struct turn turn = turn_begin();
 	while (!store_prepare(exchange->loop->store, &upload->write, LOOK_AT)) {
-		if (!slice_is_over(slice))
+		if (!turn_is_over(turn))
 			continue;
 		exchange->phase = PHASE_PREPARE;
 		exchange_yield(exchange);

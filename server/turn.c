@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "server/slice.h"
+#include "server/turn.h"
 
 #include <time.h>
 
@@ -10,12 +10,12 @@ static instant clock_now(void)
 	return now.tv_sec * INSTANT_SECOND + now.tv_nsec / 1000;
 }
 
-struct slice slice_begin(void)
+struct turn turn_begin(void)
 {
-	return (struct slice){ clock_now() };
+	return (struct turn){ clock_now() };
 }
 
-bool slice_is_over(struct slice slice)
+bool turn_is_over(struct turn turn)
 {
-	return clock_now() - slice.began > SLICE;
+	return clock_now() - turn.began > TURN;
 }
