@@ -188,6 +188,8 @@ struct extent {
 /* Two doubles that conversions led to one number: equal but for rounding. */
 static double snapped(double value, double to)
 {
+	if (isinf(value))
+		return value;
 	const double size = fabs(value) > fabs(to) ? fabs(value) : fabs(to);
 	return fabs(value - to) <= size * 1e-12 ? to : value;
 }

@@ -177,6 +177,8 @@ static const struct {
 	{ "value-quantity=sa301", "" },
 	{ "value-quantity=le300", "ACD" },
 	{ "value-quantity=300", "" },
+	{ "value-quantity=3|http://unitsofmeasure.org|g/L", "" },
+	{ "value-quantity=gt3|http://unitsofmeasure.org|g/L", "H" },
 	/* units: of one dimension converted, words compared, no unit is any */
 	{ "value-quantity=37.0|http://unitsofmeasure.org|Cel", "C" },
 	{ "value-quantity=37.5|http://unitsofmeasure.org|Cel", "D" },
