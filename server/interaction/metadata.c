@@ -105,7 +105,9 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 		"Logical: versions stay in the history, and a re-send does not bring it back.");
 	write_code(buf, &interaction_search_post, "search-type",
 		"POST _search with patient.identifier in the body; GET with patient=<id>. _count 1 "
-		"to 200 (20), _sort date or -date (default). Unknown parameters are refused.");
+		"to 200 (20; 0: the total alone), _sort by date, _lastUpdated, code and "
+		"value-quantity (-date is the default), _total. Unknown parameters are refused, or "
+		"ignored and told by Prefer: handling=lenient.");
 	buf_add_format(buf,
 		"],\"versioning\":\"versioned-update\",\"readHistory\":%s,"
 		"\"updateCreate\":false,\"conditionalCreate\":true,"

@@ -39,11 +39,11 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 	const struct store_place *next = &work->next;
 	const long long total = work->has_total ? (long long)work->total : -1;
 	const struct str plain = str_format(exchange->arena,
-		"%lld %lld %lld %lld %llu %llu %zu %.*s%.*s",
-		(long long)(exchange->loop->now + PAGE_LASTS), total, (long long)next->time_low,
-		(long long)next->updated, (unsigned long long)bits_of(next->value),
-		(unsigned long long)next->id, next->code.length, STR_ARG(next->code),
-		STR_ARG(page_query(exchange, work)));
+		"%lld %lld %lld %lld %lld %llu %llu %zu %.*s%.*s",
+		(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began, total,
+		(long long)next->time_low, (long long)next->updated,
+		(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
+		next->code.length, STR_ARG(next->code), STR_ARG(page_query(exchange, work)));
 	return seal_token(exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange));
 }
 
@@ -55,6 +55,7 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 	int64_t total;
 	uint64_t value, length;
 	if (!str_to_i64(str_cut(plain, ' ', &rest), until) ||
+		!str_to_i64(str_cut(rest, ' ', &rest), &work->began) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &total) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &after->time_low) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &after->updated) ||

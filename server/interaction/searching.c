@@ -14,8 +14,8 @@
 
 #define NOWHERE ((struct str){ 0 })
 
-static bool read_query(
-	struct exchange *exchange, struct str query, enum search_place place, struct search *out)
+static bool read_query(struct exchange *exchange, struct str query, enum search_place place,
+	struct search_work *work)
 {
 	const struct config *config = exchange->loop->hub->config;
 	const struct search_policy policy = {
@@ -24,11 +24,11 @@ static bool read_query(
 		.lenient = prefer_is_lenient(exchange->request.prefer),
 		.national = national_policy_of(config),
 		.zone = config->zone_parsed,
-		.now = exchange->loop->now,
+		.now = work->began,
 		.in_url = place == SEARCH_URL,
 		.identifier_in_url_allowed = config->identifier_in_url,
 	};
-	return search_parse(exchange->arena, query, &policy, out, &exchange->outcome);
+	return search_parse(exchange->arena, query, &policy, &work->search, &exchange->outcome);
 }
 
 /* Ids that cannot be ours are as absent as those that lead nowhere. */
@@ -52,12 +52,13 @@ static void open_names(struct exchange *exchange, struct search_work *work)
 static void search_read(struct exchange *exchange, struct str query, enum search_place place)
 {
 	struct search_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	if (!read_query(exchange, query, place, &work->search))
+	work->began = exchange->loop->now;
+	if (!read_query(exchange, query, place, work))
 		return;
 	struct str inner;
 	if (work->search.page.length > 0 &&
 		(!page_open(exchange, work->search.page, work, &inner) ||
-			!read_query(exchange, inner, SEARCH_URL, &work->search)))
+			!read_query(exchange, inner, SEARCH_URL, work)))
 		return;
 	/* FHIR R4 search 3.1.1.5.2: _count=0 and _summary=count are one. */
 	if (exchange->presentation.summary == SUMMARY_COUNT)

@@ -21,6 +21,7 @@ struct search_ask {
 
 struct search_work {
 	struct search search;
+	instant began;  /* when the first page was asked for: what ap is measured from */
 	bool has_after; /* it continues a page */
 	struct store_place after;
 	bool named;                /* by identifier or patient; else by _id */
