@@ -288,6 +288,8 @@ static void on_handshake(h2o_socket_t *socket, const char *fault)
 	loop_of(connection)->now = hub_now();
 	if (fault != NULL || !connection->has_certificate) {
 		metric_add(METRIC_MLLP_HANDSHAKE_FAILED, 1);
+		log_line(LEVEL_INFO, "mllp_handshake_failed", "certificate=%s",
+			connection->has_certificate ? "good" : "none, or not of mllp_ca");
 		close_connection(connection);
 		return;
 	}

@@ -191,6 +191,15 @@ def test_the_commands_say_what_is_wrong(hub):
     assert "no sender with this number" in said("revoke", "999999")
 
 
+def test_a_configuration_without_a_ca_opens_no_door(hub):
+    status, said = hub.refusal(without=("mllp_ca",))
+    assert status == 1 and "mllp_listen needs mllp_ca" in said
+    status, said = hub.refusal("mllp_ca = /dev/null", without=("mllp_ca",))
+    assert status == 1 and "holds no certificates in PEM" in said
+    status, said = hub.refusal("mllp_listen = nowhere", without=("mllp_listen",))
+    assert status == 1 and "mllp_listen is host:port" in said
+
+
 def test_a_client_without_the_scope_may_not_write_by_certificate_either(hub):
     hub.sender_key("reader", "/CN=reader")
     number = hub.maalehub("sender", "add", "sykehus-epj", "--certificate", str(hub.dir / "keys/reader.pem")).split()[-1]
