@@ -106,6 +106,7 @@ def test_a_message_that_is_too_long_is_told_and_passed_by(door):
         assert msa(sender.answer()) == ("AA", "NEXT")
 
 
+@pytest.mark.slow  # a sanitiser keeps what was freed
 def test_a_message_without_end_costs_no_memory(door):
     before = memory(door)
     with door.mllp(seconds=60) as sender:
