@@ -39,6 +39,10 @@ run(async (step) => {
 	await step("patch", () => client.patch({
 		resourceType, id, JSONPatch: [{ op: "replace", path: "/status", value: "corrected" }], options: { headers: { Prefer: "return=representation" } },
 	}));
+	await step("unreliable", () => client.operation({
+		name: "$mark-unreliable", resourceType, id, input: { resourceType: "Parameters", parameter: [{ name: "reason", valueString: "løs mansjett" }] },
+		options: { headers: { Prefer: "return=representation" } },
+	}));
 	await step("history", () => client.history({ resourceType, id }));
 	await step("typeHistory", () => client.history({ resourceType }));
 	await step("batch", () => client.batch({ body: input.batch }));

@@ -70,5 +70,5 @@ def test_the_hub_agrees(doors, shelves, door, row):
 
 
 def test_the_table_is_large_enough_and_cites():
-    assert all(row.rule for row in ROWS)
+    assert len(ROWS) >= 300 and all(row.rule for row in ROWS)
     assert len({repr(row) for row in ROWS}) == len(ROWS)

@@ -80,9 +80,34 @@ def test_kit_reads_the_capabilities(kit):
     assert statement["resourceType"] == "CapabilityStatement" and statement["fhirVersion"] == "4.0.1"
 
 
+def test_kit_creates_and_reads(kit):
+    made = kit.result("create")
+    assert made["status"] == 201 and made["etag"] == 'W/"1"' and made["location"].endswith("/_history/1")
+    for step in ("read", "vread"):
+        one = kit.result(step)
+        assert one["valueQuantity"]["value"] == 70.5 and one["meta"]["versionId"] == "1", step
+
+
 def test_kit_sends_again(kit):
     assert kit.result("again") == 200
     assert kit.result("conditional") == 200
+
+
+def test_kit_updates_and_patches(kit):
+    updated = kit.result("update")
+    assert updated["meta"]["versionId"] == "2" and updated["note"][0]["text"] == "fra klienten"
+    patched = kit.result("patch")
+    assert patched["meta"]["versionId"] == "3" and patched["status"] == "corrected"
+
+
+def test_kit_marks_a_reading_as_unreliable(kit):
+    marked = kit.result("unreliable")
+    assert marked["meta"]["versionId"] == "4" and marked["meta"]["tag"][0]["code"] == "unreliable" and marked["valueQuantity"]["value"] == 70.5
+
+
+def test_kit_reads_the_history(kit):
+    history = kit.result("history")
+    assert history["type"] == "history" and [entry["resource"]["meta"]["versionId"] for entry in history["entry"]] == ["4", "3", "2", "1"]
 
 
 def test_kit_sends_bundles(kit):
@@ -109,6 +134,11 @@ def test_kit_is_told_what_is_wrong(kit):
     assert "nonsense" in json.dumps(kit.error("unknownParameter")["body"])
 
 
+def test_kit_deletes(kit):
+    assert kit.result("delete") in (200, 204)
+    assert kit.error("gone")["status"] == 410
+
+
 # ---- fhirclient
 
 
@@ -125,6 +155,11 @@ def test_smart_creates_and_reads(smart):
     assert smart.result("read")["valueQuantity"]["value"] == 70.5
 
 
+def test_smart_updates_and_patches(smart):
+    assert smart.result("update")["note"][0]["text"] == "fra appen"
+    assert smart.result("patch")["status"] == "corrected"
+
+
 def test_smart_searches_and_turns_pages(smart):
     assert len(observations(smart.result("search"))) == 6
     assert len({one["id"] for one in smart.result("flat")}) == 6
@@ -139,3 +174,8 @@ def test_smart_resolves_references(smart):
 
 def test_smart_is_told_what_is_wrong(smart):
     assert "404" in smart.error("absent")["message"]
+
+
+def test_smart_deletes(smart):
+    assert smart.result("delete") == "done"
+    assert "410" in smart.error("gone")["message"]

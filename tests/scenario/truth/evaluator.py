@@ -344,6 +344,10 @@ def values_of(observation, name, kind):
     return [observation[f"value{kind}"]] if f"value{kind}" in observation else []
 
 
+def _own(observation):
+    return [observation]
+
+
 def each(observation, *names):
     """Every element of these names, arrays opened."""
     return [one for name in names if name in observation for one in (observation[name] if isinstance(observation[name], list) else [observation[name]])]
@@ -356,6 +360,9 @@ def dates_of(element, name):
             spans.append(date_range(element[f"{name}{kind}"]))
     if f"{name}Period" in element:
         spans.append(period_range(element[f"{name}Period"]))
+    events = [date_range(one) for one in element.get(f"{name}Timing", {}).get("event", [])]
+    if events:  # only the outer limits matter
+        spans.append(Range(min(one.low for one in events), max(one.high for one in events)))
     return [span for span in spans if span]
 
 
@@ -430,11 +437,16 @@ PARAMETERS = {
     "based-on": _refer("basedOn"),
     "specimen": _refer("specimen"),
     "subject": _refer("subject"),
-    "code-value-quantity": ("composite", lambda o: [o]),
+    "code-value-concept": ("composite", _own),
+    "code-value-date": ("composite", _own),
+    "code-value-quantity": ("composite", _own),
+    "code-value-string": ("composite", _own),
+    "component-code-value-concept": ("composite", parts_of),
     "component-code-value-quantity": ("composite", parts_of),
+    "combo-code-value-concept": ("composite", every),
     "combo-code-value-quantity": ("composite", every),
 }
-MODIFIERS = {"token": {"not", "in", "text", "of-type"}, "string": {"exact", "contains"}, "reference": {"identifier"}}
+MODIFIERS = {"token": {"not", "in", "not-in", "text"}, "string": {"exact", "contains"}, "reference": {"identifier"}}
 
 
 def split(value, at):
@@ -474,12 +486,15 @@ def one_condition(kind, name, modifier, value, now):
         pair = split(value, "$")
         if len(pair) != 2:
             raise Refused("not code$quantity")
-        code, quantity = token_condition(split(pair[0], "|")), quantity_condition(split(pair[1], "|"))
-        return lambda part: any(code(one) for one in _code(part)) and any(quantity(one) for one in _quantity(part))
+        code = token_condition(split(pair[0], "|"))
+        second = "value-" + name.rpartition("-")[2]
+        kind, targets = PARAMETERS[second]
+        value = one_condition(kind, second, None, pair[1], now)
+        return lambda part: any(code(one) for one in _code(part)) and any(value(one) for one in targets(part))
     if modifier == "text":
         of = string_condition(unescaped(value), None)
         return lambda token: any(of(word) for word in token.words)
-    if modifier == "in":
+    if modifier in ("in", "not-in"):
         return in_condition(unescaped(value))
     if modifier == "of-type":
         return of_type_condition(split(value, "|"))
@@ -497,14 +512,15 @@ def condition(name, value, now=None):
         if value not in ("true", "false"):
             raise Refused(name)
         return lambda observation: (not targets(observation)) == (value == "true")
-    if modifier and modifier not in MODIFIERS.get(kind, ()) and not (kind == "reference" and modifier[0].isupper()):
+    takes = MODIFIERS.get(kind, set()) | ({"of-type"} if base == "identifier" else set())
+    if modifier and modifier not in takes and not (kind == "reference" and modifier[0].isupper()):
         raise Refused(name)
     try:
         each_of = [one_condition(kind, base, modifier or None, one, now) for one in split(value, ",")]
     except Refused as refused:
         raise Refused(f"{name}: {refused}") from refused
     some = lambda observation: any(of(target) for of in each_of for target in targets(observation))
-    return (lambda observation: not some(observation)) if modifier == "not" else some
+    return (lambda observation: not some(observation)) if modifier in ("not", "not-in") else some
 
 
 # ---- order (3.1.1.5.1)
