@@ -185,13 +185,13 @@ struct extent {
 	bool low_open, high_open;
 };
 
-/* Two doubles that conversions led to one number: equal but for rounding. */
+/* Two doubles that conversions led to one number: equal but for rounding. What has no end stays without. */
 static double snapped(double value, double to)
 {
 	if (isinf(value))
 		return value;
 	const double size = fabs(value) > fabs(to) ? fabs(value) : fabs(to);
-	return fabs(value - to) <= size * 1e-12 ? to : value;
+	return isfinite(value) && fabs(value - to) <= size * 1e-12 ? to : value;
 }
 
 static bool extent_of(const struct json *json, struct extent *out)

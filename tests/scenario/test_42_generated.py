@@ -97,8 +97,8 @@ class Generator:
         system = UCUM if self.maybe(0.6) else None
         return self.object(depth, value=self.decimal(), unit=self.text() if self.maybe() else None, system=system, code=self.random.choice(["kg", "mm[Hg]", "{score}", "no/such"]) if system else None)
 
-    def reference(self, depth=0):
-        return self.object(depth, reference=self.random.choice(["Device/1", "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", "https://x.example/Device/9"]), display=self.text() if self.maybe() else None)
+    def reference(self, depth=0, kind="Device"):
+        return self.object(depth, reference=self.random.choice([f"{kind}/1", "urn:uuid:c757873d-ec9a-4326-a141-556f43239520", f"https://x.example/{kind}/9"]), display=self.text() if self.maybe() else None)
 
     def samples(self, depth=0):
         return self.object(depth, origin={"value": self.decimal()}, period=self.decimal(), dimensions=self.random.randint(1, 3), data=self.random.choice(["1 2 E", "0.10 -2 U L"]))
@@ -122,10 +122,11 @@ class Generator:
             "text": lambda: {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">a &lt; b&#160;<b>c</b></div>'},
             "language": lambda: "nb-NO", "extension": self.extensions, "issued": lambda: self.time(True), "category": lambda: [self.concept() for _ in range(2)],
             "interpretation": lambda: [self.concept()], "note": lambda: [self.object(1, text=self.text(), time=self.time())], "bodySite": self.concept, "method": self.concept,
-            "performer": lambda: [self.reference()], "hasMember": lambda: [self.reference()], "derivedFrom": lambda: [self.reference()], "encounter": self.reference,
+            "performer": lambda: [self.reference(kind="Practitioner")], "hasMember": lambda: [self.reference(kind="Observation")],
+            "derivedFrom": lambda: [self.reference(kind="Observation")], "encounter": lambda: self.reference(kind="Encounter"),
             "focus": lambda: [self.reference()], "referenceRange": lambda: [self.object(1, low={"value": self.decimal(), "unit": "kg"}, text=self.text())],
             "component": lambda: [self.component(i) for i in range(self.random.randint(1, 3))], "_status": lambda: {"extension": self.extensions()},
-            "contained": lambda: [{"resourceType": "Specimen", "id": "s", "anything": [{"goes": self.text()}, Raw("1.0")]}],
+            "contained": lambda: [{"resourceType": "Specimen", "id": "s", "note": [{"text": self.text()}], "collection": {"quantity": {"value": Raw("1.0")}}}],
         }
         for what, make in optional.items():
             if self.maybe():
