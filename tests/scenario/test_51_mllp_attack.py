@@ -87,6 +87,7 @@ def test_the_silent_are_closed_and_noise_keeps_nobody_alive(door):
     still_serves(door)
 
 
+@pytest.mark.slow
 def test_without_a_handshake_nobody_stays(door):
     with socket.create_connection(("127.0.0.1", door.mllp_port), timeout=20) as mute, socket.create_connection(("127.0.0.1", door.mllp_port), timeout=20) as rude:
         rude.sendall(b"\x0bMSH|^~\\&|" + bytes(range(256)) * 10)
@@ -171,6 +172,7 @@ def test_who_leaves_does_not_stop_the_write(door):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_stop_answers_what_is_under_way_and_closes_the_rest(own_hub):
     """SIGTERM: open connections do not keep it waiting, and what was taken in is answered."""
     mortal = own_hub(threads=1)

@@ -27,6 +27,7 @@ def attempt(hub, text):
         return None if answer is None else msa(answer)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where,answered", [("mllp-unanswered", None), ("mllp-answered", "AA")])
 def test_killed_before_and_after_the_answer(own_hub, where, answered):
     """The control makes the process kill itself: between the commit and AA, and right behind AA."""
@@ -45,6 +46,7 @@ def test_killed_before_and_after_the_answer(own_hub, where, answered):
     assert [entry["event"] for entry in mortal.entries(who)].count("create") == 2
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(own_hub):
     mortal = own_hub(threads=1)
     who, chance = person(), random.Random(20261128)
