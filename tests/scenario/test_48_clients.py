@@ -168,6 +168,11 @@ def test_smart_searches_and_turns_pages(smart):
     assert set(smart.result("byCode")) == {"8867-4", "29463-7"}
 
 
+def test_smart_reads_the_patient(smart):
+    patient = smart.result("patientRead")
+    assert patient["resourceType"] == "Patient" and patient["id"] == smart.result("launch")
+
+
 def test_smart_resolves_references(smart):
     assert smart.result("references")["resourceType"] == "Observation"
 
