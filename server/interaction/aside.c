@@ -97,17 +97,24 @@ void aside_store(struct exchange *exchange, struct pcd01_work *work)
 	store_write(exchange->loop->store, write);
 }
 
-void aside_tell(struct exchange *exchange, struct pcd01_work *work)
+/* A text that tells of something held names the number it is held under. */
+static struct str with_number(
+	const struct exchange *exchange, const struct pcd01_work *work, const struct issue *issue)
 {
 	char number[KEEP_NUMBER];
+	if (issue->kind != OUTCOME_HELD_VALUE && issue->kind != OUTCOME_HELD_EVENT)
+		return issue->text;
 	keep_number(&work->keep.digest, number);
+	return str_format(exchange->arena, "%.*s, under %s", STR_ARG(issue->text), number);
+}
+
+void aside_tell(struct exchange *exchange, struct pcd01_work *work)
+{
 	work->told = (struct outcome){ .arena = exchange->arena };
 	exchange->response.is_aside = true;
 	metric_add(METRIC_QUARANTINE_KEPT, 1);
 	for (const struct issue *issue = work->said.first; issue != NULL; issue = issue->next) {
-		struct str text = issue->text;
-		if (issue->kind == OUTCOME_HELD_VALUE || issue->kind == OUTCOME_HELD_EVENT)
-			text = str_format(exchange->arena, "%.*s, under %s", STR_ARG(text), number);
+		const struct str text = with_number(exchange, work, issue);
 		outcome_at(&work->told, issue->severity, issue->kind, issue->place, "%.*s",
 			STR_ARG(text));
 	}
@@ -115,14 +122,9 @@ void aside_tell(struct exchange *exchange, struct pcd01_work *work)
 
 void aside_tell_part(struct exchange *exchange, const struct pcd01_work *work)
 {
-	char number[KEEP_NUMBER];
 	if (work->keep.what == KEEP_NOT || work->keep.reason.length == 0)
 		return;
-	keep_number(&work->keep.digest, number);
 	metric_add(METRIC_QUARANTINE_KEPT, 1);
-	outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_HELD_VALUE,
-		(struct hl7_place){ 0 },
-		"the rows left out are kept for the operator of the hub, with the whole message, "
-		"under %s",
-		number);
+	for (struct issue *issue = exchange->outcome.first; issue != NULL; issue = issue->next)
+		issue->text = with_number(exchange, work, issue);
 }

@@ -18,7 +18,7 @@ void aside_decide(struct exchange *exchange, struct pcd01_work *work);
 void aside_store(struct exchange *exchange, struct pcd01_work *work);
 /* Fills work->told: what pcd01_read() said, and the number the message is kept under. */
 void aside_tell(struct exchange *exchange, struct pcd01_work *work);
-/* The same number, for a message of which only some rows are held. */
+/* The same number in the warnings of a message of which only some rows are held. */
 void aside_tell_part(struct exchange *exchange, const struct pcd01_work *work);
 
 #endif
