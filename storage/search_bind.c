@@ -66,7 +66,7 @@ struct finding *finding_new(struct store_search *search)
 	struct finding *finding = arena_alloc(arena, sizeof(*finding));
 	finding->search = search;
 	finding->scanning = match_is_needed(asked);
-	finding->has_after = search->has_after;
+	finding->has_after = search->has_after && search->last == 0;
 	finding->after = search->after;
 	finding->kept.arena = arena;
 	if (finding->scanning) {
@@ -102,6 +102,13 @@ struct binding {
 	BIND(name, put(binding->params, binding->finding->which.member, \
 			   binding->finding->which.count))
 
+/* By _lastUpdated in the direction of that key, else by date. */
+static bool is_ascending(const struct finding *finding)
+{
+	const struct search *search = finding->search->search;
+	return search->sort_count > 0 ? !search->sorts[0].descending : search->ascending;
+}
+
 static instant page_time(const struct finding *finding)
 {
 	if (finding->has_after)
@@ -129,6 +136,26 @@ static enum resource_type type_of(const struct search *search)
 	return search->type == TYPE_NONE ? TYPE_OBSERVATION : search->type;
 }
 
+static instant page_recv(const struct finding *finding)
+{
+	if (finding->has_after)
+		return finding->after.updated;
+	return is_ascending(finding) ? INSTANT_MIN : INSTANT_MAX;
+}
+
+/* The bounds of a search over a controller's patients begin where its conditions do. */
+static int64_t recv_id(const struct finding *finding)
+{
+	if (finding->has_after)
+		return (int64_t)finding->after.id;
+	return is_ascending(finding) ? -1 : INT64_MAX;
+}
+
+BIND(page_recv, db_time(binding->params, page_recv(binding->finding)))
+BIND(page_id, db_int8(binding->params, recv_id(binding->finding)))
+BIND(horizon, db_time(binding->params, binding->search->horizon))
+BIND(key_lows, db_uuids(binding->params, binding->finding->key_lows, binding->finding->key_count))
+BIND(key_highs, db_uuids(binding->params, binding->finding->key_highs, binding->finding->key_count))
 BIND(after_id, db_int8(binding->params, page_id(binding->finding)))
 BIND(after_time, db_time(binding->params, page_time(binding->finding)))
 BIND(after_updated, db_time(binding->params, binding->finding->after.updated))

@@ -27,6 +27,8 @@ struct finding {
 	struct search_time time;
 	struct token_columns codes, categories;
 	struct date_columns dates;
+	struct mac128 *key_lows, *key_highs; /* of identifiers, where no patient is named */
+	size_t key_count;
 	bool has_after; /* where this slice begins */
 	struct store_place after;
 	unsigned slice;       /* rows of it */
@@ -52,5 +54,17 @@ struct finding *finding_new(struct store_search *search);
 /* Adds the parameters of a statement in the order of its text. */
 void search_bind(struct db_params *params, struct arena *arena, const struct search_text *text,
 	const struct part_finding *part);
+
+/*
+ * search_tenant.c: a search over all patients of a controller (ASK_TENANT). Its shape; the ends of the keys of the identifiers it asks for, if it does;
+ * and whose the row is, from its last columns.
+ */
+bool search_is_of_tenant(const struct store_search *search);
+void search_tenant_shape(const struct finding *finding, struct search_shape *shape);
+void search_tenant_keys(const struct seal *seal, struct finding *finding);
+void search_tenant_row(const struct db_rows *rows, unsigned row, struct store_row *out);
+
+/* lastn.c: keeps the newest of each leading code, behind the place of the page before, and no more than a page of them. */
+void last_cut(struct finding *finding);
 
 #endif

@@ -15,6 +15,8 @@ void slice_begin(struct finding *finding, struct arena *arena)
 	const bool all = finding->search->counted || finding->search->search->sort_count > 0;
 	finding->founds = (struct founds){ .arena = arena };
 	finding->slice = finding->search->limit;
+	if (finding->search->last > 0)
+		finding->slice = finding->search->last - 1;
 	/* Each slice of a sorted search sorts all over again: fewer and greater ones. */
 	if (finding->scanning)
 		finding->slice = all ? 4 * SCAN_SLICE : SCAN_SLICE;
@@ -30,9 +32,13 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 		const unsigned row = (unsigned)(i - before);
 		founds->rows[i].row.value =
 			db_is_null(rows, row, 8) ? NAN : db_get_float8(rows, row, 8);
-		if (search->sort_count > 0)
-			founds->rows[i].row.code =
-				str_copy(founds->arena, db_get_bytes(rows, row, 9));
+		struct store_row *found = &founds->rows[i].row;
+		if (finding->search->last > 0)
+			found->canon = (uint32_t)db_get_int(rows, row, 9);
+		else if (search_is_of_tenant(finding->search))
+			search_tenant_row(rows, row, found);
+		else if (search->sort_count > 0)
+			found->code = str_copy(founds->arena, db_get_bytes(rows, row, 9));
 	}
 }
 
@@ -93,6 +99,7 @@ struct store_place store_place_of(const struct store_row *row)
 		.updated = row->updated,
 		.value = row->value,
 		.code = row->code,
+		.canon = row->canon,
 		.id = row->key.id };
 }
 

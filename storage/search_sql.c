@@ -73,14 +73,26 @@ static void join(struct joiner *joiner, enum sql fragment)
 	buf_add_byte(&joiner->buf, '\n');
 }
 
+/* Of a controller's readings, no patient named? */
+static bool is_of_tenant(enum search_source source)
+{
+	return source >= SOURCE_TENANT_RECV;
+}
+
+/* As they came, not by date. */
+static bool is_by_recv(enum search_source source)
+{
+	return source == SOURCE_TENANT_RECV || source == SOURCE_TENANT_KEY_RECV;
+}
+
 /* The concepts asked for, as the CTE c, where the shape has them. */
 static void join_codes(struct joiner *joiner, const struct search_shape *shape)
 {
-	if (shape->source == SOURCE_CODE) {
+	if (shape->source == SOURCE_CODE || shape->source == SOURCE_TENANT_CODE) {
 		join(joiner, SQL_SEARCH_WITH_CODE_ONE);
 		return;
 	}
-	join(joiner, SQL_SEARCH_WITH_WALK);
+	join(joiner, is_of_tenant(shape->source) ? SQL_SEARCH_TENANT_WALK : SQL_SEARCH_WITH_WALK);
 	join(joiner, SQL_SEARCH_WITH_CODE);
 	if (shape->code)
 		join(joiner, SQL_SEARCH_CODE_TOKENS);
@@ -91,8 +103,13 @@ static void join_codes(struct joiner *joiner, const struct search_shape *shape)
 
 static void join_with(struct joiner *joiner, const struct search_shape *shape)
 {
-	const bool codes =
-		shape->source == SOURCE_CODE || shape->source == SOURCE_WALK || shape->ids_code;
+	static const bool walks[] = { [SOURCE_CODE] = true,
+		[SOURCE_WALK] = true,
+		[SOURCE_LAST] = true,
+		[SOURCE_TENANT_CODE] = true,
+		[SOURCE_TENANT_WALK] = true,
+		[SOURCE_TENANT_KEY_RECV] = false };
+	const bool codes = walks[shape->source] || shape->ids_code;
 	if (!codes && !shape->category)
 		return;
 	buf_add_text(&joiner->buf, "WITH RECURSIVE\n");
@@ -107,7 +124,8 @@ static void join_with(struct joiner *joiner, const struct search_shape *shape)
 /* Does the source begin a subquery that is still to be ended? */
 static bool is_open(const struct search_shape *shape)
 {
-	return shape->source != SOURCE_NEWEST && shape->source != SOURCE_TYPE;
+	return shape->source != SOURCE_NEWEST && shape->source != SOURCE_TYPE &&
+	       shape->source != SOURCE_TENANT_RECV;
 }
 
 static void join_source(struct joiner *joiner, const struct search_shape *shape)
@@ -118,6 +136,12 @@ static void join_source(struct joiner *joiner, const struct search_shape *shape)
 		[SOURCE_WALK] = SQL_SEARCH_BY_CODE,
 		[SOURCE_IDS] = SQL_SEARCH_BY_ID,
 		[SOURCE_TYPE] = SQL_SEARCH_OF_TYPE,
+		[SOURCE_LAST] = SQL_SEARCH_BY_CODE,
+		[SOURCE_TENANT_RECV] = SQL_SEARCH_TENANT_RECV,
+		[SOURCE_TENANT_CODE] = SQL_SEARCH_TENANT_CODE,
+		[SOURCE_TENANT_WALK] = SQL_SEARCH_TENANT_CODE,
+		[SOURCE_TENANT_KEY] = SQL_SEARCH_TENANT_KEY,
+		[SOURCE_TENANT_KEY_RECV] = SQL_SEARCH_TENANT_KEY,
 	};
 	join(joiner, sources[shape->source]);
 }
@@ -140,9 +164,27 @@ static void join_conditions(struct joiner *joiner, const struct search_shape *sh
 		join(joiner, SQL_SEARCH_DATES);
 }
 
+/* As it came, which an index of the tenant has. */
+static void join_page_recv(struct joiner *joiner, const struct search_shape *shape)
+{
+	join(joiner, shape->ascending ? SQL_SEARCH_RECV_PAGE_ASC : SQL_SEARCH_RECV_PAGE_DESC);
+	if (is_open(shape))
+		join(joiner,
+			shape->ascending ? SQL_SEARCH_RECV_MERGE_ASC : SQL_SEARCH_RECV_MERGE_DESC);
+}
+
 /* By date alone, as the indexes have it. */
 static void join_page(struct joiner *joiner, const struct search_shape *shape)
 {
+	if (is_by_recv(shape->source)) {
+		join_page_recv(joiner, shape);
+		return;
+	}
+	if (shape->source == SOURCE_LAST) {
+		join(joiner, SQL_SEARCH_PAGE_DESC);
+		buf_add_text(&joiner->buf, ") o ) o\n");
+		return;
+	}
 	join(joiner, shape->ascending ? SQL_SEARCH_PAGE_ASC : SQL_SEARCH_PAGE_DESC);
 	if (is_open(shape))
 		join(joiner, shape->ascending ? SQL_SEARCH_MERGE_ASC : SQL_SEARCH_MERGE_DESC);
@@ -207,6 +249,8 @@ const struct search_text *search_text_new(struct arena *arena, const struct sear
 	struct search_text *text = arena_alloc(arena, sizeof(*text));
 	struct joiner joiner = { .buf = buf_new(arena, 4096, TEXT_MAX), .text = text };
 	join_with(&joiner, shape);
+	if (shape->source == SOURCE_LAST)
+		join(&joiner, SQL_SEARCH_LAST);
 	if (around)
 		join(&joiner, shape->counting ? SQL_SEARCH_COUNT : SQL_SEARCH_SORTED);
 	join_source(&joiner, shape);

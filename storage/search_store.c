@@ -36,7 +36,12 @@ static struct search_shape shape_of(const struct part_finding *part)
 		.sort_count = search->sort_count,
 		.after = finding->has_after,
 	};
-	if (search->id_count > 0) {
+	if (search_is_of_tenant(finding->search)) {
+		search_tenant_shape(finding, &shape);
+	} else if (finding->search->last > 0) {
+		shape.source = SOURCE_LAST;
+		shape.code = search->code_count > 0;
+	} else if (search->id_count > 0) {
 		shape.source = SOURCE_IDS;
 		shape.code = shape.ids_code = search->code_count > 0;
 	} else if (is_one_coding(search) && !shape.canons) {
@@ -159,8 +164,11 @@ static size_t part_count(const struct batch *batch)
 static struct finding *finding_of(struct batch *batch, struct store_search *search)
 {
 	struct finding *finding = search->state;
-	if (finding == NULL)
+	if (finding == NULL) {
 		finding = finding_new(search);
+		if (search_is_of_tenant(search))
+			search_tenant_keys(batch->store->seal, finding);
+	}
 	slice_begin(finding, finding->scanning ? batch->arena : search->call.arena);
 	if (finding->scanning)
 		search->state = finding;
@@ -227,7 +235,9 @@ static void search_end(struct batch *batch, struct batch_item *item)
 static bool search_again(struct batch *batch, struct batch_item *item)
 {
 	struct finding *finding = item->state;
-	if (item->round == 1) {
+	if (item->round == 1 && finding->search->last > 0) {
+		last_cut(finding);
+	} else if (item->round == 1) {
 		slice_take(finding);
 		if (slice_goes_on(finding)) {
 			queue_call(batch->store, KIND_SCAN, item->call);

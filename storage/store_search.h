@@ -13,6 +13,7 @@ struct store_row {
 	instant time_low, updated;
 	enum reading_class class;
 	double value;    /* low end in the canonical unit, of a search; NAN: none */
+	uint32_t canon;  /* leading code, of ASK_TENANT and $lastn alone */
 	struct str code; /* concept text of its code, for the log */
 	struct str body; /* unpacked */
 	bool deleted;    /* a tombstone, without body; of history and reads by id alone */
@@ -23,6 +24,7 @@ struct store_place {
 	instant time_low, updated;
 	double value;
 	struct str code;
+	uint32_t canon;
 	uint64_t id;
 };
 /*
@@ -41,6 +43,10 @@ struct store_search {
 	unsigned limit;
 	bool counted;    /* the total is wanted too; then not has_after */
 	bool count_only; /* and no rows */
+	/* $lastn: this many of each leading code, newest first, by ascending canon; no conditions for fhir/match.h, no total. 0: a search. */
+	unsigned last;
+	/* Of a grant for ASK_TENANT: rows received before this alone (store_horizon). */
+	instant horizon;
 	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match. */
 	struct store_row *rows;
 	size_t count;

@@ -136,6 +136,25 @@ static void shape_plan(struct search_shape shape, const char *index, const char 
 		fail_msg("%s lacks %s:\n%s", name, condition, plan.at);
 }
 
+/* What a controller asks of all its patients: by tenant and more, never by it alone. */
+static void check_plans_of_tenant(void)
+{
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .ascending = true },
+		"Index Scan using observation_recv", "ROW(recv, id) > ROW(", no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .updated = true },
+		"Scan Backward using observation_recv", "(recv >= ", no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE }, "observation_tenant_code",
+		"(code = k.code_id)", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE, .time = true },
+		"observation_tenant_code", "(time_low >= ", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_WALK, .code = true },
+		"observation_tenant_code", "coding_concept", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY }, "obs_key_pkey",
+		"(key >= r.low)", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY_RECV }, "observation_pkey",
+		"(id = i.id)", no_scan);
+}
+
 static void check_plans(void)
 {
 	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "alias_pkey");
@@ -175,6 +194,9 @@ static void check_plans(void)
 		"coding_concept", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_IDS }, "observation_pkey", "(id = i.id)",
 		no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_LAST }, "observation_code",
+		"(code = c.code_id)", no_sort);
+	check_plans_of_tenant();
 }
 
 static void test_plans_empty(void **state)
@@ -227,9 +249,15 @@ static struct search_shape shape_of(uint32_t number)
 
 static bool is_possible(const struct search_shape *shape)
 {
-	const bool ids = shape->source == SOURCE_IDS, walk = shape->source == SOURCE_WALK;
-	return (ids || !shape->ids_code) && (walk || shape->ids_code || !shape->code) &&
-	       (walk || ids || !shape->canons) && (shape->time || !shape->time_long);
+	const enum search_source source = shape->source;
+	const bool tenant = source >= SOURCE_TENANT_RECV, last = source == SOURCE_LAST;
+	const bool ids =
+		source == SOURCE_IDS || source == SOURCE_TENANT_RECV || source >= SOURCE_TENANT_KEY;
+	const bool walk = source == SOURCE_WALK || last;
+	return (ids || !shape->ids_code) &&
+	       (walk || source == SOURCE_TENANT_WALK || shape->ids_code || !shape->code) &&
+	       (walk || (ids && !tenant) || !shape->canons) && (shape->time || !shape->time_long) &&
+	       !(tenant && shape->time_long) && !(last && shape->ascending);
 }
 
 /* Every combination that a search can be of. */
@@ -245,7 +273,7 @@ static void test_shapes(void **state)
 		prepare(connections[1], "", search_text_new(arena, &shape)->text);
 		count++;
 	}
-	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1));
+	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3));
 }
 
 /* Every order of up to four keys, of every source, on the first page and on later ones; and the counts. */
@@ -300,10 +328,11 @@ static void test_tenant_condition(void **state)
 		if (!is_possible(&shape))
 			continue;
 		const char *text = search_text_new(arena, &shape)->text;
-		const unsigned tables = times(text, "hub.observation");
+		const unsigned tables = times(text, "hub.observation") + times(text, "hub.obs_key");
 		assert_true(tables > 0);
 		assert_int_equal(times(text, "tenant_id = $"), tables);
-		assert_int_equal(times(text, "bucket = $"), tables);
+		if (shape.source < SOURCE_TENANT_RECV)
+			assert_int_equal(times(text, "bucket = $"), tables);
 		checked++;
 	}
 	for (unsigned i = 0; i < SQL_COUNT; i++) {
