@@ -152,7 +152,7 @@ static void check_plans_of_tenant(void)
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY }, "obs_key_pkey",
 		"(key >= r.low)", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY_RECV }, "observation_pkey",
-		"(id = i.id)", no_scan);
+		"AND (tenant_id = $", no_scan);
 }
 
 static void check_plans(void)
