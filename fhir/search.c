@@ -225,6 +225,7 @@ static void take_sort(struct search_parsing *parsing, const struct search_pair *
 	struct search *out = parsing->out;
 	size_t count;
 	const struct str *values = search_split(parsing, pair, &count);
+	out->sorted = true;
 	out->sorts = arena_array(parsing->arena, SEARCH_KEYS, sizeof(*out->sorts));
 	for (size_t i = 0; values != NULL && i < count; i++) {
 		if (add_sort(out, values[i]))

@@ -59,6 +59,7 @@ struct search {
 	unsigned count;  /* page size, 1..SEARCH_COUNT_MAX */
 	bool count_only; /* _count=0: the total and no entries */
 	enum search_total total;
+	bool sorted;               /* _sort was given */
 	bool ascending;            /* by date alone, oldest first; used where sort_count is 0 */
 	struct search_sort *sorts; /* _sort, where it is more than date or -date */
 	size_t sort_count;

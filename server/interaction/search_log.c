@@ -7,16 +7,26 @@
 #include "server/interaction/searching.h"
 #include "server/respond.h"
 
-/* What leaves of one controller's: codes, count, and the digest of its resources as they are sent. */
-static unsigned describe(struct exchange *exchange, const struct search_work *work, uint32_t tenant,
-	struct log_detail *detail)
+bool search_row_is_of(const struct grant *grant, const struct store_row *row)
+{
+	for (size_t i = 0; i < grant->count; i++)
+		if (grant->parts[i].tenant == row->key.tenant &&
+			grant->parts[i].bucket == row->key.bucket &&
+			grant->parts[i].subject == row->key.subject)
+			return true;
+	return false;
+}
+
+/* What leaves of one patient's of one controller: codes, count, and the digest of its resources as they are sent. */
+static unsigned describe(struct exchange *exchange, const struct search_work *work,
+	const struct grant *grant, uint32_t tenant, struct log_detail *detail)
 {
 	struct log_codes *codes = arena_alloc(exchange->arena, sizeof(*codes));
 	struct buf sent = buf_new(exchange->arena, work->rendered_bytes, RESPONSE_MAX);
 	unsigned classes = 0;
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct store_row *row = &work->rows[i];
-		if (row->key.tenant != tenant)
+		if (row->key.tenant != tenant || !search_row_is_of(grant, row))
 			continue;
 		detail->count++;
 		classes |= 1u << row->class;
@@ -44,7 +54,7 @@ static void permitted(struct exchange *exchange, const struct search_work *work,
 	const struct grant *grant, const struct grant_part *part)
 {
 	struct log_detail detail = detail_of(exchange, work);
-	const unsigned classes = describe(exchange, work, part->tenant, &detail);
+	const unsigned classes = describe(exchange, work, grant, part->tenant, &detail);
 	detail.rules = part->rule_ids;
 	detail.rule_count = part->rule_count;
 	detail.break_glass = grant->break_glass;
@@ -115,9 +125,15 @@ static void row_of_ask(
 
 void search_audit(struct exchange *exchange, const struct search_work *work)
 {
-	for (size_t i = 0; i < work->count; i++)
+	size_t rows = 0;
+	for (size_t i = 0; i < work->count; i++) {
+		/* Without a patient: only of those who are on the page. */
+		if (work->whole && work->asks[i].grant == NULL)
+			continue;
 		row_of_ask(exchange, work, &work->asks[i]);
+		rows++;
+	}
 	/* An id that leads to nobody costs what one costs that leads to somebody. */
-	if (work->count == 0 && exchange->outcome.errors == 0)
+	if (rows == 0 && exchange->outcome.errors == 0)
 		nothing(exchange, work, &(struct patient){ 0 }, exchange->tenant->id, NULL);
 }

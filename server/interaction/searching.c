@@ -27,6 +27,7 @@ static bool read_query(struct exchange *exchange, struct str query, enum search_
 		.now = work->began,
 		.in_url = place == SEARCH_URL,
 		.identifier_in_url_allowed = config->identifier_in_url,
+		.without_patient = true,
 	};
 	return search_parse(exchange->arena, query, &policy, &work->search, &exchange->outcome);
 }
@@ -43,6 +44,7 @@ static void open_names(struct exchange *exchange, struct search_work *work)
 		work->named = true;
 		work->possible = seal_patient_open(seal, search->patient, &work->patient);
 	}
+	work->whole = !work->named && search->id_count == 0;
 	work->ids = arena_array(exchange->arena, search->id_count, sizeof(work->ids[0]));
 	for (size_t i = 0; i < search->id_count; i++)
 		work->id_count += seal_resource_open(
@@ -64,6 +66,12 @@ static void search_read(struct exchange *exchange, struct str query, enum search
 	if (exchange->presentation.summary == SUMMARY_COUNT)
 		work->search.count_only = true;
 	open_names(exchange, work);
+	/* What was ignored might have named somebody. */
+	if (work->whole && exchange->outcome.first != NULL) {
+		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+			"without a patient no parameter is ignored, handling=lenient or not");
+		return;
+	}
 	exchange->work = work;
 }
 
@@ -115,6 +123,10 @@ static void asks_by_id(struct exchange *exchange, struct search_work *work)
 static void who(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
+	if (work->whole) {
+		search_tenant_who(exchange, work);
+		return;
+	}
 	if (!work->named) {
 		work->asks = arena_array(exchange->arena, work->id_count, sizeof(work->asks[0]));
 		asks_by_id(exchange, work);
@@ -138,6 +150,10 @@ static void who(struct exchange *exchange)
 static void decide_search(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
+	if (work->whole) {
+		search_tenant_decide(exchange, work);
+		return;
+	}
 	for (size_t i = 0; i < work->count; i++) {
 		struct search_ask *ask = &work->asks[i];
 		struct resolve_item *item = &exchange->resolve.items[ask->item];
@@ -162,6 +178,10 @@ static bool is_counted(const struct search_work *work)
 static void store(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
+	if (work->whole) {
+		search_tenant_store(exchange, work);
+		return;
+	}
 	for (size_t i = 0; i < work->count; i++) {
 		struct search_ask *ask = &work->asks[i];
 		const bool none_of_ids = work->search.id_count > 0 && ask->id_count == 0;
@@ -198,6 +218,8 @@ static int in_order(const void *a, const void *b, void *search)
 /* Several asks are merged; one is as the store gave it. */
 static void merge(struct exchange *exchange, struct search_work *work)
 {
+	if (work->whole)
+		return;
 	if (work->count == 1) {
 		work->rows = work->asks[0].run.rows;
 		work->row_count = work->asks[0].run.count;

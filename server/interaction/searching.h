@@ -19,12 +19,23 @@ struct search_ask {
 	struct store_search run;
 };
 
+/* What the rows of a search are asked for by. */
+enum search_operation { OPERATION_SEARCH, OPERATION_LASTN, OPERATION_EVERYTHING };
+
 struct search_work {
+	enum search_operation operation;
+	unsigned last; /* $lastn: max, else 0 */
 	struct search search;
 	instant began;  /* when the first page was asked for: what ap is measured from */
+	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */
+	bool whole;
+	enum { WHOLE_HORIZON, WHOLE_SEARCH, WHOLE_ROWS, WHOLE_PATIENTS } stage;
+	const struct grant *whole_grant;
+	struct store_horizon horizon;
+	struct store_search whole_run;
 	bool has_after; /* it continues a page */
 	struct store_place after;
-	bool named;                /* by identifier or patient; else by _id */
+	bool named;                /* by identifier or patient; else by _id, or nobody is */
 	struct person_key patient; /* who is named, where the name can be one */
 	bool possible;             /* false: the id names nobody there could be */
 	struct resource_key *ids;  /* the values of _id that can be ids of ours */
@@ -56,5 +67,15 @@ struct str page_query(struct exchange *exchange, const struct search_work *work)
 
 /* Its rows in the access log. */
 void search_audit(struct exchange *exchange, const struct search_work *work);
+/* Is the row of a patient that this grant is about? */
+bool search_row_is_of(const struct grant *grant, const struct store_row *row);
+
+/*
+ * The steps of a search that names no patient. It goes RESOLVE, DECIDE, STORE twice: for the rows, which a controller's own system may look for, and for whose
+ * they are, so that each patient's blocks hold as if that patient had been named, and each has a row in the log.
+ */
+void search_tenant_who(struct exchange *exchange, struct search_work *work);
+void search_tenant_decide(struct exchange *exchange, struct search_work *work);
+void search_tenant_store(struct exchange *exchange, struct search_work *work);
 
 #endif
