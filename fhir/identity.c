@@ -425,8 +425,7 @@ void identity_write(struct arena *arena, const struct fields *fields, struct mom
 	out->content = str_part(key, 2, key.length);
 	json_each(item, identifiers)
 	{
-		if (identity_of_identifier(arena, json_text(item, "system"),
-			    json_text(item, "value"), &out->keys[out->key_count]))
+		if (identifier_key(arena, item, &out->keys[out->key_count]))
 			out->key_count++;
 	}
 	struct str device;

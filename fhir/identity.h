@@ -21,9 +21,6 @@ bool identity_of_identifier(
 /*
  * What one Identifier says which device it is, as a part of a key text. False: nothing, as for a value without system, unless it is an EUI-64: those are given out once.
  */
-/* The identity text of an identifier: "I", system and value. False where either is empty: then it is no key. */
-bool identity_of_identifier(
-	struct arena *arena, struct str system, struct str value, struct str *out);
 bool identity_of_device(struct arena *arena, struct str system, struct str value, struct str *out);
 
 #endif

@@ -6,9 +6,13 @@
 
 #define NOWHERE ((struct str){ 0 })
 
-static bool ends_in_search(const struct exchange *exchange)
+/* POST of a search, and of what is asked like one: the parameters stand in the body. */
+static bool is_form(const struct exchange *exchange)
 {
-	return str_ends(str_of(exchange->route->path), STR("/_search"));
+	const struct str path = str_of(exchange->route->path);
+	return str_is(exchange->request.method, "POST") &&
+	       (str_ends(path, STR("/_search")) || str_ends(path, STR("/$lastn")) ||
+		       str_ends(path, STR("/$everything")));
 }
 
 /* The media types a route of this style takes, NULL at the end. */
@@ -26,7 +30,7 @@ static const char *const *media_of(const struct exchange *exchange)
 	case STYLE_FHIR:
 		if (str_is(exchange->request.method, "PATCH"))
 			return patch;
-		return ends_in_search(exchange) ? form : fhir;
+		return is_form(exchange) ? form : fhir;
 	case STYLE_HL7:
 		return hl7;
 	case STYLE_SOAP:
@@ -105,7 +109,7 @@ static bool read_presentation(struct exchange *exchange)
 	if (exchange->route->style != STYLE_FHIR)
 		return true;
 	return read_form(exchange, exchange->request.query) &&
-	       (!ends_in_search(exchange) || read_form(exchange, exchange->request.body));
+	       (!is_form(exchange) || read_form(exchange, exchange->request.body));
 }
 
 void step_parse(struct exchange *exchange)

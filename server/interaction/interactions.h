@@ -8,8 +8,12 @@
 extern const struct interaction interaction_bundle;
 extern const struct interaction interaction_create;
 extern const struct interaction interaction_delete;
+extern const struct interaction interaction_everything_get;
+extern const struct interaction interaction_everything_post;
 extern const struct interaction interaction_history;
 extern const struct interaction interaction_insight;
+extern const struct interaction interaction_lastn_get;
+extern const struct interaction interaction_lastn_post;
 extern const struct interaction interaction_livez;
 extern const struct interaction interaction_locate;
 extern const struct interaction interaction_mark_unreliable;

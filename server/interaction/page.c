@@ -17,7 +17,10 @@ static struct str bound_to(const struct exchange *exchange)
 
 struct str page_query(struct exchange *exchange, const struct search_work *work)
 {
-	const struct str filters = work->search.canonical;
+	struct str filters = work->search.canonical;
+	if (work->last > 0)
+		filters = str_format(exchange->arena, "max=%u%s%.*s", work->last,
+			filters.length > 0 ? "&" : "", STR_ARG(filters));
 	if (!work->named || !work->possible)
 		return filters;
 	char id[27];
@@ -39,10 +42,10 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 	const struct store_place *next = &work->next;
 	const long long total = work->has_total ? (long long)work->total : -1;
 	const struct str plain = str_format(exchange->arena,
-		"%lld %lld %lld %lld %lld %llu %llu %zu %.*s%.*s",
+		"%lld %lld %lld %lld %lld %llu %llu %u %zu %.*s%.*s",
 		(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began, total,
 		(long long)next->time_low, (long long)next->updated,
-		(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
+		(unsigned long long)bits_of(next->value), (unsigned long long)next->id, next->canon,
 		next->code.length, STR_ARG(next->code), STR_ARG(page_query(exchange, work)));
 	return seal_token(exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange));
 }
@@ -53,7 +56,7 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 	struct store_place *after = &work->after;
 	struct str rest;
 	int64_t total;
-	uint64_t value, length;
+	uint64_t value, canon, length;
 	if (!str_to_i64(str_cut(plain, ' ', &rest), until) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &work->began) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &total) ||
@@ -61,9 +64,11 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 		!str_to_i64(str_cut(rest, ' ', &rest), &after->updated) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &value) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &after->id) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &canon) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &length) || length > rest.length)
 		return false;
 	memcpy(&after->value, &value, sizeof(value));
+	after->canon = (uint32_t)canon;
 	after->code = str_part(rest, 0, length);
 	work->has_after = true;
 	work->has_total = total >= 0;

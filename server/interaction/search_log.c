@@ -42,10 +42,26 @@ static unsigned describe(struct exchange *exchange, const struct search_work *wo
 	return classes;
 }
 
+/* What was asked, without the patient, whom the row is of. */
+static struct str query_of(const struct exchange *exchange, const struct search_work *work)
+{
+	const struct str filters = work->search.canonical;
+	switch (work->operation) {
+	case OPERATION_LASTN:
+		return str_format(exchange->arena, "$lastn?max=%u%s%.*s", work->last,
+			filters.length > 0 ? "&" : "", STR_ARG(filters));
+	case OPERATION_EVERYTHING:
+		return str_format(exchange->arena, "$everything?%.*s", STR_ARG(filters));
+	case OPERATION_SEARCH:
+		break;
+	}
+	return filters;
+}
+
 static struct log_detail detail_of(struct exchange *exchange, const struct search_work *work)
 {
 	struct log_detail detail = audit_detail(exchange);
-	detail.query = work->search.canonical;
+	detail.query = query_of(exchange, work);
 	detail.counted = true;
 	return detail;
 }

@@ -51,17 +51,29 @@ static void open_names(struct exchange *exchange, struct search_work *work)
 			seal, search->ids[i], TYPE_OBSERVATION, &work->ids[work->id_count]);
 }
 
-static void search_read(struct exchange *exchange, struct str query, enum search_place place)
+/* The query without what only the operation knows. */
+static bool read_operation(struct exchange *exchange, struct str query, enum search_place place,
+	struct search_work *work)
+{
+	struct str rest = query;
+	if (work->operation == OPERATION_LASTN && !lastn_take(exchange, query, work, &rest))
+		return false;
+	return read_query(exchange, rest, place, work);
+}
+
+struct search_work *search_read(struct exchange *exchange, struct str query,
+	enum search_place place, enum search_operation operation)
 {
 	struct search_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	work->operation = operation;
 	work->began = exchange->loop->now;
-	if (!read_query(exchange, query, place, work))
-		return;
+	if (!read_operation(exchange, query, place, work))
+		return NULL;
 	struct str inner;
 	if (work->search.page.length > 0 &&
 		(!page_open(exchange, work->search.page, work, &inner) ||
-			!read_query(exchange, inner, SEARCH_URL, work)))
-		return;
+			!read_operation(exchange, inner, SEARCH_URL, work)))
+		return NULL;
 	/* FHIR R4 search 3.1.1.5.2: _count=0 and _summary=count are one. */
 	if (exchange->presentation.summary == SUMMARY_COUNT)
 		work->search.count_only = true;
@@ -70,14 +82,17 @@ static void search_read(struct exchange *exchange, struct str query, enum search
 	if (work->whole && exchange->outcome.first != NULL) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
 			"without a patient no parameter is ignored, handling=lenient or not");
-		return;
+		return NULL;
 	}
+	if (operation == OPERATION_LASTN && !lastn_check(exchange, work))
+		return NULL;
 	exchange->work = work;
+	return work;
 }
 
 static void parse_get(struct exchange *exchange)
 {
-	search_read(exchange, exchange->request.query, SEARCH_URL);
+	search_read(exchange, exchange->request.query, SEARCH_URL, OPERATION_SEARCH);
 }
 
 static void parse_post(struct exchange *exchange)
@@ -86,7 +101,7 @@ static void parse_post(struct exchange *exchange)
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
 			"the parameters of _search belong in its body");
 	else
-		search_read(exchange, exchange->request.body, SEARCH_BODY);
+		search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_SEARCH);
 }
 
 /* ---- RESOLVE */
@@ -120,7 +135,7 @@ static void asks_by_id(struct exchange *exchange, struct search_work *work)
 	exchange->resolve.count = work->count;
 }
 
-static void who(struct exchange *exchange)
+void search_who(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	if (work->whole) {
@@ -147,7 +162,7 @@ static void who(struct exchange *exchange)
 
 /* ---- DECIDE */
 
-static void decide_search(struct exchange *exchange)
+void search_decide(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	if (work->whole) {
@@ -175,7 +190,7 @@ static bool is_counted(const struct search_work *work)
 	return (search->total != SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
 }
 
-static void store(struct exchange *exchange)
+void search_store(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	if (work->whole) {
@@ -202,6 +217,7 @@ static void store(struct exchange *exchange)
 			.limit = work->search.count,
 			.counted = is_counted(work),
 			.count_only = work->search.count_only,
+			.last = work->last,
 		};
 		exchange_hold(exchange);
 		store_search(exchange->loop->store, &ask->run);
@@ -300,7 +316,7 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 	render(exchange, work);
 }
 
-static void audit(struct exchange *exchange)
+void search_audit_page(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	if (work == NULL)
@@ -315,24 +331,44 @@ static void audit(struct exchange *exchange)
 	search_audit(exchange, work);
 }
 
+static void add_path(struct exchange *exchange, const struct search_work *work, struct buf *buf)
+{
+	char id[27];
+	switch (work->operation) {
+	case OPERATION_SEARCH:
+		buf_add_text(buf, "/Observation");
+		break;
+	case OPERATION_LASTN:
+		buf_add_text(buf, "/Observation/$lastn");
+		break;
+	case OPERATION_EVERYTHING:
+		seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
+		buf_add_format(buf, "/Patient/%s/$everything", id);
+		break;
+	}
+}
+
 /* A link of the page: the query, and how the answer is to look. */
-static struct str link_of(struct exchange *exchange, const char *name, struct str query)
+static struct str link_of(struct exchange *exchange, const struct search_work *work,
+	const char *name, struct str query)
 {
 	const struct str base = base_url(exchange);
 	struct buf buf = buf_new(exchange->arena, 512 + query.length, RESPONSE_MAX);
-	buf_add_format(&buf, "%.*s/Observation?%s", STR_ARG(base), name);
+	buf_add(&buf, base);
+	add_path(exchange, work, &buf);
+	buf_add_format(&buf, "?%s", name);
 	buf_add(&buf, query);
 	presentation_query(&buf, &exchange->presentation);
 	return buf_str(&buf);
 }
 
-static void respond(struct exchange *exchange)
+void search_respond(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	const struct str base = base_url(exchange);
 	struct bundle_page page = {
 		.base = base,
-		.self = link_of(exchange, "", page_query(exchange, work)),
+		.self = link_of(exchange, work, "", page_query(exchange, work)),
 		.resources = work->resources,
 		.rendered = work->rendered,
 		.count = work->row_count,
@@ -341,7 +377,7 @@ static void respond(struct exchange *exchange)
 		.total = work->total,
 	};
 	if (work->more)
-		page.next = link_of(exchange, "_page=", page_token(exchange, work));
+		page.next = link_of(exchange, work, "_page=", page_token(exchange, work));
 	struct buf buf = buf_new(exchange->arena,
 		1024 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
@@ -352,20 +388,20 @@ const struct interaction interaction_search_get = {
 	.name = "search_get",
 	.reads_query = true,
 	.parse = parse_get,
-	.who = who,
-	.decide = decide_search,
-	.store = store,
-	.audit = audit,
-	.respond = respond,
+	.who = search_who,
+	.decide = search_decide,
+	.store = search_store,
+	.audit = search_audit_page,
+	.respond = search_respond,
 };
 
 const struct interaction interaction_search_post = {
 	.name = "search_post",
 	.reads_query = true,
 	.parse = parse_post,
-	.who = who,
-	.decide = decide_search,
-	.store = store,
-	.audit = audit,
-	.respond = respond,
+	.who = search_who,
+	.decide = search_decide,
+	.store = search_store,
+	.audit = search_audit_page,
+	.respond = search_respond,
 };

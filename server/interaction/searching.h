@@ -24,7 +24,8 @@ enum search_operation { OPERATION_SEARCH, OPERATION_LASTN, OPERATION_EVERYTHING 
 
 struct search_work {
 	enum search_operation operation;
-	unsigned last; /* $lastn: max, else 0 */
+	unsigned last;  /* $lastn: max, else 0 */
+	bool has_count; /* $lastn: _count was given */
 	struct search search;
 	instant began;  /* when the first page was asked for: what ap is measured from */
 	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */
@@ -64,6 +65,24 @@ bool page_open(struct exchange *exchange, struct str token, struct search_work *
 	struct str *query_out);
 /* The search's filters and its patient's FHIR id, as a query. Never a national id. */
 struct str page_query(struct exchange *exchange, const struct search_work *work);
+
+/*
+ * What the interactions that are searches share (searching.c). The reading of a query sets exchange->work, unless it adds an error; an operation's own parameters are
+ * in `work`, and what they mean is its own to check. Where it goes on in pages its query is told by page_query().
+ */
+struct search_work *search_read(struct exchange *exchange, struct str query,
+	enum search_place place, enum search_operation operation);
+void search_who(struct exchange *exchange);
+void search_decide(struct exchange *exchange);
+void search_store(struct exchange *exchange);
+void search_audit_page(struct exchange *exchange);
+void search_respond(struct exchange *exchange);
+
+/* lastn.c: takes `max` off a query. False adds an error. */
+bool lastn_take(struct exchange *exchange, struct str query, struct search_work *work,
+	struct str *rest_out);
+/* Whether $lastn can be asked so, and what it leaves out by itself. */
+bool lastn_check(struct exchange *exchange, struct search_work *work);
 
 /* Its rows in the access log. */
 void search_audit(struct exchange *exchange, const struct search_work *work);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Patient/{id}/$everything (FHIR R4 patient-operations), and POST Patient/$everything with the patient's identifier in the body: all the caller may see of one
+ * patient, newest first, in pages. It is a search by other names: _since is _lastUpdated=ge, start and end are date=ge and date=le.
+ */
+#include "fhir/form.h"
+#include "server/form.h"
+#include "server/interaction/interactions.h"
+#include "server/interaction/searching.h"
+#include "server/loop.h"
+#include "server/respond.h"
+
+#define NOWHERE   ((struct str){ 0 })
+#define QUERY_MAX ((size_t)16 << 10)
+
+/* What each parameter is to the search. */
+static const struct everything_name {
+	const char *name, *search, *prefix;
+} names[] = {
+	{ "_since", "_lastUpdated", "ge" },
+	{ "start", "date", "ge" },
+	{ "end", "date", "le" },
+	{ "_count", "_count", "" },
+	{ "_page", "_page", "" },
+	{ "identifier", "patient.identifier", "" },
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+static void add(struct buf *buf, const char *name, const char *prefix, struct str value)
+{
+	if (buf->length > 0)
+		buf_add_byte(buf, '&');
+	buf_add_format(buf, "%s=%s", name, prefix);
+	form_encode(buf, value);
+}
+
+/* The types that were asked for must be those there are. */
+static bool take_types(struct exchange *exchange, struct str value)
+{
+	while (value.length > 0) {
+		const struct str type = str_cut(value, ',', &value);
+		if (!str_is(type, "Observation"))
+			return outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
+				"_type may be Observation");
+	}
+	return true;
+}
+
+static bool take(struct exchange *exchange, struct buf *buf, struct str name, struct str value,
+	enum search_place place)
+{
+	if (presentation_is(name))
+		return true;
+	if (str_is(name, "_type"))
+		return take_types(exchange, value);
+	for (size_t i = 0; i < NAMES; i++) {
+		const bool by_identifier = str_is(name, "identifier");
+		if (!str_is(name, names[i].name) || (by_identifier && place == SEARCH_URL))
+			continue;
+		add(buf, names[i].search, names[i].prefix, value);
+		return true;
+	}
+	return outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+		"unknown parameter '%.*s'; $everything takes _since, start, end, _count, _type%s",
+		(int)(name.length > 64 ? 64 : name.length), name.at,
+		place == SEARCH_URL ? "; POST Patient/$everything takes identifier in its body"
+				    : ", identifier");
+}
+
+/* As a query of Observation; false adds an error. */
+static bool translate(
+	struct exchange *exchange, struct str text, enum search_place place, struct buf *buf)
+{
+	struct str rest = text, name, value;
+	enum form_part part;
+	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART)
+		if (!take(exchange, buf, name, value, place))
+			return false;
+	return part == FORM_END ||
+	       outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+		       "the parameters are not application/x-www-form-urlencoded");
+}
+
+static bool is_page(struct str query)
+{
+	return str_starts(query, STR("_page="));
+}
+
+static void parse_get(struct exchange *exchange)
+{
+	const struct seal *seal = exchange->loop->hub->seal;
+	struct buf buf = buf_new(exchange->arena, 512, QUERY_MAX);
+	struct person_key person;
+	if (!translate(exchange, exchange->request.query, SEARCH_URL, &buf))
+		return;
+	if (!is_page(buf_str(&buf)))
+		add(&buf, "patient", "", exchange->request.segment);
+	const struct search_work *work =
+		search_read(exchange, buf_str(&buf), SEARCH_URL, OPERATION_EVERYTHING);
+	/* A page goes on with the patient it began with. */
+	if (work != NULL && work->possible &&
+		!(seal_patient_open(seal, exchange->request.segment, &person) &&
+			person.bucket == work->patient.bucket &&
+			seal_equal(&person.mac, &work->patient.mac, sizeof(person.mac))))
+		outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
+			"this page is of another patient");
+}
+
+static void parse_post(struct exchange *exchange)
+{
+	struct buf buf = buf_new(exchange->arena, 512, QUERY_MAX);
+	if (exchange->request.query.length > 0) {
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+			"the parameters of POST $everything belong in its body");
+		return;
+	}
+	if (!translate(exchange, exchange->request.body, SEARCH_BODY, &buf))
+		return;
+	const struct search_work *work =
+		search_read(exchange, buf_str(&buf), SEARCH_BODY, OPERATION_EVERYTHING);
+	if (work != NULL && !work->named)
+		outcome_fail(&exchange->outcome, OUTCOME_REQUIRED, NOWHERE,
+			"identifier=system|value is required");
+}
+
+const struct interaction interaction_everything_get = {
+	.name = "everything_get",
+	.reads_query = true,
+	.parse = parse_get,
+	.who = search_who,
+	.decide = search_decide,
+	.store = search_store,
+	.audit = search_audit_page,
+	.respond = search_respond,
+};
+
+const struct interaction interaction_everything_post = {
+	.name = "everything_post",
+	.reads_query = true,
+	.parse = parse_post,
+	.who = search_who,
+	.decide = search_decide,
+	.store = search_store,
+	.audit = search_audit_page,
+	.respond = search_respond,
+};
