@@ -81,6 +81,24 @@ static bool translate(
 		       "the parameters are not application/x-www-form-urlencoded");
 }
 
+struct str everything_query(struct exchange *exchange, struct str filters)
+{
+	struct buf buf = buf_new(exchange->arena, filters.length + 16, QUERY_MAX);
+	while (filters.length > 0) {
+		const struct str part = str_cut(filters, '&', &filters);
+		for (size_t i = 0; i < NAMES; i++) {
+			const struct str from = str_format(
+				exchange->arena, "%s=%s", names[i].search, names[i].prefix);
+			if (!str_starts(part, from))
+				continue;
+			buf_add_format(&buf, "%s%s=", buf.length > 0 ? "&" : "", names[i].name);
+			buf_add(&buf, str_part(part, from.length, part.length));
+			break;
+		}
+	}
+	return buf_str(&buf);
+}
+
 static bool is_page(struct str query)
 {
 	return str_starts(query, STR("_page="));

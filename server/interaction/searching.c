@@ -348,6 +348,13 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 	}
 }
 
+static struct str self_query(struct exchange *exchange, const struct search_work *work)
+{
+	if (work->operation == OPERATION_EVERYTHING)
+		return everything_query(exchange, work->search.canonical);
+	return page_query(exchange, work);
+}
+
 /* A link of the page: the query, and how the answer is to look. */
 static struct str link_of(struct exchange *exchange, const struct search_work *work,
 	const char *name, struct str query)
@@ -368,7 +375,7 @@ void search_respond(struct exchange *exchange)
 	const struct str base = base_url(exchange);
 	struct bundle_page page = {
 		.base = base,
-		.self = link_of(exchange, work, "", page_query(exchange, work)),
+		.self = link_of(exchange, work, "", self_query(exchange, work)),
 		.resources = work->resources,
 		.rendered = work->rendered,
 		.count = work->row_count,

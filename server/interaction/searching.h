@@ -78,6 +78,8 @@ void search_store(struct exchange *exchange);
 void search_audit_page(struct exchange *exchange);
 void search_respond(struct exchange *exchange);
 
+/* everything.c: the filters of its search in its own words. */
+struct str everything_query(struct exchange *exchange, struct str filters);
 /* lastn.c: takes `max` off a query. False adds an error. */
 bool lastn_take(struct exchange *exchange, struct str query, struct search_work *work,
 	struct str *rest_out);
