@@ -129,6 +129,11 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 				  "tag " UNRELIABLE_SYSTEM "|" UNRELIABLE_CODE
 				  " and a note with who, why and when; searches leave it out "
 				  "by _tag:not.\"}");
+	if (has_route(&interaction_lastn_post))
+		buf_add_text(buf, ",{\"name\":\"lastn\",\"definition\":"
+				  "\"http://hl7.org/fhir/OperationDefinition/Observation-lastn\","
+				  "\"documentation\":\"Of one patient, max 1 to 100 (1), over "
+				  "equivalent codes; not entered-in-error, unless status asks.\"}");
 	buf_add_byte(buf, ']');
 	buf_add_byte(buf, '}');
 }
