@@ -27,7 +27,7 @@ struct search_work {
 	unsigned last;  /* $lastn: max, else 0 */
 	bool has_count; /* $lastn: _count was given */
 	struct search search;
-	instant began;  /* when the first page was asked for: what ap is measured from */
+	instant began; /* when the first page was asked for: what ap is measured from */
 	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */
 	bool whole;
 	enum { WHOLE_HORIZON, WHOLE_SEARCH, WHOLE_ROWS, WHOLE_PATIENTS } stage;
