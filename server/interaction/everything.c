@@ -34,25 +34,41 @@ static void add(struct buf *buf, const char *name, const char *prefix, struct st
 	form_encode(buf, value);
 }
 
-/* The types that were asked for must be those there are. */
-static bool take_types(struct exchange *exchange, struct str value)
+struct asking {
+	struct exchange *exchange;
+	enum search_place place;
+	struct buf query; /* as one of Observation */
+	bool with_patient;
+};
+
+/* The types that were asked for must be those there are; the stub alone is what GET Patient/{id} gives. */
+static bool take_types(struct asking *asking, struct str value)
 {
+	bool patient = false, readings = false, others = false;
 	while (value.length > 0) {
 		const struct str type = str_cut(value, ',', &value);
-		if (!str_is(type, "Observation"))
-			return outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
-				"_type may be Observation");
+		if (str_is(type, "Patient"))
+			patient = true;
+		else if (str_is(type, "Observation"))
+			readings = true;
+		else
+			others = true;
 	}
-	return true;
+	asking->with_patient = patient;
+	return (readings && !others) ||
+	       outcome_fail(&asking->exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
+		       "_type may be Observation or Observation,Patient");
 }
 
-static bool take(struct exchange *exchange, struct buf *buf, struct str name, struct str value,
-	enum search_place place)
+static bool take(struct asking *asking, struct str name, struct str value)
 {
+	struct exchange *exchange = asking->exchange;
+	struct buf *buf = &asking->query;
+	const enum search_place place = asking->place;
 	if (presentation_is(name))
 		return true;
 	if (str_is(name, "_type"))
-		return take_types(exchange, value);
+		return take_types(asking, value);
 	for (size_t i = 0; i < NAMES; i++) {
 		const bool by_identifier = str_is(name, "identifier");
 		if (!str_is(name, names[i].name) || (by_identifier && place == SEARCH_URL))
@@ -68,13 +84,13 @@ static bool take(struct exchange *exchange, struct buf *buf, struct str name, st
 }
 
 /* As a query of Observation; false adds an error. */
-static bool translate(
-	struct exchange *exchange, struct str text, enum search_place place, struct buf *buf)
+static bool translate(struct asking *asking, struct str text)
 {
+	struct exchange *exchange = asking->exchange;
 	struct str rest = text, name, value;
 	enum form_part part;
 	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART)
-		if (!take(exchange, buf, name, value, place))
+		if (!take(asking, name, value))
 			return false;
 	return part == FORM_END ||
 	       outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
@@ -104,17 +120,34 @@ static bool is_page(struct str query)
 	return str_starts(query, STR("_page="));
 }
 
+static struct asking asking_new(struct exchange *exchange, enum search_place place)
+{
+	return (struct asking){ .exchange = exchange,
+		.place = place,
+		.query = buf_new(exchange->arena, 512, QUERY_MAX),
+		.with_patient = true };
+}
+
+/* The search; the Patient stands on its first page. */
+static struct search_work *begin(const struct asking *asking)
+{
+	struct search_work *work = search_read(
+		asking->exchange, buf_str(&asking->query), asking->place, OPERATION_EVERYTHING);
+	if (work != NULL)
+		work->with_patient = asking->with_patient && work->possible && !work->has_after;
+	return work;
+}
+
 static void parse_get(struct exchange *exchange)
 {
 	const struct seal *seal = exchange->loop->hub->seal;
-	struct buf buf = buf_new(exchange->arena, 512, QUERY_MAX);
+	struct asking asking = asking_new(exchange, SEARCH_URL);
 	struct person_key person;
-	if (!translate(exchange, exchange->request.query, SEARCH_URL, &buf))
+	if (!translate(&asking, exchange->request.query))
 		return;
-	if (!is_page(buf_str(&buf)))
-		add(&buf, "patient", "", exchange->request.segment);
-	const struct search_work *work =
-		search_read(exchange, buf_str(&buf), SEARCH_URL, OPERATION_EVERYTHING);
+	if (!is_page(buf_str(&asking.query)))
+		add(&asking.query, "patient", "", exchange->request.segment);
+	const struct search_work *work = begin(&asking);
 	/* A page goes on with the patient it began with. */
 	if (work != NULL && work->possible &&
 		!(seal_patient_open(seal, exchange->request.segment, &person) &&
@@ -126,19 +159,34 @@ static void parse_get(struct exchange *exchange)
 
 static void parse_post(struct exchange *exchange)
 {
-	struct buf buf = buf_new(exchange->arena, 512, QUERY_MAX);
+	struct asking asking = asking_new(exchange, SEARCH_BODY);
 	if (exchange->request.query.length > 0) {
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
 			"the parameters of POST $everything belong in its body");
 		return;
 	}
-	if (!translate(exchange, exchange->request.body, SEARCH_BODY, &buf))
+	if (!translate(&asking, exchange->request.body))
 		return;
-	const struct search_work *work =
-		search_read(exchange, buf_str(&buf), SEARCH_BODY, OPERATION_EVERYTHING);
+	const struct search_work *work = begin(&asking);
 	if (work != NULL && !work->named)
 		outcome_fail(&exchange->outcome, OUTCOME_REQUIRED, NOWHERE,
 			"identifier=system|value is required");
+}
+
+void everything_stub(struct exchange *exchange, const struct search_work *work,
+	struct resource *resource_out, struct str *rendered_out)
+{
+	const struct search *search = &work->search;
+	char *id = arena_array(exchange->arena, 1, 27);
+	seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
+	struct buf buf = buf_new(exchange->arena, 256, 1024);
+	buf_add_format(&buf, "{\"resourceType\":\"Patient\",\"id\":\"%s\"", id);
+	if (search->has_identifier)
+		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
+			national_system(search->identifier.kind), search->identifier.digits);
+	buf_add_byte(&buf, '}');
+	*resource_out = (struct resource){ .type = TYPE_PATIENT, .id = { id, 26 } };
+	*rendered_out = buf_str(&buf);
 }
 
 const struct interaction interaction_everything_get = {

@@ -291,7 +291,8 @@ static bool count(struct exchange *exchange, struct search_work *work)
 /* Once: the log's digest and the answer are of the same bytes. */
 static void render(struct exchange *exchange, struct search_work *work)
 {
-	work->rendered = arena_array(exchange->arena, work->row_count, sizeof(work->rendered[0]));
+	work->rendered =
+		arena_array(exchange->arena, work->row_count + 1, sizeof(work->rendered[0]));
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct resource *resource = &work->resources[i];
 		struct buf buf =
@@ -304,7 +305,8 @@ static void render(struct exchange *exchange, struct search_work *work)
 
 static void make_resources(struct exchange *exchange, struct search_work *work)
 {
-	work->resources = arena_array(exchange->arena, work->row_count, sizeof(work->resources[0]));
+	work->resources =
+		arena_array(exchange->arena, work->row_count + 1, sizeof(work->resources[0]));
 	char *ids = arena_array(exchange->arena, work->row_count, 27);
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct store_row *row = &work->rows[i];
@@ -314,6 +316,9 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 			row->updated, row->body };
 	}
 	render(exchange, work);
+	if (work->with_patient)
+		everything_stub(exchange, work, &work->resources[work->row_count],
+			&work->rendered[work->row_count]);
 }
 
 void search_audit_page(struct exchange *exchange)
@@ -378,7 +383,7 @@ void search_respond(struct exchange *exchange)
 		.self = link_of(exchange, work, "", self_query(exchange, work)),
 		.resources = work->resources,
 		.rendered = work->rendered,
-		.count = work->row_count,
+		.count = work->row_count + work->with_patient,
 		.issues = &exchange->outcome,
 		.has_total = work->has_total,
 		.total = work->total,
@@ -386,7 +391,7 @@ void search_respond(struct exchange *exchange)
 	if (work->more)
 		page.next = link_of(exchange, work, "_page=", page_token(exchange, work));
 	struct buf buf = buf_new(exchange->arena,
-		1024 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
+		2048 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }

@@ -26,6 +26,7 @@ struct search_work {
 	enum search_operation operation;
 	unsigned last;  /* $lastn: max, else 0 */
 	bool has_count; /* $lastn: _count was given */
+	bool with_patient; /* $everything: the stub of the Patient stands on the page, behind the readings */
 	struct search search;
 	instant began; /* when the first page was asked for: what ap is measured from */
 	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */
@@ -78,7 +79,9 @@ void search_store(struct exchange *exchange);
 void search_audit_page(struct exchange *exchange);
 void search_respond(struct exchange *exchange);
 
-/* everything.c: the filters of its search in its own words. */
+/* everything.c: the Patient it is of, as GET Patient/{id} would show it; and the filters of its search in its own words. */
+void everything_stub(struct exchange *exchange, const struct search_work *work,
+	struct resource *resource_out, struct str *rendered_out);
 struct str everything_query(struct exchange *exchange, struct str filters);
 /* lastn.c: takes `max` off a query. False adds an error. */
 bool lastn_take(struct exchange *exchange, struct str query, struct search_work *work,

@@ -151,6 +151,22 @@ def test_everything(reader, chart):
         assert [len(page) for page in paged] == [3, 3, 2] and sum(paged, []) == ids(whole)
 
 
+def test_everything_holds_the_patient(reader, chart):
+    """R4: the patient itself is among it; once, on the first page. The number is there where the caller gave it."""
+    line, _ = chart
+    place = place_of(reader, line)
+
+    def stubs(answer):
+        return [entry["resource"] for entry in answer.json()["entry"] if entry["resource"]["resourceType"] == "Patient"]
+
+    page = reader.get(f"/fhir/Patient/{place}/$everything?_count=5")
+    assert stubs(page) == [{"resourceType": "Patient", "id": place}] and stubs(reader.next(page)) == []
+    (stub,) = stubs(reader.form("/fhir/Patient/$everything", [("identifier", f"{FNR}|{line}")]))
+    assert stub["id"] == place and stub["identifier"] == [{"system": FNR, "value": line}]
+    assert stubs(reader.get(f"/fhir/Patient/{place}/$everything?_type=Observation")) == []
+    assert len(stubs(reader.get(f"/fhir/Patient/{place}/$everything?_type=Observation,Patient"))) == 1
+
+
 @pytest.mark.parametrize("query,expected", [
     ("start=2026-11-03", {"pulse2", "wrong"}), ("end=2026-11-01", {"pulse1", "weight1", "survey"}), ("start=2026-11-02&end=2026-11-02", {"pulse3", "weight2"}),
     ("_since=2026-01-01T00:00:00Z&start=2026-11-03", {"pulse2", "wrong"}), ("_since=2099-01-01T00:00:00Z", set()), ("_type=Observation&start=2026-11-03", {"pulse2", "wrong"}),
@@ -177,7 +193,7 @@ def test_everything_is_of_the_allowed_set(hub, vendor, fjelldal, doctor):
     assert doctor.get("/fhir/Patient/nobody/$everything").status_code == 200  # an id that leads to nobody is as absent as one that is not for you
 
 
-@pytest.mark.parametrize("query,word", [("nonsense=1", "nonsense"), ("_type=Condition", "_type"), ("start=x", "date"), ("_count=x", "_count"), ("identifier=x", "identifier"), ("_page=x", "page")])
+@pytest.mark.parametrize("query,word", [("nonsense=1", "nonsense"), ("_type=Condition", "_type"), ("_type=Patient", "_type"), ("_type=Observation,Condition", "_type"), ("start=x", "date"), ("_count=x", "_count"), ("identifier=x", "identifier"), ("_page=x", "page")])
 def test_what_everything_refuses(reader, chart, query, word):
     answer = reader.get(f"/fhir/Patient/{place_of(reader, chart[0])}/$everything?{query}")
     assert answer.status_code == 400 and word in issues(answer), answer.text
