@@ -23,6 +23,8 @@ struct client {
 	bool zone_known; /* PCD-01 times without zone are read in `zone` */
 	struct zone zone;
 	struct str name;
+	struct str
+		sentinels; /* numbers that its devices have instead of a reading: fhir/hl7/sentinel.h */
 };
 
 /* Whose client certificates are which client: one certificate, or all those of an organisation. */

@@ -25,11 +25,15 @@ bool admin_tenant_add(struct admin *admin, uint32_t orgnr, struct str name, bool
 	struct outcome *outcome);
 struct client_row {
 	struct str id, name, zone; /* zone empty: none */
+	struct str sentinels;      /* fhir/hl7/sentinel.h */
 	uint32_t orgnr;
 	unsigned scopes;
 };
 bool admin_client_add(
 	struct admin *admin, const struct client_row *client, struct outcome *outcome);
+/* How the HL7 messages of a client are read; NULL: as before, an empty zone: none. */
+bool admin_client_set(struct admin *admin, struct str id, const struct str *zone,
+	const struct str *sentinels, struct outcome *outcome);
 /* A sender known by a client certificate: either its orgnr or its thumbprint (64 hexadecimal digits) is given. */
 struct sender_row {
 	uint32_t id, orgnr;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Tenants, clients, senders and rules. Every change moves hub.rules_version in its transaction, so that it holds for the next request. */
 #include "fhir/base/arena.h"
+#include "fhir/hl7/sentinel.h"
 #include "fhir/observation.h"
 #include "storage/db_admin.h"
 
@@ -26,16 +27,41 @@ bool admin_tenant_add(struct admin *admin, uint32_t orgnr, struct str name, bool
 	return change(admin, SQL_ADMIN_TENANT_ADD, values, "no tenant was added", outcome);
 }
 
-bool admin_client_add(struct admin *admin, const struct client_row *client, struct outcome *outcome)
+static bool check_reading(struct str zone, struct str sentinels, struct outcome *outcome)
 {
-	struct zone zone;
-	if (client->zone.length > 0 && !zone_parse(client->zone, &zone))
+	struct zone parsed;
+	if (zone.length > 0 && !zone_parse(zone, &parsed))
 		return outcome_fail(outcome, OUTCOME_VALUE, STR("zone"),
 			"a zone is Europe/Oslo, UTC or an offset such as +01:00");
+	if (!sentinel_is_list(sentinels))
+		return outcome_fail(outcome, OUTCOME_VALUE, STR("sentinels"),
+			"sentinels are at most %d items [CODE:][<|>]NUMBER, for instance "
+			"-1,150456:>100",
+			SENTINELS_MAX);
+	return true;
+}
+
+bool admin_client_set(struct admin *admin, struct str id, const struct str *zone,
+	const struct str *sentinels, struct outcome *outcome)
+{
+	const struct str none = { 0 };
+	if (!check_reading(
+		    zone == NULL ? none : *zone, sentinels == NULL ? none : *sentinels, outcome))
+		return false;
+	const char *values[] = { admin_string(admin, id),
+		zone == NULL ? NULL : admin_string(admin, *zone),
+		sentinels == NULL ? NULL : admin_string(admin, *sentinels) };
+	return change(admin, SQL_ADMIN_CLIENT_SET, values, "there is no such client", outcome);
+}
+
+bool admin_client_add(struct admin *admin, const struct client_row *client, struct outcome *outcome)
+{
+	if (!check_reading(client->zone, client->sentinels, outcome))
+		return false;
 	const char *values[] = { admin_string(admin, client->id),
 		admin_number(admin, client->orgnr), admin_number(admin, client->scopes),
 		client->zone.length == 0 ? NULL : admin_string(admin, client->zone),
-		admin_string(admin, client->name) };
+		admin_string(admin, client->name), admin_string(admin, client->sentinels) };
 	return change(
 		admin, SQL_ADMIN_CLIENT_ADD, values, "no tenant has the client's orgnr", outcome);
 }
@@ -186,6 +212,7 @@ bool admin_clients(
 			.orgnr = (uint32_t)admin_field_number(rows, i, 1),
 			.scopes = (unsigned)admin_field_number(rows, i, 2),
 			.zone = admin_field(admin, rows, i, 3),
+			.sentinels = admin_field(admin, rows, i, 5),
 			.name = admin_field(admin, rows, i, 4),
 		};
 	PQclear(rows);

@@ -43,6 +43,7 @@ static void clients_came(void *context, const struct db_rows *rows)
 			.scopes = (unsigned)db_get_int(rows, i, 2),
 			.active = db_get_int(rows, i, 3) == 1,
 			.name = str_copy(rules->arena, db_get_bytes(rows, i, 5)),
+			.sentinels = str_copy(rules->arena, db_get_bytes(rows, i, 6)),
 		};
 		client->zone_known = !db_is_null(rows, i, 4) &&
 				     zone_parse(db_get_bytes(rows, i, 4), &client->zone);

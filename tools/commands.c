@@ -171,9 +171,11 @@ bool command_client_add(struct command_line *line)
 {
 	const char *id = command_word(line, 0), *name = command_word(line, 2),
 		   *zone = command_option(line, "zone"), *allowed = command_option(line, "scopes");
-	struct client_row client = {
-		.id = str_of(id), .name = str_of(name), .zone = str_of(zone == NULL ? "" : zone)
-	};
+	const char *sentinels = command_option(line, "sentinels");
+	struct client_row client = { .id = str_of(id),
+		.name = str_of(name),
+		.zone = str_of(zone == NULL ? "" : zone),
+		.sentinels = str_of(sentinels == NULL ? "" : sentinels) };
 	struct zone parsed;
 	if (!command_orgnr(line, command_word(line, 1), "ORGNR", &client.orgnr))
 		return false;
@@ -187,6 +189,21 @@ bool command_client_add(struct command_line *line)
 			"`%s` is none of Europe/Oslo, UTC, +hh:mm", zone);
 	struct admin *admin = command_admin(line, NULL);
 	return admin != NULL && finish(admin, admin_client_add(admin, &client, line->outcome));
+}
+
+bool command_client_set(struct command_line *line)
+{
+	const char *id = command_word(line, 0), *zone = command_option(line, "zone"),
+		   *sentinels = command_option(line, "sentinels");
+	if (id == NULL || (zone == NULL && sentinels == NULL))
+		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
+			"client set CLIENT_ID [--zone ZONE] [--sentinels LIST]");
+	const struct str zone_text = str_of(zone == NULL ? "" : zone),
+			 list = str_of(sentinels == NULL ? "" : sentinels);
+	struct admin *admin = command_admin(line, NULL);
+	return admin != NULL &&
+	       finish(admin, admin_client_set(admin, str_of(id), zone == NULL ? NULL : &zone_text,
+				     sentinels == NULL ? NULL : &list, line->outcome));
 }
 
 static void print_scopes(unsigned bits)
@@ -211,8 +228,10 @@ bool command_client_list(struct command_line *line)
 		printf("%-36.*s  %u  %.*s  ", STR_ARG(clients[i].id), clients[i].orgnr,
 			STR_ARG(clients[i].name));
 		print_scopes(clients[i].scopes);
-		printf("%s%.*s\n", clients[i].zone.length > 0 ? "  zone " : "",
+		printf("%s%.*s", clients[i].zone.length > 0 ? "  zone " : "",
 			STR_ARG(clients[i].zone));
+		printf("%s%.*s\n", clients[i].sentinels.length > 0 ? "  sentinels " : "",
+			STR_ARG(clients[i].sentinels));
 	}
 	return finish(admin, true);
 }

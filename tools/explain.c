@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* `maalehub pcd01 explain`: what the hub makes of a message, on a machine without a hub. */
 #include "fhir/hl7/explain.h"
+#include "fhir/hl7/sentinel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +43,11 @@ static bool read_policy(struct command_line *line, struct pcd01_policy *out)
 	out->production = command_flag(line, "production");
 	out->national = out->production ? NATIONAL_REAL : NATIONAL_SYNTHETIC;
 	out->now = now.tv_sec * INSTANT_SECOND + now.tv_nsec / 1000;
+	const char *const sentinels = command_option(line, "sentinels");
+	out->sentinels = str_of(sentinels == NULL ? "" : sentinels);
+	if (!sentinel_is_list(out->sentinels))
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
+			"--sentinels is a list of [CODE:][<|>]NUMBER");
 	if (zone != NULL && !zone_parse(str_of(zone), &out->zone))
 		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
 			"--zone is Europe/Oslo, UTC, +hh:mm or -hh:mm");

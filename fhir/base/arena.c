@@ -80,6 +80,11 @@ struct arena *arena_new(size_t limit)
 	return arena;
 }
 
+void arena_allow(struct arena *arena, size_t more)
+{
+	arena->limit = more > SIZE_MAX - arena->limit ? SIZE_MAX : arena->limit + more;
+}
+
 void arena_free(struct arena **arena)
 {
 	if (*arena == NULL)

@@ -27,6 +27,9 @@ char *arena_bytes(struct arena *arena, size_t size);
 /* `count` elements of `size` zeroed bytes; a product that overflows makes the arena full and gives one element. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 
+/* Allows `more` bytes beyond the limit: for work whose size shows only on the way. An arena that is full stays so. */
+void arena_allow(struct arena *arena, size_t more);
+
 /* True once more than the limit was asked for; stays true. */
 bool arena_full(const struct arena *arena);
 

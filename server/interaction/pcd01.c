@@ -5,6 +5,7 @@
  */
 #include "server/interaction/pcd01.h"
 
+#include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "fhir/hl7/ack.h"
 #include "server/interaction/aside.h"
@@ -14,7 +15,10 @@
 #include "server/session.h"
 
 #define NODES_MAX 100000
-#define ACK_MAX   ((size_t)1 << 20)
+/* Of text, JSON and what the store needs for a row, each of which may become an Observation; measured: 15 KiB for a plain one. */
+#define SEGMENT_MEMORY ((size_t)24 << 10)
+#define PARSED_AT_ONCE 256
+#define ACK_MAX        ((size_t)1 << 20)
 
 static const char *media_of(const struct exchange *exchange)
 {
@@ -40,13 +44,17 @@ static bool read_message(
 		.zone = client->zone_known ? client->zone : config->zone_parsed,
 		.zone_known = client->zone_known,
 		.production = config->environment == ENVIRONMENT_PRODUCTION,
+		.sentinels = client->sentinels,
 		.released = exchange->request.release != NULL,
 		.now = exchange->loop->now,
 	};
 	struct er7 er7;
 	const bool split = is_utf8 ? er7_parse_utf8(exchange->arena, bytes, &er7, &work->said)
 				   : er7_parse(exchange->arena, bytes, &er7, &work->said);
-	return split && pcd01_read(exchange->arena, &er7, &policy, &work->message, &work->said);
+	if (!split)
+		return false;
+	arena_allow(exchange->arena, er7.count * SEGMENT_MEMORY);
+	return pcd01_read(exchange->arena, &er7, &policy, &work->message, &work->said);
 }
 
 void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str bytes, bool is_utf8)
@@ -72,8 +80,6 @@ void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str 
 		upload->zone = exchange->client->zone;
 	for (size_t i = 0; i < message->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		entry->resource = json_parse(
-			exchange->arena, message->observations[i], NODES_MAX, &exchange->outcome);
 		entry->expression = STR("Observation");
 		entry->correction = message->corrections[i];
 	}
@@ -108,11 +114,32 @@ static void parse(struct exchange *exchange)
 		release != NULL && release->form == KEEP_UTF8);
 }
 
+/* The Observations as JSON, some at a time, so that others have their turn; true when all are. */
+static bool parse_observations(struct exchange *exchange, struct pcd01_work *work)
+{
+	for (size_t turn = 0; work->parsed < work->upload->count; turn++, work->parsed++) {
+		struct upload_entry *entry = &work->upload->entries[work->parsed];
+		if (turn == PARSED_AT_ONCE) {
+			exchange_yield(exchange);
+			return false;
+		}
+		entry->resource = json_parse(exchange->arena,
+			work->message.observations[work->parsed], NODES_MAX, &entry->outcome);
+		if (entry->resource == NULL) {
+			outcome_at(&exchange->outcome, SEVERITY_ERROR, OUTCOME_TOO_LARGE,
+				work->message.places[work->parsed],
+				"The message needs more memory than one may have; split it");
+			return false;
+		}
+	}
+	return true;
+}
+
 /* What is wrong with an Observation stands in the message where its OBX stood. */
 void pcd01_validate(struct exchange *exchange)
 {
 	struct pcd01_work *work = exchange->work;
-	if (work->is_aside)
+	if (work->is_aside || !parse_observations(exchange, work))
 		return;
 	upload_validate(exchange, work->upload);
 	if (exchange->yielded)

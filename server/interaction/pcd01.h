@@ -10,6 +10,7 @@
 struct pcd01_work {
 	struct pcd01 message;
 	struct upload *upload; /* NULL: the message could not be read */
+	size_t parsed;         /* Observations whose JSON is parsed */
 	struct soap *soap;     /* NULL: it came as it is */
 	bool has_message;      /* there is one to acknowledge */
 	bool is_aside;         /* nothing of it is a reading, and it is kept: aside.h */

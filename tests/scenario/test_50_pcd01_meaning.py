@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What later messages do to what earlier ones said: readings taken back, corrected, sent again."""
 import re
+import time
 
 import pytest
 
@@ -123,3 +124,56 @@ def test_norwegian_codes_find_it(vendor, reader):
     for code in ("http://snomed.info/sct|434912009", "urn:oid:2.16.578.1.12.4.1.1.7280|NPU02187", "15074-8", "160184"):
         assert len(found(reader.search(line, code=code))) == 1, code
     assert not re.search(r"NPU02187", str(found(reader.search(line, code="2339-0"))))
+
+
+def agreed_by_now(vendor, value, code):
+    """The hub reads a client's settings anew when it sees that something of the rules has changed: with the next message that is resolved."""
+    for _ in range(100):
+        acknowledged(vendor.pcd01(pulse(person())))
+        if f"MSA|{code}|" in vendor.pcd01(pulse(person(), value)).text:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"never {code}")
+
+
+def test_what_a_sender_writes_for_no_reading_is_agreed(hub, vendor, reader):
+    """A row with a sentinel is kept aside, the rest is stored; without the agreement the number is a reading like any other."""
+    line = person()
+    spo2 = "OBX|3|NM|150456^MDC_PULS_OXIM_SAT_O2^MDC|1.0.0.2|96|262688^MDC_DIM_PERCENT^MDC|||||R|||20261120080012+0100\r"
+    acknowledged(vendor.pcd01(pulse(line, "127") + spo2))
+    assert len(found(reader.search(line))) == 2
+    hub.maalehub("client", "set", "solvik-dho", "--sentinels", "-1,149546:127")
+    try:
+        agreed_by_now(vendor, "127", "AE")
+        line = person()
+        whole = acknowledged(vendor.pcd01(pulse(line, "127") + spo2))
+        assert [(fields[2], fields[4]) for fields in whole["ERR"]] == [("OBX^2^5", "W")] and "held for the operator" in whole["ERR"][0][8]
+        resource, = found(reader.search(line))
+        assert resource["valueQuantity"]["value"] == 96
+        whole = acknowledged(vendor.pcd01(pulse(person(), "127")), "AE")
+        assert ("OBX^2^5", "E") in [(fields[2], fields[4]) for fields in whole["ERR"]]
+        assert "149546:127" in hub.maalehub("client", "list")
+    finally:
+        hub.maalehub("client", "set", "solvik-dho", "--sentinels", "")
+    agreed_by_now(vendor, "127", "AA")
+    assert hub.maalehub("client", "set", "solvik-dho", "--sentinels", "what", check=False).returncode != 0
+    line = person()
+    acknowledged(vendor.pcd01(pulse(line, "127")))
+    assert len(found(reader.search(line))) == 1
+
+
+def test_the_message_grows_and_so_does_the_time(hub, vendor):
+    """A message of 9,990 readings is stored in time proportional to its length."""
+    def took(rows):
+        text = HEAD.format(line=person()) + MDS + "".join(
+            f"OBX|{2 + i}|NM|149546^^MDC|1.0.{i // 50 + 1}.{i % 50 + 1}|70|264864^^MDC|||||R|||202611{1 + i // 2000:02d}{i // 60 % 24:02d}{i % 60:02d}{i // 1440 % 60:02d}+0100\r" for i in range(rows))
+        assert len(text) < 1 << 20
+        began = time.monotonic()
+        answer = vendor.pcd01(text)
+        acknowledged(answer)
+        assert "ERR|" not in answer.text
+        return time.monotonic() - began
+    took(999)  # codes, persons and pages are there
+    few, many = min(took(999) for _ in range(3)), took(9990)
+    print(f"999 rows {few * 1000:.0f} ms, 9990 rows {many * 1000:.0f} ms: {many / few:.1f} times for ten times the rows")
+    assert many < 30 * few

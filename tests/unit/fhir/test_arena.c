@@ -47,6 +47,21 @@ static void memory_of_a_freed_arena_comes_back_zeroed(void **state)
 	}
 }
 
+static void more_may_be_allowed(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new(1000);
+	arena_alloc(arena, 900);
+	arena_allow(arena, 1000);
+	arena_alloc(arena, 900);
+	assert_false(arena_full(arena));
+	arena_alloc(arena, 400);
+	assert_true(arena_full(arena));
+	arena_allow(arena, SIZE_MAX);
+	assert_true(arena_full(arena));
+	arena_free(&arena);
+}
+
 static void past_the_limit_it_is_full_for_good_and_goes_on(void **state)
 {
 	(void)state;
@@ -94,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_it_hands_out_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(memory_of_a_freed_arena_comes_back_zeroed),
+		cmocka_unit_test(more_may_be_allowed),
 		cmocka_unit_test(past_the_limit_it_is_full_for_good_and_goes_on),
 		cmocka_unit_test(large_pieces_leave_the_block_to_small_ones),
 		cmocka_unit_test(an_array_that_overflows_fills_the_arena),

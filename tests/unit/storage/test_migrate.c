@@ -339,13 +339,14 @@ static void test_clients(void **state)
 	struct client_row client = { .id = STR("vendor-1"),
 		.name = STR("Vendor"),
 		.zone = STR("Europe/Oslo"),
+		.sentinels = STR("-1,150456:>100"),
 		.orgnr = 999999901,
 		.scopes = 3 };
 	struct client_row *clients;
 	size_t count;
 	assert_true(admin_client_add(admin, &client, &outcome));
 	client.id = STR("vendor-2");
-	client.zone = STR("");
+	client.zone = client.sentinels = STR("");
 	assert_true(admin_client_add(admin, &client, &outcome));
 	client.id = STR("vendor-3");
 	client.orgnr = 999999977;
@@ -360,6 +361,20 @@ static void test_clients(void **state)
 	assert_true(str_is(clients[0].zone, "Europe/Oslo"));
 	assert_int_equal(clients[1].zone.length, 0);
 	assert_int_equal(clients[1].scopes, 3);
+	assert_true(str_is(clients[0].sentinels, "-1,150456:>100"));
+	assert_int_equal(clients[1].sentinels.length, 0);
+	const struct str list = STR("127"), none = STR(""), bad = STR("127;"), zone = STR("UTC");
+	assert_true(admin_client_set(admin, STR("vendor-1"), NULL, &none, &outcome));
+	assert_true(admin_client_set(admin, STR("vendor-2"), &zone, &list, &outcome));
+	assert_false(admin_client_set(admin, STR("vendor-2"), NULL, &bad, &outcome));
+	assert_true(says(&outcome, "sentinels"));
+	outcome = fresh();
+	assert_false(admin_client_set(admin, STR("vendor-9"), NULL, &list, &outcome));
+	outcome = fresh();
+	assert_true(admin_clients(admin, &clients, &count, &outcome));
+	assert_true(str_is(clients[0].zone, "Europe/Oslo") && clients[0].sentinels.length == 0);
+	assert_true(str_is(clients[1].zone, "UTC") && str_is(clients[1].sentinels, "127"));
+	assert_true(admin_client_set(admin, STR("vendor-2"), &none, NULL, &outcome));
 	admin_close(&admin);
 }
 
