@@ -282,7 +282,7 @@ OBX2 = next(row for row in re.split("[\r\n]+", WEIGHT) if row.startswith("OBX|2|
 WRONG = {
     "empty": (lambda t: "", "AE", "MSH^1"), "text": (lambda t: "hello", "AE", "MSH^1"), "header only": (lambda t: t.split("\r")[0].split("\n")[0], "AE", None),
     "another version": (lambda t: t.replace("|2.6|", "|2.3|"), "AR", "MSH^1^12"), "another type": (lambda t: t.replace("ORU^R01^ORU_R01", "ADT^A01^ADT_A01"), "AR", "MSH^1^9"),
-    "another event": (lambda t: t.replace("ORU^R01^ORU_R01", "ORU^R30^ORU_R30"), "AE", "MSH^1^9"),
+    
     "no control id": (lambda t: t.replace("|G-DATA-WT|", "||"), "AE", "MSH^1^10"), "unknown character set": (lambda t: t.replace("UNICODE UTF-8", "ISO IR87"), None, "MSH^1^18"),
     "no patient": (lambda t: re.sub(r"PID[^\r\n]*[\r\n]+", "", t), "AE", "PID"), "patient without number": (lambda t: re.sub(r"PID\|\|\|\d+", "PID|||", t), "AE", "PID^1^3"),
     "wrong control digits": (lambda t: re.sub(r"PID\|\|\|\d+", "PID|||12345678901", t), "AE", "PID^1^3"), "local number": (lambda t: re.sub(r"PID\|\|\|[^|]*", "PID|||789567^^^Imaginary Hospital^PI", t), "AE", "PID^1^3"),
@@ -307,6 +307,13 @@ def test_messages_that_are_wrong(hub, vendor, change, code, where):
     assert where is None or any(fields[2].startswith(where) for fields in errors), answer.text
     assert line not in answer.text and "12345678901" not in answer.text
     assert stored(hub) == before
+
+
+def test_another_event_is_kept_for_the_operator(hub, vendor):
+    before = stored(hub)
+    whole = acknowledged(vendor.pcd01(message("weight", person()).replace("ORU^R01^ORU_R01", "ORU^R40^ORU_R40")), "AE")
+    assert [(fields[2], fields[3].split("^")[0], fields[4]) for fields in whole["ERR"]] == [("MSH^1^9^1^2", "201", "E")] and "kept for the operator" in whole["ERR"][0][8]
+    assert stored(hub)[:2] == before[:2]
 
 
 def test_what_cannot_be_used_is_told(vendor, reader):
