@@ -44,7 +44,6 @@ run(async (step) => {
 		options: { headers: { Prefer: "return=representation" } },
 	}));
 	await step("history", () => client.history({ resourceType, id }));
-	await step("typeHistory", () => client.history({ resourceType }));
 	await step("batch", () => client.batch({ body: input.batch }));
 	await step("transaction", () => client.transaction({ body: input.transaction }));
 	const first = await step("search", () => client.search({ resourceType, searchParams: { "patient.identifier": input.patient, _count: "2", code: "8867-4" }, options: post }));

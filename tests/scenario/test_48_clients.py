@@ -125,6 +125,16 @@ def test_kit_searches_and_turns_pages(kit):
     assert len(observations(kit.result("byReference"))) == 9
 
 
+def test_kit_asks_for_the_newest(kit):
+    newest = observations(kit.result("lastn"))
+    assert sorted(one["code"]["coding"][0]["code"] for one in newest) == ["29463-7", "8867-4"]
+
+
+def test_kit_takes_everything_of_a_patient(kit):
+    kinds = [entry["resource"]["resourceType"] for entry in kit.result("everything")["entry"]]
+    assert "Patient" in kinds and kinds.count("Observation") == 9
+
+
 def test_kit_is_told_what_is_wrong(kit):
     for step, status in (("unknownParameter", 400), ("absent", 404), ("unsigned", 401)):
         error = kit.error(step)
@@ -171,6 +181,10 @@ def test_smart_searches_and_turns_pages(smart):
 def test_smart_reads_the_patient(smart):
     patient = smart.result("patientRead")
     assert patient["resourceType"] == "Patient" and patient["id"] == smart.result("launch")
+
+
+def test_smart_asks_for_the_newest(smart):
+    assert len(smart.result("lastn")) == 2
 
 
 def test_smart_resolves_references(smart):
