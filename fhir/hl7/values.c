@@ -187,8 +187,9 @@ static bool is_held(struct work *work, struct str number)
 		!decimal_value(number, &value) ||
 		!sentinel_in(reading->policy->sentinels, work->row->code, value))
 		return false;
-	refuse(work, "This sender writes that value where there is no reading; the row is held "
-		     "for the operator of the hub");
+	row_warn(reading, work->row, OBX_VALUE, OUTCOME_HELD_VALUE,
+		"This sender writes that value where there is no reading; the row is held for the "
+		"operator of the hub");
 	if (reading->held++ == 0)
 		reading->held_row = work->row;
 	return true;
