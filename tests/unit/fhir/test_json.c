@@ -369,9 +369,10 @@ static void same_tree(const struct json *a, const struct json *b, const char *te
 static void slices_make_the_same_tree(void **state)
 {
 	(void)state;
-	static const char *const texts[] = { "{\"a\":[1,-2.50e+3,true,false,null,\"x\"],\"b\":{"
-					     "\"c\":\"\\u00e5\\n\",\"d\":70.50}}",
-		" [ 12 , 3.4 , 0 ] \n", "12", "\"bl\xc3\xa5 \xe2\x82\xac\"", "true", "null",
+	static const char object[] = "{\"a\":[1,-2.50e+3,true,false,null,\"x\"],\"b\":{"
+				     "\"c\":\"\\u00e5\\n\",\"d\":70.50}}";
+	static const char *const texts[] = { object, " [ 12 , 3.4 , 0 ] \n", "12",
+		"\"bl\xc3\xa5 \xe2\x82\xac\"", "true", "null",
 		"{\"\\ud83d\\ude00\":\"\xf0\x9f\x98\x80\"}", "[[[[1]]],{\"a\":{}},[]]",
 		"{\"a\":1,\"a\":2}", "[1,]", "[1", "[\"a\x01\"]", "[\"\xff\"]", "[01]", "[1]x",
 		"[\"\\ud800\"]", "", "[tru]", "{\"a\" 1}" };
