@@ -371,6 +371,35 @@ static void write_observation(struct explain *explain, size_t index)
 	write_identity(buf, observation, explain->read.corrections[index]);
 }
 
+/* ---- the Devices */
+
+static void write_devices(struct explain *explain)
+{
+	static const char *const members[] = { "manufacturer", "modelNumber", "serialNumber" };
+	struct buf *const buf = explain->buf;
+	for (size_t i = 0; i < explain->read.device_count; i++) {
+		struct outcome said = { .arena = explain->arena };
+		const struct json *const device =
+			json_parse(explain->arena, explain->read.devices[i], NODES_MAX, &said);
+		const struct hl7_place place = explain->read.device_places[i];
+		buf_add_format(buf, "%s  %zu  ", i == 0 ? "\nDevices\n" : "", i + 1);
+		write_name(buf, json_get(device, "type"));
+		buf_add_format(buf, "  (%s %u)\n", place.segment, place.sequence);
+		write_label(buf, "known by");
+		add_all(buf, json_text(json_at(json_get(device, "identifier"), 0), "value"));
+		buf_add_byte(buf, '\n');
+		for (size_t at = 0; at < sizeof(members) / sizeof(members[0]); at++) {
+			const struct str text = json_text(device, members[at]);
+			if (text.length == 0)
+				continue;
+			write_label(buf, "");
+			buf_add_format(buf, "%s ", members[at]);
+			add_all(buf, text);
+			buf_add_byte(buf, '\n');
+		}
+	}
+}
+
 /* ---- the issues */
 
 static const char *severity_name(enum severity severity)
@@ -539,6 +568,8 @@ enum pcd01_tier explain_write(struct buf *buf, struct str bytes, const struct pc
 		buf_add_text(buf, "\nObservations\n");
 	for (size_t i = 0; i < count; i++)
 		write_observation(&explain, i);
+	if (stored)
+		write_devices(&explain);
 	write_issues(&explain);
 	write_answer(&explain);
 	return tier;

@@ -331,6 +331,7 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 	groups_form(reading);
 	if (!render_all(reading, out) || reading->outcome->errors > errors)
 		return false;
+	devices_render(reading, out);
 	out->held = reading->held;
 	if (out->held > 0)
 		out->reason = STR("values that this sender writes where there is no reading");
@@ -390,7 +391,7 @@ bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd
 		return false;
 	reading.gateway = read_gateway(&reading, msh);
 	if (!read_rows(&reading, out)) {
-		out->count = 0;
+		out->count = out->device_count = 0;
 		return false;
 	}
 	out->tier = outcome->warnings > 0 ? PCD01_WARNED : PCD01_ACCEPTED;

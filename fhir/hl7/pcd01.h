@@ -47,6 +47,10 @@ struct pcd01 {
 	struct hl7_place *places; /* the OBX an observation came from */
 	bool *corrections; /* OBX-11 C or A, D, W: the sender says that this replaces what it sent before */
 	size_t count;
+	/* FHIR R4 Device as JSON text each, of the devices the message says more of than which they are, and the OBX of each. */
+	struct str *devices;
+	struct hl7_place *device_places;
+	size_t device_count;
 	/* Each OBX and what became of it, for explain.c (rows.h); NULL when the message was refused before its rows were read. */
 	const struct row *rows;
 	size_t row_count;

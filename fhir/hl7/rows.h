@@ -116,6 +116,9 @@ void groups_form(struct reading *reading);
 /* Was the sample of this laboratory row a control solution? Then a warning is added. */
 bool groups_are_control(struct reading *reading, const struct row *carrier);
 
+/* devices.c: out->devices. O(n). */
+void devices_render(struct reading *reading, struct pcd01 *out);
+
 /* report.c: the Observation of a carrier and its parts; an empty slice when nothing usable is left (said by warnings). */
 struct str report_render(struct reading *reading, struct row *carrier, bool *correction_out);
 

@@ -34,6 +34,19 @@ static const char *media_of(const struct exchange *exchange)
 	return MEDIA_TEXT;
 }
 
+/* An upload's entries are the message's Observations, then its Devices. */
+static struct str text_of(const struct pcd01 *message, size_t entry)
+{
+	return entry < message->count ? message->observations[entry]
+				      : message->devices[entry - message->count];
+}
+
+static struct hl7_place place_of(const struct pcd01 *message, size_t entry)
+{
+	return entry < message->count ? message->places[entry]
+				      : message->device_places[entry - message->count];
+}
+
 static bool read_message(
 	struct exchange *exchange, struct pcd01_work *work, struct str bytes, bool is_utf8)
 {
@@ -71,17 +84,18 @@ void pcd01_parse(struct exchange *exchange, struct pcd01_work *work, struct str 
 	outcome_merge(&exchange->outcome, &work->said, (struct str){ 0 });
 	if (!good)
 		return;
-	struct upload *upload = upload_new(exchange, message->count);
+	struct upload *upload = upload_new(exchange, message->count + message->device_count);
 	upload->whole = true;
 	upload->door = DOOR_PCD01;
 	upload->raw = bytes;
 	upload->keep = work->keep;
 	if (exchange->client->zone_known)
 		upload->zone = exchange->client->zone;
-	for (size_t i = 0; i < message->count; i++) {
+	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		entry->expression = STR("Observation");
-		entry->correction = message->corrections[i];
+		const bool is_device = i >= message->count;
+		entry->expression = is_device ? STR("Device") : STR("Observation");
+		entry->correction = !is_device && message->corrections[i];
 	}
 	work->upload = upload;
 }
@@ -123,11 +137,11 @@ static bool parse_observations(struct exchange *exchange, struct pcd01_work *wor
 			exchange_yield(exchange);
 			return false;
 		}
-		entry->resource = json_parse(exchange->arena,
-			work->message.observations[work->parsed], NODES_MAX, &entry->outcome);
+		entry->resource = json_parse(exchange->arena, text_of(&work->message, work->parsed),
+			NODES_MAX, &entry->outcome);
 		if (entry->resource == NULL) {
 			outcome_at(&exchange->outcome, SEVERITY_ERROR, OUTCOME_TOO_LARGE,
-				work->message.places[work->parsed],
+				place_of(&work->message, work->parsed),
 				"The message needs more memory than one may have; split it");
 			return false;
 		}
@@ -147,7 +161,7 @@ void pcd01_validate(struct exchange *exchange)
 	for (size_t i = 0; i < work->upload->count; i++)
 		for (struct issue *issue = work->upload->entries[i].outcome.first; issue != NULL;
 			issue = issue->next)
-			issue->place = work->message.places[i];
+			issue->place = place_of(&work->message, i);
 }
 
 void pcd01_who(struct exchange *exchange)
@@ -227,17 +241,17 @@ const struct outcome *pcd01_note(struct exchange *exchange)
 		struct upload_entry *entry = &upload->entries[i];
 		if (entry->written->fate == WRITE_BESIDE)
 			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_CONFLICT,
-				work->message.places[i],
+				place_of(&work->message, i),
 				"another value with the same device, code and time is stored; "
 				"both are kept");
 		if (entry->written->fate == WRITE_GONE)
 			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_GONE,
-				work->message.places[i],
+				place_of(&work->message, i),
 				"this measurement was deleted here; it was not stored again");
 		if (entry->written->fate == WRITE_CREATED &&
 			entry->observation.status == STATUS_ENTERED_IN_ERROR)
 			outcome_at(&exchange->outcome, SEVERITY_WARNING, OUTCOME_NOT_FOUND,
-				work->message.places[i],
+				place_of(&work->message, i),
 				"nothing was stored of this device, code and time that could be "
 				"taken back; send OBX-3, OBX-14 and OBX-18 as they were");
 		for (struct issue *issue = entry->outcome.first; issue != NULL; issue = issue->next)

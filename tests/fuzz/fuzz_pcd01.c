@@ -7,6 +7,7 @@
 
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
+#include "fhir/envelope.h"
 #include "fhir/hl7/ack.h"
 #include "fhir/hl7/explain.h"
 #include "fhir/observation.h"
@@ -39,6 +40,21 @@ static void check_observations(struct arena *arena, const struct pcd01 *read)
 				STR_ARG(outcome.first->text), STR_ARG(read->observations[i]));
 		require(good);
 		require(read->places[i].sequence > 0);
+	}
+}
+
+static void check_devices(struct arena *arena, const struct pcd01 *read)
+{
+	const struct observation_policy policy = {
+		.national = NATIONAL_BOTH, .zone = { .oslo = true }, .now = NOW
+	};
+	for (size_t i = 0; i < read->device_count; i++) {
+		struct outcome outcome = { .arena = arena };
+		struct observation device = { 0 };
+		const struct json *const json =
+			json_parse(arena, read->devices[i], 1000000, &outcome);
+		require(json != NULL &&
+			envelope_read(arena, json, STR("Device"), &policy, &device, &outcome));
 	}
 }
 
@@ -85,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(good == (outcome.errors == 0));
 	require(good == (read.count > 0));
 	check_observations(arena, &read);
+	check_devices(arena, &read);
 	check_ack(arena, &read, &outcome);
 	check_explanation(arena, (struct str){ (const char *)data, size }, &policy, good);
 	arena_free(&arena);

@@ -177,3 +177,22 @@ def test_the_message_grows_and_so_does_the_time(hub, vendor):
     few, many = min(took(999) for _ in range(3)), took(9990)
     print(f"999 rows {few * 1000:.0f} ms, 9990 rows {many * 1000:.0f} ms: {many / few:.1f} times for ten times the rows")
     assert many < 30 * few
+
+
+def test_what_a_device_says_of_itself_is_a_device(hub, vendor):
+    """Made once, known when it is told again, a new version when it says something else."""
+    line = person()
+
+    def told(version):
+        return HEAD.format(line=line) + MDS + "".join(
+            f"OBX|{n}|ST|{code}^{name}^MDC|1.0.0.{n}|{value}||||||R\r" for n, code, name, value in (
+                (2, 531970, "MDC_ID_MODEL_MANUFACTURER", "Trykk AS"), (3, 531969, "MDC_ID_MODEL_NUMBER", "T-100"), (4, 531972, "MDC_ID_PROD_SPEC_SERIAL", "SN 4711"),
+                (5, 531976, "MDC_ID_PROD_SPEC_FW", version))) + f"OBX|6|NM|{PULSE}|1.0.0.6|70|264864^MDC_DIM_BEAT_PER_MIN^MDC|||||R|||20261120080012+0100\r"
+
+    def devices():
+        return hub.sql("select count(*), coalesce(max(o.version), 0) from hub.observation o where o.type = 3 and o.subject_id in (select max(subject_id) from hub.observation)")[0]
+
+    for version, wanted in (("2.1.0", (1, 1)), ("2.1.0", (1, 1)), ("2.2.0", (1, 2)), ("2.1.0", (1, 3))):
+        answer = vendor.pcd01(told(version))
+        acknowledged(answer)
+        assert "ERR|" not in answer.text and devices() == wanted, (version, answer.text)

@@ -19,6 +19,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
 #include "fhir/base/json.h"
+#include "fhir/envelope.h"
 #include "fhir/hl7/ack.h"
 #include "fhir/observation.h"
 
@@ -122,6 +123,13 @@ static struct str describe(const struct run *run)
 		buf_add(&buf, run->read.observations[i]);
 		buf_add_byte(&buf, '}');
 	}
+	for (size_t i = 0; i < run->read.device_count; i++) {
+		buf_add_format(&buf,
+			"%s\n{\"row\":\"%s %u\",\"resource\":", i == 0 ? "],\n\"devices\":[" : ",",
+			run->read.device_places[i].segment, run->read.device_places[i].sequence);
+		buf_add(&buf, run->read.devices[i]);
+		buf_add_byte(&buf, '}');
+	}
 	buf_add_text(&buf, "],\n\"issues\":[");
 	for (const struct issue *issue = run->outcome.first; issue != NULL; issue = issue->next) {
 		buf_add_format(&buf,
@@ -168,6 +176,25 @@ static void check_observations(const char *name, const struct run *run)
 	}
 }
 
+static void check_devices(const char *name, const struct run *run)
+{
+	const struct observation_policy policy = {
+		.national = NATIONAL_SYNTHETIC, .zone = { .oslo = true }, .now = NOW
+	};
+	for (size_t i = 0; i < run->read.device_count; i++) {
+		struct outcome outcome = { .arena = arena };
+		struct observation device = { 0 };
+		const struct json *const json =
+			json_parse(arena, run->read.devices[i], 100000, &outcome);
+		if (json == NULL ||
+			!envelope_read(arena, json, STR("Device"), &policy, &device, &outcome))
+			fail_msg("%s: Device %zu is refused: %.*s: %.*s", name, i,
+				STR_ARG(outcome.first->expression), STR_ARG(outcome.first->text));
+		assert_int_equal(device.type, TYPE_DEVICE);
+		assert_string_equal(device.subject.digits, run->read.patient.digits);
+	}
+}
+
 /* No text that leaves the hub names the patient. */
 static void check_silence(const struct run *run)
 {
@@ -205,6 +232,7 @@ static void golden_files_are_met(void **state)
 						: run.outcome.warnings > 0 ? PCD01_WARNED
 									   : PCD01_ACCEPTED);
 		check_observations(name, &run);
+		check_devices(name, &run);
 		check_silence(&run);
 		compare(name, "json", describe(&run));
 		compare(name, "ack", acknowledge(&run));
