@@ -4,6 +4,7 @@
 
 #include "fhir/envelope.h"
 #include "server/inner.h"
+#include "server/interaction/changes.h"
 #include "server/interaction/interactions.h"
 #include "server/interaction/links.h"
 #include "server/interaction/upload.h"
@@ -64,8 +65,10 @@ static void take_inner(struct exchange *exchange, struct bundle_work *work, size
 		return;
 	}
 	if (work->bundle.type == BUNDLE_TRANSACTION && !str_is(from->method, "GET")) {
-		refuse(entry, "a transaction takes POST and GET; what changes or removes goes into "
-			      "a batch, or alone");
+		if (work->upload->changes == NULL)
+			work->upload->changes =
+				changes_new(exchange, work->upload, work->bundle.count);
+		changes_take(work->upload->changes, index, from);
 		return;
 	}
 	if (str_is(from->method, "PATCH") && !take_patch(exchange, from, inner, entry))
@@ -245,9 +248,10 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	}
 	upload_explain(entry);
 	out->status = upload_status(entry);
-	out->location = str_format(exchange->arena, "%s/%.*s/_history/%d",
-		resource_type_name(entry->written->key.type), STR_ARG(upload_id(exchange, entry)),
-		entry->written->version);
+	if (entry->written->mode != WRITE_DELETE)
+		out->location = str_format(exchange->arena, "%s/%.*s/_history/%d",
+			resource_type_name(entry->written->key.type),
+			STR_ARG(upload_id(exchange, entry)), entry->written->version);
 	out->etag = str_format(exchange->arena, "W/\"%d\"", entry->written->version);
 	out->modified = entry->written->updated;
 	out->outcome = &entry->outcome;

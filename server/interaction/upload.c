@@ -4,6 +4,7 @@
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
 #include "server/audit.h"
+#include "server/interaction/changes.h"
 #include "server/interaction/condition.h"
 #include "server/interaction/links.h"
 #include "server/loop.h"
@@ -131,6 +132,8 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 			return;
 		}
 	}
+	if (upload->changes != NULL)
+		changes_validate(upload->changes);
 }
 
 /* ---- RESOLVE */
@@ -185,9 +188,12 @@ void upload_who(struct exchange *exchange, struct upload *upload)
 		if (entry->observation.subject.digits[0] != '\0')
 			entry->patient = person_number(&people, entry->observation.subject.digits);
 	}
-	if (people.count == 0)
+	const size_t more = upload->changes == NULL ? 0 : changes_items(upload->changes);
+	if (people.count + more == 0)
 		return;
-	struct resolve_item *items = resolve_items(exchange, people.count);
+	struct resolve_item *items = resolve_items(exchange, people.count + more);
+	if (more > 0)
+		changes_who(upload->changes, items, people.count);
 	bool *named = arena_array(exchange->arena, people.count, sizeof(bool));
 	const bool writes = exchange->tenant->controller;
 	for (size_t i = 0; i < upload->count; i++) {
@@ -236,6 +242,8 @@ void upload_decide(struct exchange *exchange, struct upload *upload)
 	decide_patients(exchange, upload);
 	if (upload->links != NULL)
 		links_decide(upload->links);
+	if (upload->changes != NULL)
+		changes_decide(upload->changes);
 	if (!upload->whole)
 		return;
 	for (size_t i = 0; i < upload->count; i++)
@@ -352,6 +360,8 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 			links_item(upload->links, i, &items[count]);
 		entry->written = &items[count++];
 	}
+	if (upload->changes != NULL)
+		count = changes_fill(upload->changes, items, count, &upload->write.grant);
 	upload->write.items = items;
 	return count;
 }
@@ -420,6 +430,8 @@ static void send(struct exchange *exchange, struct upload *upload)
 {
 	struct store_write *write = &upload->write;
 	log_patients(exchange, upload, true);
+	if (upload->changes != NULL)
+		changes_log(upload->changes);
 	/* Its rows are committed with it, so AUDIT has none left to write. */
 	write->log = exchange->log_rows;
 	write->log_count = exchange->log_count;
@@ -467,6 +479,10 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 		fail(exchange, upload);
 	if (!upload->write.refused)
 		return upload->to == upload->count || exchange->outcome.errors > 0;
+	if (upload->changes != NULL && changes_refuse(upload->changes)) {
+		forget(upload);
+		return true;
+	}
 	if (upload->links == NULL || !links_moved(upload->links))
 		return outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
 			"what the Bundle refers to is being changed; send it again");
@@ -500,8 +516,21 @@ static bool begin_part(struct exchange *exchange, struct upload *upload)
 	return true;
 }
 
+/* What is to be changed is read and judged before anything is written. False: wait, or an error was added. */
+static bool look_first(struct exchange *exchange, struct upload *upload)
+{
+	if (upload->changes == NULL || exchange->phase != PHASE_STORE)
+		return true;
+	if (!changes_read(upload->changes))
+		return changes_plan(upload->changes);
+	exchange_yield(exchange);
+	return false;
+}
+
 void upload_store(struct exchange *exchange, struct upload *upload)
 {
+	if (!look_first(exchange, upload))
+		return;
 	if (exchange->phase == PHASE_STORED &&
 		(stored(exchange, upload) || exchange->phase != PHASE_STORED ||
 			exchange->outcome.errors > 0))
@@ -521,6 +550,8 @@ void upload_audit(struct exchange *exchange, struct upload *upload)
 		return;
 	upload->to = upload->count;
 	log_patients(exchange, upload, false);
+	if (upload->changes != NULL)
+		changes_log(upload->changes);
 }
 
 /* ---- RESPOND */
@@ -561,6 +592,8 @@ void upload_explain(struct upload_entry *entry)
 
 int upload_status(const struct upload_entry *entry)
 {
+	if (entry->written->mode != WRITE_CREATE)
+		return change_status(entry->written);
 	switch (entry->written->fate) {
 	case WRITE_CREATED:
 	case WRITE_BESIDE:

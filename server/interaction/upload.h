@@ -27,6 +27,7 @@ struct upload_entry {
 	struct write_item *written; /* NULL: was not stored */
 };
 struct links;
+struct changes;
 #define UPLOAD_NOBODY SIZE_MAX
 
 struct upload {
@@ -40,6 +41,7 @@ struct upload {
 	struct store_keep keep;      /* what else becomes of it */
 	size_t checked;              /* VALIDATE goes on here */
 	struct links *links;         /* of a Bundle, else NULL */
+	struct changes *changes;     /* of a transaction that changes what is there, else NULL */
 	const struct grant **grants; /* of each patient; NULL: refused */
 	/* STORE: which entries the write under way is of. A long batch is several writes, one after the other, so that nobody waits behind all of it. */
 	size_t from, to;

@@ -85,12 +85,41 @@ def test_a_patch_is_a_binary_or_refused(reader):
     assert results(answer) == [400] and "Binary" in answer.text
 
 
-def test_a_transaction_that_asks_for_more_is_refused_whole(reader):
+def test_a_transaction_changes_and_removes_whole(hub, reader):
+    line = person()
+    made = [reader.upload(observation(line, at=f"2026-11-20T08:0{i}:11+01:00")).json() for i in range(3)]
+    patch = base64.b64encode(json.dumps([{"op": "replace", "path": "/status", "value": "amended"}]).encode()).decode()
+    sent = of(("PUT", f"Observation/{made[0]['id']}", {**made[0], "note": [{"text": "endret"}]}), ("DELETE", f"Observation/{made[1]['id']}"),
+              ("PATCH", f"Observation/{made[2]['id']}", {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": patch}),
+              ("POST", "Observation", observation(line, code="9279-1")), ("GET", f"Observation/{made[2]['id']}"), type="transaction")
+    sent["entry"][0]["request"]["ifMatch"] = 'W/"1"'
+    answer = reader.upload(sent)
+    assert results(answer) == [200, 204, 200, 201, 200], answer.text
+    assert answer.json()["entry"][0]["response"]["etag"] == 'W/"2"' and answer.json()["entry"][4]["resource"]["status"] == "amended"
+    assert len(ids(reader.search(line))) == 3 and reader.get(f"/fhir/Observation/{made[1]['id']}").status_code == 410
+    assert [entry["event"] for entry in hub.entries(line)].count("update") == 2 and "delete" in [entry["event"] for entry in hub.entries(line)]
+    # once more: the version has moved, and nothing of it is done
+    sent["entry"][3]["resource"] = observation(line, code="8310-5", unit="Cel", value="37.1")
+    again = reader.upload(sent)
+    assert again.status_code == 412 and "If-Match" in again.text
+    assert len(ids(reader.search(line))) == 3
+    refused = {(entry["event"], entry["outcome"]) for entry in hub.entries(line)}
+    assert {("update", "deny"), ("delete", "deny"), ("create", "deny")} <= refused
+
+
+def test_a_transaction_is_refused_for_one_change(hub, reader):
     line = person()
     made = reader.upload(observation(line)).json()
-    refused = reader.upload(of(("DELETE", f"Observation/{made['id']}"), ("POST", "Observation", observation(line, code="9279-1")), type="transaction"))
-    assert refused.status_code in (400, 422) and "batch" in refused.text
-    assert ids(reader.search(line)) == [made["id"]]
+    new = observation(line, code="9279-1")
+    foreign = hub.as_("fjelldal-dho", set={"scope": ["nhn:pmd/observation.read", "nhn:pmd/observation.write"]})
+    for caller, change, status in ((reader, ("DELETE", "Observation/" + "a" * 26), 404), (foreign, ("DELETE", f"Observation/{made['id']}"), 404), (reader, ("DELETE", "Observation?code=8867-4"), 400),
+                                   (reader, ("PUT", f"Observation/{made['id']}", {**made, "subject": new["subject"] | {"identifier": {"system": FNR, "value": person()}}}), 422),
+                                   (reader, ("DELETE", f"Device/{made['id']}"), 400)):
+        refused = caller.upload(of(change, ("POST", "Observation", new), type="transaction"))
+        assert refused.status_code == status, (change, refused.text)
+        assert ids(reader.search(line)) == [made["id"]]
+    twice = reader.upload(of(("DELETE", f"Observation/{made['id']}"), ("PUT", f"Observation/{made['id']}", made), type="transaction"))
+    assert twice.status_code == 400 and ids(reader.search(line)) == [made["id"]]
 
 
 def test_many_inner_requests_are_all_answered(reader):

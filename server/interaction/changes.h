@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef SERVER_INTERACTION_CHANGES_H
+#define SERVER_INTERACTION_CHANGES_H
+
+#include "fhir/bundle.h"
+#include "server/interaction/change.h"
+#include "server/interaction/upload.h"
+
+/*
+ * The entries of a transaction that change what is there: PUT, PATCH and DELETE by id. They are read and planned before anything is written, and written with what the transaction creates: one
+ * refused change, and nothing of it is stored.
+ */
+struct changes;
+
+/* Of an upload of `most` entries; lives on the exchange's arena. */
+struct changes *changes_new(struct exchange *exchange, struct upload *upload, size_t most);
+/* Takes entry `index` in; what cannot be asked is an error of the entry. */
+void changes_take(struct changes *changes, size_t index, const struct bundle_entry *from);
+
+/* VALIDATE, RESOLVE (how many items, and which), DECIDE. Errors are the entries'. */
+void changes_validate(struct changes *changes);
+size_t changes_items(const struct changes *changes);
+void changes_who(struct changes *changes, struct resolve_item *items, size_t first);
+void changes_decide(struct changes *changes);
+
+/* STORE: true while the rows are being asked for. */
+bool changes_read(struct changes *changes);
+/* Makes the write items, once the rows have come; false where an error was added to the entries and the exchange. */
+bool changes_plan(struct changes *changes);
+/* Puts the items behind `count` others, tells the entries which are theirs, and gives the grant they are written by; how many there are then. */
+size_t changes_fill(struct changes *changes, struct write_item *items, size_t count,
+	const struct grant **grant_out);
+/* The write was refused: was it for one of these? Says why to the entries and the exchange. */
+bool changes_refuse(struct changes *changes);
+/* A log row for each: of what is about to be committed, or of the refusal of the whole. */
+void changes_log(struct changes *changes);
+
+#endif
