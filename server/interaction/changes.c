@@ -90,7 +90,7 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 	change->expression = entry->expression;
 	if (!kind_of(from->method, &change->kind)) {
 		outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression,
-			"a transaction takes POST, PUT, PATCH, DELETE and GET");
+			"a transaction takes GET, POST, PUT, PATCH and DELETE");
 		return;
 	}
 	if (!str_is(type, "Observation") || id.length == 0 || str_index(id, '?') < id.length) {
