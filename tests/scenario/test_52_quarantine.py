@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from hub import SOLVIK, found, person
+from hub import PARENT, SCOPES, SOLVIK, found, person
 from test_51_mllp_senders import errors, msa, readings, weight
 from test_32_soap import envelope, escaped
 
@@ -176,3 +176,27 @@ def test_soap_keeps_aside_too(hub, vendor):
     answer = vendor.post("/pcd01/soap", headers={"Content-Type": "application/soap+xml"}, content=envelope(escaped(alert(who))))
     assert answer.status_code == 200 and "MSA|AE" in answer.text, answer.text
     assert len(kept(hub, number_of(answer.text))) == 1
+
+
+def test_a_held_row_is_a_reading_once_it_is_released(hub, epj):
+    """The sender's agreed word for "no reading" is kept aside with a warning that names where; the operator who knows better has it stored, and nothing twice."""
+    hub.sender_key("sentinels", "/CN=sentinels")
+    orgnr, _ = hub.controller()
+    client = f"klient-{orgnr}"
+    hub.maalehub("sender", "add", client, "--certificate", str(hub.dir / "keys/sentinels.pem"))
+    hub.maalehub("client", "set", client, "--sentinels", "188736:127")
+    reader = hub.as_("solvik-dho", set={"client_id": client, PARENT: str(orgnr), "scope": SCOPES})
+    who, alone = person(), person()
+    both = weight(who, "H-1") + weight(who, "x", kilo="127", at="20261120093011+0100").split("\r")[3].replace("OBX|1|", "OBX|2|").replace("1.0.0.1", "1.0.0.2") + "\r"
+    with hub.mllp("sentinels") as sender:
+        # the agreement holds from the next message that is resolved
+        sender.send(weight(person(), "H-0"))
+        answer, held = sender.send(both, weight(alone, "H-2", kilo="127"))
+    assert msa(answer) == ("AA", "H-1") and msa(held) == ("AE", "H-2")
+    assert [one for one in errors(answer) if one.startswith("|OBX^2^5|103^")] and len(NUMBER.findall(answer)) == 1
+    assert len(found(reader.search(who))) == 1 and found(reader.search(alone)) == []
+    for number in (number_of(answer), number_of(held)):
+        hub.maalehub("quarantine", "release", number, "--why", "somebody does weigh 127 kg")
+        until(hub, number, 3)
+    assert sorted(one["valueQuantity"]["value"] for one in found(reader.search(who))) == [70.5, 127]
+    assert [one["valueQuantity"]["value"] for one in found(reader.search(alone))] == [127]
