@@ -74,7 +74,8 @@ struct bundle_history {
 	struct str base, self, next; /* next empty on the last page */
 	const struct bundle_version *versions;
 	size_t count;
-	unsigned total; /* on all pages */
+	unsigned total;     /* on all pages */
+	bool without_total; /* nobody has counted */
 };
 void bundle_render_history(struct buf *buf, const struct bundle_history *history);
 

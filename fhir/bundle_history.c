@@ -39,8 +39,11 @@ static void render_version(struct buf *buf, struct str base, const struct bundle
 
 void bundle_render_history(struct buf *buf, const struct bundle_history *history)
 {
-	buf_add_text(buf, "{\"resourceType\":\"Bundle\",\"type\":\"history\",\"total\":");
-	buf_add_u64(buf, history->total);
+	buf_add_text(buf, "{\"resourceType\":\"Bundle\",\"type\":\"history\"");
+	if (!history->without_total) {
+		buf_add_text(buf, ",\"total\":");
+		buf_add_u64(buf, history->total);
+	}
 	buf_add_text(buf, ",\"link\":[{\"relation\":\"self\"");
 	json_write_member(buf, "url", history->self);
 	if (history->next.length > 0) {

@@ -153,6 +153,9 @@ static int64_t recv_id(const struct finding *finding)
 
 BIND(page_recv, db_time(binding->params, page_recv(binding->finding)))
 BIND(page_id, db_int8(binding->params, recv_id(binding->finding)))
+BIND(page_version,
+	db_int4(binding->params,
+		binding->finding->has_after ? binding->finding->after.version : INT32_MAX))
 BIND(horizon, db_time(binding->params, binding->search->horizon))
 BIND(key_lows, db_uuids(binding->params, binding->finding->key_lows, binding->finding->key_count))
 BIND(key_highs, db_uuids(binding->params, binding->finding->key_highs, binding->finding->key_count))

@@ -62,7 +62,8 @@ void search_bind(struct db_params *params, struct arena *arena, const struct sea
 bool search_is_of_tenant(const struct store_search *search);
 void search_tenant_shape(const struct finding *finding, struct search_shape *shape);
 void search_tenant_keys(const struct seal *seal, struct finding *finding);
-void search_tenant_row(const struct db_rows *rows, unsigned row, struct store_row *out);
+void search_tenant_row(const struct store_search *search, const struct db_rows *rows, unsigned row,
+	struct store_row *out);
 
 /* lastn.c: keeps the newest of each leading code, behind the place of the page before, and no more than a page of them. */
 void last_cut(struct finding *finding);

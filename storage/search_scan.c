@@ -36,7 +36,7 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 		if (finding->search->last > 0)
 			found->canon = (uint32_t)db_get_int(rows, row, 9);
 		else if (search_is_of_tenant(finding->search))
-			search_tenant_row(rows, row, found);
+			search_tenant_row(finding->search, rows, row, found);
 		else if (search->sort_count > 0)
 			found->code = str_copy(founds->arena, db_get_bytes(rows, row, 9));
 	}
@@ -100,6 +100,7 @@ struct store_place store_place_of(const struct store_row *row)
 		.value = row->value,
 		.code = row->code,
 		.canon = row->canon,
+		.version = row->version,
 		.id = row->key.id };
 }
 

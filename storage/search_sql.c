@@ -243,11 +243,23 @@ static void join_order(struct joiner *joiner, const struct search_shape *shape)
 	join(joiner, shape->sorts[0].descending ? SQL_SEARCH_LAST_DESC : SQL_SEARCH_LAST_ASC);
 }
 
+static const struct search_text *text_end(struct joiner *joiner)
+{
+	buf_add_byte(&joiner->buf, '\0');
+	assert(!joiner->buf.full);
+	joiner->text->text = buf_str(&joiner->buf).at;
+	return joiner->text;
+}
+
 const struct search_text *search_text_new(struct arena *arena, const struct search_shape *shape)
 {
 	const bool around = shape->sort_count > 0 || shape->counting;
 	struct search_text *text = arena_alloc(arena, sizeof(*text));
 	struct joiner joiner = { .buf = buf_new(arena, 4096, TEXT_MAX), .text = text };
+	if (shape->source == SOURCE_TENANT_HISTORY) {
+		join(&joiner, SQL_SEARCH_TENANT_HISTORY);
+		return text_end(&joiner);
+	}
 	join_with(&joiner, shape);
 	if (shape->source == SOURCE_LAST)
 		join(&joiner, SQL_SEARCH_LAST);
@@ -264,8 +276,5 @@ const struct search_text *search_text_new(struct arena *arena, const struct sear
 			join_keyset(&joiner, shape);
 		join_order(&joiner, shape);
 	}
-	buf_add_byte(&joiner.buf, '\0');
-	assert(!joiner.buf.full);
-	text->text = buf_str(&joiner.buf).at;
-	return text;
+	return text_end(&joiner);
 }

@@ -25,11 +25,12 @@ struct search_shape {
 		SOURCE_TYPE,   /* those of a subject that are no readings */
 		SOURCE_LAST,   /* the newest of each code of a subject ($lastn) */
 		/* of a controller's, no patient named: */
-		SOURCE_TENANT_RECV,    /* as they came */
-		SOURCE_TENANT_CODE,    /* of the concepts with one coding */
-		SOURCE_TENANT_WALK,    /* of its codes that meet conditions */
-		SOURCE_TENANT_KEY,     /* by identifier */
-		SOURCE_TENANT_KEY_RECV /* the same, as they came */
+		SOURCE_TENANT_RECV,     /* as they came */
+		SOURCE_TENANT_CODE,     /* of the concepts with one coding */
+		SOURCE_TENANT_WALK,     /* of its codes that meet conditions */
+		SOURCE_TENANT_KEY,      /* by identifier */
+		SOURCE_TENANT_KEY_RECV, /* the same, as they came */
+		SOURCE_TENANT_HISTORY   /* every version */
 	} source;
 	bool ids_code; /* SOURCE_IDS, TENANT_RECV, TENANT_KEY*: with conditions on the code */
 	bool code;     /* SOURCE_WALK, ids_code: tokens */
@@ -43,7 +44,7 @@ struct search_shape {
 };
 
 /* Numbers are dense enough to index an array; those that sort by keys or count are too many and too rare to be prepared. */
-#define SEARCH_SHAPES     5632 /* 11 sources, 9 flags */
+#define SEARCH_SHAPES     6144 /* 12 sources, 9 flags */
 #define SEARCH_SHAPE_RARE DB_SHAPE_ONCE
 uint32_t search_shape_number(const struct search_shape *shape);
 

@@ -22,6 +22,10 @@ void search_tenant_shape(const struct finding *finding, struct search_shape *sha
 	const struct search *search = finding->search->search;
 	const bool by_recv = search->sort_count == 1 && search->sorts[0].key == SEARCH_KEY_UPDATED;
 	const bool by_key = finding->key_count > 0;
+	if (finding->search->history) {
+		*shape = (struct search_shape){ .source = SOURCE_TENANT_HISTORY };
+		return;
+	}
 	shape->canons = shape->time_long = false;
 	shape->ascending = by_recv ? !search->sorts[0].descending : search->ascending;
 	shape->sorts = NULL;
@@ -80,9 +84,15 @@ void search_tenant_keys(const struct seal *seal, struct finding *finding)
 	}
 }
 
-void search_tenant_row(const struct db_rows *rows, unsigned row, struct store_row *out)
+void search_tenant_row(const struct store_search *search, const struct db_rows *rows, unsigned row,
+	struct store_row *out)
 {
 	out->key.bucket = (uint16_t)db_get_int(rows, row, 9);
 	out->key.subject = (uint64_t)db_get_int(rows, row, 10);
-	out->canon = (uint32_t)db_get_int(rows, row, 11);
+	const unsigned canon = search->history ? 12 : 11;
+	out->canon = out->canon_now = (uint32_t)db_get_int(rows, row, canon);
+	if (!search->history)
+		return;
+	out->deleted = db_get_bool(rows, row, 13);
+	out->canon_now = (uint32_t)db_get_int(rows, row, 14);
 }

@@ -12,11 +12,12 @@ struct store_row {
 	int version;
 	instant time_low, updated;
 	enum reading_class class;
-	double value;    /* low end in the canonical unit, of a search; NAN: none */
-	uint32_t canon;  /* leading code, of ASK_TENANT and $lastn alone */
-	struct str code; /* concept text of its code, for the log */
-	struct str body; /* unpacked */
-	bool deleted;    /* a tombstone, without body; of history and reads by id alone */
+	double value;       /* low end in the canonical unit, of a search; NAN: none */
+	uint32_t canon;     /* leading code, of ASK_TENANT and $lastn alone */
+	uint32_t canon_now; /* the same of the reading as it is now */
+	struct str code;    /* concept text of its code, for the log */
+	struct str body;    /* unpacked */
+	bool deleted;       /* a tombstone, without body; of history and reads by id alone */
 };
 
 /* The place of a row in a search's order: its keys, of which those of the search count, and its id. */
@@ -25,6 +26,7 @@ struct store_place {
 	double value;
 	struct str code;
 	uint32_t canon;
+	int version;
 	uint64_t id;
 };
 /*
@@ -45,6 +47,7 @@ struct store_search {
 	bool count_only; /* and no rows */
 	/* $lastn: this many of each leading code, newest first, by ascending canon; no conditions for fhir/match.h, no total. 0: a search. */
 	unsigned last;
+	bool history; /* of ASK_TENANT: every version, deletions too, by -_lastUpdated */
 	/* Of a grant for ASK_TENANT: rows received before this alone (store_horizon). */
 	instant horizon;
 	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match. */

@@ -11,6 +11,7 @@ extern const struct interaction interaction_delete;
 extern const struct interaction interaction_everything_get;
 extern const struct interaction interaction_everything_post;
 extern const struct interaction interaction_history;
+extern const struct interaction interaction_history_type;
 extern const struct interaction interaction_insight;
 extern const struct interaction interaction_lastn_get;
 extern const struct interaction interaction_lastn_post;

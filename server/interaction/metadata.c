@@ -93,6 +93,8 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 		buf, &interaction_vread, "vread", "Open where the reading as it is now is open.");
 	write_code(buf, &interaction_history, "history-instance",
 		"Newest first, deletions among them; _since, _count 0 to 200 (20).");
+	write_code(buf, &interaction_history_type, "history-type",
+		"Of a controller's readings, by that controller's own system; _since, _count.");
 	write_code(buf, &interaction_update, "update",
 		"By the data controller alone; If-Match is held to (412). The hub gives ids: PUT "
 		"of one "

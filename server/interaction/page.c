@@ -41,12 +41,13 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 {
 	const struct store_place *next = &work->next;
 	const long long total = work->has_total ? (long long)work->total : -1;
-	const struct str plain = str_format(exchange->arena,
-		"%lld %lld %lld %lld %lld %llu %llu %u %zu %.*s%.*s",
-		(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began, total,
-		(long long)next->time_low, (long long)next->updated,
-		(unsigned long long)bits_of(next->value), (unsigned long long)next->id, next->canon,
-		next->code.length, STR_ARG(next->code), STR_ARG(page_query(exchange, work)));
+	const struct str plain =
+		str_format(exchange->arena, "%lld %lld %lld %lld %lld %llu %llu %u %d %zu %.*s%.*s",
+			(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began,
+			total, (long long)next->time_low, (long long)next->updated,
+			(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
+			next->canon, next->version, next->code.length, STR_ARG(next->code),
+			STR_ARG(page_query(exchange, work)));
 	return seal_token(exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange));
 }
 
@@ -56,7 +57,7 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 	struct store_place *after = &work->after;
 	struct str rest;
 	int64_t total;
-	uint64_t value, canon, length;
+	uint64_t value, canon, version, length;
 	if (!str_to_i64(str_cut(plain, ' ', &rest), until) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &work->began) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &total) ||
@@ -65,10 +66,12 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 		!str_to_u64(str_cut(rest, ' ', &rest), &value) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &after->id) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &canon) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &version) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &length) || length > rest.length)
 		return false;
 	memcpy(&after->value, &value, sizeof(value));
 	after->canon = (uint32_t)canon;
+	after->version = (int)version;
 	after->code = str_part(rest, 0, length);
 	work->has_after = true;
 	work->has_total = total >= 0;

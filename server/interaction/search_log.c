@@ -52,6 +52,8 @@ static struct str query_of(const struct exchange *exchange, const struct search_
 			filters.length > 0 ? "&" : "", STR_ARG(filters));
 	case OPERATION_EVERYTHING:
 		return str_format(exchange->arena, "$everything?%.*s", STR_ARG(filters));
+	case OPERATION_HISTORY:
+		return str_format(exchange->arena, "_history?%.*s", STR_ARG(filters));
 	case OPERATION_SEARCH:
 		break;
 	}

@@ -121,7 +121,7 @@ static bool is_open(const struct grant *grant, const struct store_row *row)
 		if (part->tenant == row->key.tenant && part->bucket == row->key.bucket &&
 			part->subject == row->key.subject)
 			return (part->classes >> row->class & 1) != 0 &&
-			       !is_blocked(part, row->canon);
+			       !is_blocked(part, row->canon) && !is_blocked(part, row->canon_now);
 	}
 	return false;
 }
@@ -178,6 +178,7 @@ static void look(struct exchange *exchange, struct search_work *work)
 		.after = work->after,
 		.limit = work->search.count,
 		.horizon = work->horizon.at,
+		.history = work->operation == OPERATION_HISTORY,
 	};
 	exchange_hold(exchange);
 	exchange_yield(exchange);

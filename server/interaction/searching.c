@@ -295,6 +295,8 @@ static void render(struct exchange *exchange, struct search_work *work)
 		arena_array(exchange->arena, work->row_count + 1, sizeof(work->rendered[0]));
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct resource *resource = &work->resources[i];
+		if (work->rows[i].deleted)
+			continue;
 		struct buf buf =
 			buf_new(exchange->arena, resource->body.length + 256, RESPONSE_MAX);
 		presentation_render(&buf, exchange->arena, &exchange->presentation, resource);
@@ -346,6 +348,9 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 	case OPERATION_LASTN:
 		buf_add_text(buf, "/Observation/$lastn");
 		break;
+	case OPERATION_HISTORY:
+		buf_add_text(buf, "/Observation/_history");
+		break;
 	case OPERATION_EVERYTHING:
 		seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
 		buf_add_format(buf, "/Patient/%s/$everything", id);
@@ -355,7 +360,7 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 
 static struct str self_query(struct exchange *exchange, const struct search_work *work)
 {
-	if (work->operation == OPERATION_EVERYTHING)
+	if (work->operation == OPERATION_EVERYTHING || work->operation == OPERATION_HISTORY)
 		return everything_query(exchange, work->search.canonical);
 	return page_query(exchange, work);
 }
@@ -374,13 +379,26 @@ static struct str link_of(struct exchange *exchange, const struct search_work *w
 	return buf_str(&buf);
 }
 
+struct str search_self(struct exchange *exchange, const struct search_work *work)
+{
+	return link_of(exchange, work, "", self_query(exchange, work));
+}
+
+struct str search_next(struct exchange *exchange, const struct search_work *work)
+{
+	if (!work->more)
+		return NOWHERE;
+	return link_of(exchange, work, "_page=", page_token(exchange, work));
+}
+
 void search_respond(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	const struct str base = base_url(exchange);
 	struct bundle_page page = {
 		.base = base,
-		.self = link_of(exchange, work, "", self_query(exchange, work)),
+		.self = search_self(exchange, work),
+		.next = search_next(exchange, work),
 		.resources = work->resources,
 		.rendered = work->rendered,
 		.count = work->row_count + work->with_patient,
@@ -388,8 +406,6 @@ void search_respond(struct exchange *exchange)
 		.has_total = work->has_total,
 		.total = work->total,
 	};
-	if (work->more)
-		page.next = link_of(exchange, work, "_page=", page_token(exchange, work));
 	struct buf buf = buf_new(exchange->arena,
 		2048 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);

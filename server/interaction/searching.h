@@ -20,7 +20,12 @@ struct search_ask {
 };
 
 /* What the rows of a search are asked for by. */
-enum search_operation { OPERATION_SEARCH, OPERATION_LASTN, OPERATION_EVERYTHING };
+enum search_operation {
+	OPERATION_SEARCH,
+	OPERATION_LASTN,
+	OPERATION_EVERYTHING,
+	OPERATION_HISTORY
+};
 
 struct search_work {
 	enum search_operation operation;
@@ -78,6 +83,9 @@ void search_decide(struct exchange *exchange);
 void search_store(struct exchange *exchange);
 void search_audit_page(struct exchange *exchange);
 void search_respond(struct exchange *exchange);
+/* Its own address, and that of the page behind it or nothing. */
+struct str search_self(struct exchange *exchange, const struct search_work *work);
+struct str search_next(struct exchange *exchange, const struct search_work *work);
 
 /* everything.c: the Patient it is of, as GET Patient/{id} would show it; and the filters of its search in its own words. */
 void everything_stub(struct exchange *exchange, const struct search_work *work,

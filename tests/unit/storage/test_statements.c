@@ -151,6 +151,10 @@ static void check_plans_of_tenant(void)
 		"observation_tenant_code", "coding_concept", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY }, "obs_key_pkey",
 		"(key >= r.low)", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY }, "observation_recv",
+		"observation_history_recv", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY }, "observation_pkey",
+		"ROW(recv, id) <= ROW(", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY_RECV }, "observation_pkey",
 		"AND (tenant_id = $", no_scan);
 }
@@ -250,6 +254,8 @@ static struct search_shape shape_of(uint32_t number)
 static bool is_possible(const struct search_shape *shape)
 {
 	const enum search_source source = shape->source;
+	if (source == SOURCE_TENANT_HISTORY)
+		return search_shape_number(shape) == (uint32_t)source << 9;
 	const bool tenant = source >= SOURCE_TENANT_RECV, last = source == SOURCE_LAST;
 	const bool ids =
 		source == SOURCE_IDS || source == SOURCE_TENANT_RECV || source >= SOURCE_TENANT_KEY;
@@ -273,7 +279,7 @@ static void test_shapes(void **state)
 		prepare(connections[1], "", search_text_new(arena, &shape)->text);
 		count++;
 	}
-	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3));
+	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3) + 1);
 }
 
 /* Every order of up to four keys, of every source, on the first page and on later ones; and the counts. */
