@@ -111,9 +111,10 @@ static bool take_digits(struct reader *reader, int most, int *out)
 	if (!is_digit(next(reader)))
 		return false;
 	for (*out = 0; is_digit(next(reader)); skip(reader, 1)) {
-		*out = *out * 10 + (next(reader) - '0');
-		if (*out > most)
+		const int digit = next(reader) - '0';
+		if (digit > most || *out > (most - digit) / 10)
 			return false;
+		*out = *out * 10 + digit;
 	}
 	return true;
 }
