@@ -101,7 +101,7 @@ def acknowledged(answer):
 
 
 def stored(hub):
-    return hub.sql("select (select count(*) from hub.observation), (select count(*) from hub.observation_history)")[0]
+    return hub.sql("select (select count(*) from hub.observation where type = 1), (select count(*) from hub.observation_history where type = 1)")[0]
 
 
 def upload(vendor, twins):

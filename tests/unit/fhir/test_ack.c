@@ -153,6 +153,37 @@ static void a_message_that_was_not_read_is_answered_all_the_same(void **state)
 	assert_str(segment(1), "MSA|AE|");
 }
 
+/* Any text that goes into a message comes out of it: ten thousand made of delimiters, escapes, what looks like escapes, and letters. */
+static void escapes_come_back_as_they_were(void **state)
+{
+	(void)state;
+	static const char *const pieces[] = { "|", "^", "~", "\\", "&", "\\E\\", "\\X41\\", "F",
+		"S", "T", "R", "E", ".br", "\"", "å", " x" };
+	uint32_t random = 2463534242u; /* xorshift */
+	for (unsigned i = 0; i < 10000; i++) {
+		struct arena *const whole = arena;
+		arena = arena_new(1 << 20);
+		outcome = (struct outcome){ .arena = arena };
+		struct buf text = buf_new(arena, 64, 4096);
+		for (unsigned length = i % 24 + 1; length > 0; length--) {
+			random ^= random << 13;
+			random ^= random >> 17;
+			random ^= random << 5;
+			buf_add_text(&text, pieces[random % (sizeof(pieces) / sizeof(*pieces))]);
+		}
+		request.control_id = buf_str(&text);
+		struct er7 message;
+		assert_true(er7_parse(arena, rendered(), &message, &outcome));
+		const struct str field = er7_field(er7_find(&message, "MSA"), 2);
+		const struct str back = er7_text(arena, &message, field, NULL);
+		if (!str_is(request.control_id, "\"\"") && !str_equal(back, request.control_id))
+			fail_msg("%.*s came back as %.*s", STR_ARG(request.control_id),
+				STR_ARG(back));
+		arena_free(&arena);
+		arena = whole;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +191,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(letters_follow_mode_and_first_error, begin, end),
 		cmocka_unit_test_setup_teardown(the_message_says_when_it_is_answered, begin, end),
 		cmocka_unit_test_setup_teardown(issues_become_err_segments, begin, end),
+		cmocka_unit_test_setup_teardown(escapes_come_back_as_they_were, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_message_that_was_not_read_is_answered_all_the_same, begin, end),
 	};
