@@ -76,7 +76,7 @@ static void permitted(struct exchange *exchange, const struct search_work *work,
 	detail.rules = part->rule_ids;
 	detail.rule_count = part->rule_count;
 	detail.break_glass = grant->break_glass;
-	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_OBSERVATION);
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, work->search.type);
 	row->person = part->person;
 	row->bucket = part->bucket;
 	row->tenant = part->tenant;
@@ -90,7 +90,7 @@ static void nothing(struct exchange *exchange, const struct search_work *work,
 {
 	struct log_detail detail = detail_of(exchange, work);
 	detail.reason = reason;
-	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_OBSERVATION);
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, work->search.type);
 	if (patient->person_count > 0) {
 		row->person = patient->persons[0].id;
 		row->bucket = patient->persons[0].home;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* GET /fhir/Observation and POST /fhir/Observation/_search. */
+/* GET /fhir/Observation and POST /fhir/Observation/_search; Device and Provenance alike. */
 #include "server/interaction/searching.h"
 
 #include <stdlib.h>
@@ -14,12 +14,19 @@
 
 #define NOWHERE ((struct str){ 0 })
 
+/* What is searched for: the type of the path, where that is one that is stored. */
+static enum resource_type type_of(const struct exchange *exchange)
+{
+	const enum resource_type type = route_type(exchange->route);
+	return type == TYPE_DEVICE || type == TYPE_PROVENANCE ? type : TYPE_OBSERVATION;
+}
+
 static bool read_query(struct exchange *exchange, struct str query, enum search_place place,
 	struct search_work *work)
 {
 	const struct config *config = exchange->loop->hub->config;
 	const struct search_policy policy = {
-		.type = TYPE_OBSERVATION,
+		.type = type_of(exchange),
 		.base = base_url(exchange),
 		.lenient = prefer_is_lenient(exchange->request.prefer),
 		.national = national_policy_of(config),
@@ -27,7 +34,7 @@ static bool read_query(struct exchange *exchange, struct str query, enum search_
 		.now = work->began,
 		.in_url = place == SEARCH_URL,
 		.identifier_in_url_allowed = config->identifier_in_url,
-		.without_patient = true,
+		.without_patient = type_of(exchange) == TYPE_OBSERVATION,
 	};
 	return search_parse(exchange->arena, query, &policy, &work->search, &exchange->outcome);
 }
@@ -48,7 +55,7 @@ static void open_names(struct exchange *exchange, struct search_work *work)
 	work->ids = arena_array(exchange->arena, search->id_count, sizeof(work->ids[0]));
 	for (size_t i = 0; i < search->id_count; i++)
 		work->id_count += seal_resource_open(
-			seal, search->ids[i], TYPE_OBSERVATION, &work->ids[work->id_count]);
+			seal, search->ids[i], search->type, &work->ids[work->id_count]);
 }
 
 /* The query without what only the operation knows. */
@@ -314,7 +321,7 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 		const struct store_row *row = &work->rows[i];
 		char *id = ids + 27 * i;
 		seal_resource_id(exchange->loop->hub->seal, &row->key, id);
-		work->resources[i] = (struct resource){ TYPE_OBSERVATION, { id, 26 }, row->version,
+		work->resources[i] = (struct resource){ row->key.type, { id, 26 }, row->version,
 			row->updated, row->body };
 	}
 	render(exchange, work);
@@ -343,7 +350,7 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 	char id[27];
 	switch (work->operation) {
 	case OPERATION_SEARCH:
-		buf_add_text(buf, "/Observation");
+		buf_add_format(buf, "/%s", resource_type_name(type_of(exchange)));
 		break;
 	case OPERATION_LASTN:
 		buf_add_text(buf, "/Observation/$lastn");

@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 import hub as hubs
-from hub import person
+from hub import FNR, person
 
 SERIAL = "https://vendor.example/serial"
 
@@ -90,3 +90,33 @@ def test_a_rule_for_one_code_opens_the_provenance_of_that_code_alone(hub):
     assert doctor.get(f"/fhir/{pulse[1]}").status_code == 200 and doctor.get(f"/fhir/{other[1]}").status_code == 404
     assert doctor.get(f"/fhir/{pulse[2]}").status_code == 200 and doctor.get(f"/fhir/{other[2]}").status_code == 404
     assert doctor.get(f"/fhir/{pulse[0]}").status_code == 404  # a rule for a code says nothing of devices
+
+
+def found(answer):
+    assert answer.status_code == 200, answer.text
+    return sorted(f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in answer.json().get("entry", []))
+
+
+def test_both_are_found_for_a_patient_and_for_nobody_else(hub, vendor, reader):
+    line, serial = person(), str(uuid.uuid4())
+    meter, reading, provenance = uploaded(vendor, line, serial)
+    other = uploaded(vendor, line, code="9279-1")
+    uploaded(vendor, person())
+    whose = ("patient.identifier", f"{FNR}|{line}")
+    devices, provenances = "/fhir/Device/_search", "/fhir/Provenance/_search"
+    assert found(reader.form(devices, [whose])) == sorted([meter, other[0]])
+    assert found(reader.form(devices, [whose, ("identifier", f"{SERIAL}|{serial}")])) == [meter]
+    assert found(reader.form(devices, [whose, ("device-name", "ua")])) == sorted([meter, other[0]])
+    assert found(reader.form(devices, [whose, ("manufacturer", "nobody")])) == []
+    assert found(reader.form(provenances, [whose, ("target", reading)])) == [provenance]
+    assert found(reader.form(provenances, [whose, ("recorded", "2026-11-20")])) == sorted([provenance, other[2]])
+    assert found(reader.form(provenances, [whose, ("recorded", "gt2026-11-21")])) == []
+    assert found(reader.get(f"/fhir/Device?_id={meter.split('/')[1]}")) == [meter]
+    first = reader.form(devices, [whose, ("_count", "1")])
+    self = [link["url"] for link in first.json()["link"] if link["relation"] == "self"][0]
+    assert "/fhir/Device?" in self and found(first) + found(reader.next(first)) in ([meter, other[0]], [other[0], meter])
+    for path in (devices, provenances):
+        assert reader.form(path, []).status_code == 400 and reader.form(path, [whose, ("colour", "red")]).status_code == 400
+    _, stranger = hub.controller()
+    assert found(stranger.form(devices, [whose])) == [] and found(stranger.form(provenances, [whose])) == []
+    assert found(stranger.get(f"/fhir/Device?_id={meter.split('/')[1]}")) == []
