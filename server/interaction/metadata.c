@@ -47,14 +47,14 @@ static void write_code(struct buf *buf, const struct interaction *interaction, c
 	buf_add_byte(buf, '}');
 }
 
-static void write_parameters(struct buf *buf)
+static void write_parameters(struct buf *buf, enum resource_type type)
 {
 	size_t count;
 	const struct search_parameter *parameters = search_parameters(&count);
 	buf_add_text(buf, ",\"searchParam\":[");
 	for (size_t i = 0; i < count; i++) {
 		const bool result = parameters[i].kind < SEARCH_KIND_ID;
-		if (result || !search_parameter_is_of(&parameters[i], TYPE_OBSERVATION))
+		if (result || !search_parameter_is_of(&parameters[i], type))
 			continue; /* results are no filters: told in the documentation */
 		json_write_comma(buf);
 		buf_add_byte(buf, '{');
@@ -117,7 +117,7 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 		"\"conditionalDelete\":\"not-supported\",\"referencePolicy\":[\"logical\"]",
 		has_route(&interaction_vread) ? "true" : "false",
 		has_route(&interaction_update_conditional) ? "true" : "false");
-	write_parameters(buf);
+	write_parameters(buf, TYPE_OBSERVATION);
 	write_profiles(buf);
 	buf_add_text(buf, ",\"operation\":[{\"name\":\"validate\",\"definition\":"
 			  "\"http://hl7.org/fhir/OperationDefinition/Resource-validate\","
@@ -140,9 +140,55 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 	buf_add_byte(buf, '}');
 }
 
+/* What a type's routes are in FHIR's words; GET and POST of a search are one. */
+static void write_routes(struct buf *buf, enum resource_type type)
+{
+	static const struct {
+		const struct interaction *interaction;
+		const char *code;
+	} codes[] = {
+		{ &interaction_read, "read" },
+		{ &interaction_organization_read, "read" },
+		{ &interaction_vread, "vread" },
+		{ &interaction_history, "history-instance" },
+		{ &interaction_search_post, "search-type" },
+		{ &interaction_organization_post, "search-type" },
+	};
+	size_t count;
+	const struct route *routes = routes_all(&count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < sizeof(codes) / sizeof(codes[0]); j++)
+			if (routes[i].interaction == codes[j].interaction &&
+				route_type(&routes[i]) == type)
+				write_code(buf, codes[j].interaction, codes[j].code, "");
+}
+
+/* A type that comes in Bundles and is read by routes of its own. */
+static void write_stored(struct buf *buf, enum resource_type type)
+{
+	buf_add_text(buf, ",{");
+	json_write_member(buf, "type", str_of(resource_type_name(type)));
+	buf_add_text(buf, ",\"documentation\":\"Stored by Bundles.\",\"interaction\":[");
+	write_routes(buf, type);
+	buf_add_byte(buf, ']');
+	write_parameters(buf, type);
+	buf_add_byte(buf, '}');
+}
+
+static void write_organization(struct buf *buf)
+{
+	buf_add_text(buf, ",{\"type\":\"Organization\",\"interaction\":[");
+	write_routes(buf, TYPE_ORGANIZATION);
+	buf_add_text(buf, "],\"searchParam\":[{\"name\":\"_id\",\"type\":\"token\"},{\"name\":"
+			  "\"identifier\",\"type\":\"token\"},{\"name\":\"name\",\"type\":"
+			  "\"string\"}]}");
+}
+
 static void write_patient(struct buf *buf)
 {
 	buf_add_text(buf, ",{\"type\":\"Patient\",\"interaction\":[");
+	write_code(buf, &interaction_patient_read, "read",
+		"The stub; the number comes back to whom the attest names it.");
 	write_code(buf, &interaction_patient_find, "search-type",
 		"POST _search with identifier=system|value: the id of any valid national id, known "
 		"here or not. There is nothing else to a Patient.");
@@ -190,6 +236,9 @@ static void respond(struct exchange *exchange)
 	write_observation(exchange, &buf);
 	if (has_route(&interaction_patient_find))
 		write_patient(&buf);
+	write_stored(&buf, TYPE_DEVICE);
+	write_stored(&buf, TYPE_PROVENANCE);
+	write_organization(&buf);
 	buf_add_text(&buf, "],\"interaction\":[");
 	write_code(&buf, &interaction_bundle, "batch",
 		"collection is taken as batch; Patient entries are ignored");

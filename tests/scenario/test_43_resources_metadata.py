@@ -41,3 +41,13 @@ def test_a_refusal_leads_to_the_metadata(hub, open_door):
 def test_the_development_door_names_itself(hub):
     with hub.dev() as door:
         assert door.get("/.well-known/oauth-protected-resource").json()["resource"] == hub.dev_url
+
+
+def test_the_capability_statement_tells_of_every_type_that_has_routes(open_door):
+    said = {one["type"]: one for one in open_door.get("/fhir/metadata").json()["rest"][0]["resource"]}
+    assert set(said) == {"Observation", "Patient", "Device", "Provenance", "Organization"}
+    codes = {name: {one["code"] for one in row["interaction"]} for name, row in said.items()}
+    assert codes["Device"] == codes["Provenance"] == {"read", "vread", "history-instance", "search-type"}
+    assert codes["Organization"] == codes["Patient"] == {"read", "search-type"}
+    assert {"identifier", "patient", "_id"} <= {one["name"] for one in said["Device"]["searchParam"]}
+    assert {"target", "recorded", "agent"} <= {one["name"] for one in said["Provenance"]["searchParam"]}
