@@ -47,7 +47,7 @@ struct fields {
  * bindings, at most one of a choice, no empty objects, arrays or strings, the invariants of element.tbl, dom-2 to dom-5 and ele-1. Contained resources of types that the
  * table has are held to it too. A modifierExtension and implicitRules are refused: they may change what the rest means.
  * Adds every issue, with `expression` as the FHIRPath of the object, and fills *fields (which may be NULL). False when an error was added.
- * Warned of: a time without zone, which is read in `zone`, or without seconds; a contained resource that nothing refers to (dom-3). Not looked at: txt-1 and txt-2, dom-6.
+ * Warned of: a time without zone, which is read in `zone`, or without seconds; a contained resource that nothing refers to (dom-3). Not looked at: dom-6.
  */
 bool element_check_in(struct zone zone, enum element_type type, const struct json *json,
 	struct str expression, struct fields *fields, struct outcome *outcome);

@@ -4,6 +4,7 @@
 #include "fhir/base/decimal.h"
 #include "fhir/code.h"
 #include "fhir/element_walk.h"
+#include "fhir/narrative.h"
 
 /* ---- values */
 
@@ -119,6 +120,10 @@ static bool is_kept(enum rule_kind kind, const struct json *json, struct walk *w
 		return !is_negative(json_get(json, "duration"));
 	case RULE_PERIOD:
 		return !is_negative(json_get(json, "period"));
+	case RULE_MARKUP:
+		return narrative_is_basic(walk->outcome->arena, json_text(json, "div"));
+	case RULE_WORDS:
+		return narrative_says(json_text(json, "div"));
 	case RULE_MEALS:
 		return !counts_from_meal(json_get(json, "when"));
 	case RULE_ANY:
@@ -145,6 +150,8 @@ bool element_rule_broken(const struct element_rule *rule, uint64_t members, cons
 	case RULE_TIMES:
 	case RULE_DURATION:
 	case RULE_PERIOD:
+	case RULE_MARKUP:
+	case RULE_WORDS:
 	case RULE_MEALS:
 		return these && those && !is_kept(rule->kind, json, walk);
 	}

@@ -36,6 +36,8 @@ enum rule_kind {
 	RULE_TIMES,    /* start is not behind end */
 	RULE_DURATION, /* is not negative */
 	RULE_PERIOD,   /* neither */
+	RULE_MARKUP,   /* the narrative is basic formatting */
+	RULE_WORDS,    /* and says something */
 	RULE_MEALS     /* an offset counts from no meal whose hour is not known */
 };
 
