@@ -66,12 +66,15 @@ def test_the_operator_sees_no_person_unless_asked_and_noted(hub):
         number = number_of(sender.send(alert(who)))
     assert number in hub.maalehub("quarantine", "list") and number in hub.maalehub("quarantine", "list", "--tenant", str(SOLVIK))
     assert number not in hub.maalehub("quarantine", "list", "--tenant", "310000027")
+    events = "select count(*) from hub.quarantine_event"  # other scenarios of this hub release and drop too
+    before = hub.sql(events)
     shown = hub.maalehub("quarantine", "show", number)
     assert who not in shown and "PID (left out)" in shown and "OBX|1|NM|188736^MDC_MASS_BODY_ACTUAL^MDC|1.0.0.1|***********|" in shown
-    assert hub.sql("select count(*) from hub.quarantine_event") == [(0,)]
+    assert hub.sql(events) == before
     whole = hub.maalehub("quarantine", "show", number, "--text", "the vendor asks")
     assert f"PID|||{who}" in whole and "looked at whole by" in whole and "the vendor asks" in whole
-    assert hub.sql("select what, why from hub.quarantine_event") == [(1, "the vendor asks")]
+    assert hub.sql("select what from hub.quarantine_event where why = 'the vendor asks'") == [(1,)]
+    assert hub.sql(events) == [(before[0][0] + 1,)]
     # who may administrate may not read it, and the operator's login reads nothing else
     for user, table in (("hub_admin", "quarantine"), ("hub_read", "quarantine"), ("hub_quarantine", "observation"), ("hub_quarantine", "person")):
         with pytest.raises(Exception, match="permission denied"):
@@ -89,7 +92,7 @@ def test_a_drop_is_for_good_and_remembered(hub):
         assert kept(hub, number) == []
         done = hub.maalehub("quarantine", "drop", number, "--why", "again", check=False)
         assert done.returncode == 1 and "no message is kept under" in done.stderr
-        assert hub.sql("select why from hub.quarantine_event where what = 3") == [("a test of the vendor's",)]
+        assert ("a test of the vendor's",) in hub.sql("select why from hub.quarantine_event where what = 3")
         # the sender sends it again: it is kept again
         assert number_of(sender.send(text)) == number and len(kept(hub, number)) == 1
 
