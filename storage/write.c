@@ -10,7 +10,7 @@
 #define JOB_ROWS_MAX (LEASE_IDS / 2)
 #define BACKLOG      400u /* rows waiting behind a group under way, from which on another lane helps */
 #define LONG_GROUP \
-	500u /* readings of a group that takes long: nobody waits behind it where a lane is free */
+	100u /* readings of a group that takes long: nobody waits behind it where a lane is free */
 
 void job_append(struct job_queue *queue, struct job *job)
 {

@@ -67,7 +67,8 @@ static void usage(void)
 {
 	fputs("maalehub-load --kind bundle|create|read|search --url BASE [--connections 1] [--open "
 	      "16] [--seconds 10] [--requests N]\n"
-	      "              [--people 1000] [--size 100] [--seed N] [--ca FILE] [--token FILE "
+	      "              [--people 1000] [--size 100] [--note 0] [--seed N] [--ca FILE] "
+	      "[--token FILE "
 	      "--key FILE] [--principal NAME]\n"
 	      "              [--ids FILE] [--ids-out FILE]\n"
 	      "Requests of one kind over HTTP/2 (h2c for http://), a fixed number open at a time; "
@@ -128,6 +129,8 @@ static bool take(struct load *load, struct arena *arena, const char *name, const
 		load->people = (unsigned)strtoul(value, NULL, 10);
 	else if (strcmp(name, "size") == 0)
 		load->bundle_size = (unsigned)strtoul(value, NULL, 10);
+	else if (strcmp(name, "note") == 0)
+		load->note = (unsigned)strtoul(value, NULL, 10);
 	else if (strcmp(name, "seed") == 0)
 		load->seed = strtoull(value, NULL, 10);
 	else if (strcmp(name, "ca") == 0)

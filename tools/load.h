@@ -19,6 +19,7 @@ struct load {
 	double seconds;
 	uint64_t requests_max; /* 0: by time alone */
 	unsigned bundle_size, people;
+	unsigned note;             /* bytes of a note in each reading */
 	uint64_t seed;             /* readings of two runs with other seeds differ */
 	struct str token;          /* access token, or empty (development door) */
 	struct jose_key *key;      /* its DPoP key */

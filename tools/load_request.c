@@ -105,6 +105,12 @@ static void add_observation(const struct load *load, struct buf *out, uint64_t n
 		"\"identifier\":[{\"system\":\"http://hjemmemaling.example/"
 		"id\",\"value\":\"%llx-%llu\"}],",
 		(unsigned long long)load->seed, (unsigned long long)number);
+	if (load->note > 0) {
+		buf_add_text(out, "\"note\":[{\"text\":\"");
+		for (unsigned i = 0; i < load->note; i++)
+			buf_add_byte(out, 'a' + (char)((number + i) % 26));
+		buf_add_text(out, "\"}],");
+	}
 	if (kind == 4) {
 		buf_add_text(out, "\"component\":[");
 		add_component(out, "8480-6", 100 + turn % 60);
@@ -125,7 +131,7 @@ static void add_observation(const struct load *load, struct buf *out, uint64_t n
 
 static struct str make_bundle(const struct load *load, struct arena *arena, uint64_t number)
 {
-	struct buf out = buf_new(arena, (size_t)load->bundle_size * 1200, 16 << 20);
+	struct buf out = buf_new(arena, (size_t)load->bundle_size * (1200 + load->note), 16 << 20);
 	buf_add_text(&out, "{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[");
 	for (unsigned i = 0; i < load->bundle_size; i++) {
 		const uint64_t reading = number * load->bundle_size + i;

@@ -13,7 +13,7 @@
 #include "server/turn.h"
 
 #define LOOK_AT 8   /* entries between looks at the clock */
-#define AT_ONCE 400 /* entries of a batch in one write */
+#define AT_ONCE 100 /* entries of a batch in one write */
 
 /* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
 #define RESOURCE_MAX ((size_t)1 << 20)
