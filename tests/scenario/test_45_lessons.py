@@ -172,6 +172,16 @@ def test_lesson_09_of_equal_creates_at_once_one_wins(hub, vendor):
     assert len(found(hub.as_("utvikler").search(line))) == 1
 
 
+def test_lesson_10_lastn_is_native_and_keeps_to_the_rules(hub, vendor, doctor):
+    line, _ = shelf(vendor, 5)
+    assert set(results(vendor.upload(bundle(observation(line, code="149530", system="urn:iso:std:iso:11073:10101", at="2026-11-22T08:00:01Z"), observation(line, code="9279-1", at="2026-11-01T08:00:01Z"))))) == {201}
+    orgnr, caller = hub.controller("Annen kommune", scopes="read,write")
+    assert results(caller.upload(bundle(observation(line, code="29463-7", unit="kg", at="2026-11-23T08:00:01Z")))) == [201]
+    answer = doctor.form("/fhir/Observation/$lastn", [("patient.identifier", f"{FNR}|{line}"), ("max", "1")])
+    newest = [(one["code"]["coding"][0]["code"], one["effectiveDateTime"][:10]) for one in found(answer)]
+    assert sorted(newest) == [("149530", "2026-11-22"), ("9279-1", "2026-11-01")]  # MDC and LOINC of the pulse are one thing; the other controller has no rule
+
+
 def test_lesson_11_a_time_without_zone_has_one_and_it_is_told(vendor, reader):
     """Also in the hour that comes twice, and in the one that never comes."""
     line = person()
@@ -339,6 +349,23 @@ def test_lesson_23_a_look_is_one_row_however_much_was_seen(hub, vendor, doctor):
     rows = hub.entries(line)
     assert len(rows) == before + 1
     assert rows[0]["what"][0]["count"] == 40 and rows[0]["what"][0]["code"] == "8867-4"
+
+
+def test_lesson_24_who_asks_for_what_is_new_gets_each_once(hub):
+    """No subscriptions yet: a controller that asks again by _lastUpdated misses nothing and sees nothing twice."""
+    orgnr, caller = hub.controller("Spørrende kommune", scopes="read,write")
+    dice, made, seen = random.Random(24), set(), []
+    since = "2026-01-01T00:00:00Z"
+    for turn in range(8):
+        made |= set(shelf(caller, dice.randint(1, 6))[1])
+        end = time.time() + 20
+        while len(set(seen)) < len(made) and time.time() < end:
+            answer = caller.search(None, _lastUpdated=f"gt{since}", _sort="_lastUpdated", _count="50")
+            for one in found(answer):
+                seen.append(one["id"])
+                since = one["meta"]["lastUpdated"]
+            time.sleep(0.05)
+    assert set(seen) == made and len(seen) == len(made)
 
 
 def test_lesson_25_a_blood_pressure_is_found_by_its_parts(vendor, reader):
