@@ -37,6 +37,9 @@ plant sizes fhir/planted_six.h 0 <<<'int f(int a, int b, int (*c)(int, int), int
 plant sizes fhir/planted_file.c 801 < <(lines 801 'int a;')
 plant sizes fhir/planted_header.h 151 < <(lines 151 'int a;')
 
+plant mutations fhir/planted_mutant.c 1 <<<'int a;'
+printf "guard planted 'x'\nedit fhir/planted_mutant.c 's/b/c/'\ncaught_by 'lint sizes'\n" >>"$copy/tests/mutations.list"
+
 plant banned fhir/planted_copy.c 2 <<<$'\nvoid f(char *a) { strcpy (a, "b"); }'
 plant banned fhir/planted_goto.c 1 <<<'void f(void) { goto end; end:; }'
 plant banned fhir/planted_slash.c 1 <<<'int a; // why'
