@@ -75,10 +75,22 @@ struct finding *finding_new(struct store_search *search)
 			arena_array(arena, finding->kept.room, sizeof(*finding->kept.rows));
 	}
 	finding->time = search_time_of(arena, asked);
-	finding->codes = token_columns(arena, asked->codes, asked->code_count);
+	finding->narrow = search_narrow_of(arena, asked);
+	/* A filter might walk through all that a controller has: there the rows are looked at in slices. */
+	if (search_is_of_tenant(search))
+		search_narrow_codes(&finding->narrow);
+	finding->codes = token_columns(arena, finding->narrow.codes, finding->narrow.code_count);
+	finding->parts = token_columns(arena, &finding->narrow.parts, 1);
 	finding->categories = token_columns(arena, asked->categories, asked->category_count);
 	finding->dates = date_columns(arena, asked, &finding->time);
 	return finding;
+}
+
+bool finding_is_one_coding(const struct finding *finding)
+{
+	const struct search_narrow *narrow = &finding->narrow;
+	return narrow->code_count == 1 && narrow->codes[0].count == 1 &&
+	       !narrow->codes[0].values[0].any_system && !narrow->codes[0].values[0].any_code;
 }
 
 /* ---- what each value is */
@@ -166,6 +178,12 @@ BIND(after_code, db_text(binding->params, binding->finding->after.code))
 BIND(after_value, db_float8(binding->params,
 			  value_key(binding->search->search, binding->finding->after.value)))
 BIND(value_none, db_float8(binding->params, value_key(binding->search->search, NAN)))
+BIND(value_from, db_float8(binding->params, binding->finding->narrow.value_from))
+BIND(value_to, db_float8(binding->params, binding->finding->narrow.value_to))
+BIND(part_from, db_float8(binding->params, binding->finding->narrow.part_from))
+BIND(part_to, db_float8(binding->params, binding->finding->narrow.part_to))
+BIND(part_own, db_bool(binding->params, binding->finding->narrow.parts_own))
+BIND(part_values, db_bool(binding->params, binding->finding->narrow.part_values))
 BIND(bucket, db_int4(binding->params, binding->part->part->bucket))
 BIND(tenant, db_int4(binding->params, (int32_t)binding->part->part->tenant))
 BIND(type, db_int2(binding->params, (int16_t)type_of(binding->search->search)))
@@ -192,6 +210,9 @@ BIND(category_count, db_int4(binding->params, binding->finding->categories.occur
 TOKENS(category_occurrences, categories, db_int4s, occurrences)
 TOKENS(category_kinds, categories, db_int2s, kinds)
 TOKENS(category_systems, categories, db_texts, systems)
+TOKENS(part_kinds, parts, db_int2s, kinds)
+TOKENS(part_systems, parts, db_texts, systems)
+TOKENS(part_codes, parts, db_texts, codes)
 TOKENS(category_codes, categories, db_texts, codes)
 TOKENS(date_occurrences, dates, db_int4s, occurrences)
 TOKENS(date_prefixes, dates, db_int2s, prefixes)

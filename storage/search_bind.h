@@ -3,6 +3,7 @@
 #define STORAGE_SEARCH_BIND_H
 
 #include "storage/found.h"
+#include "storage/search_narrow.h"
 #include "storage/search_sql.h"
 #include "storage/search_time.h"
 
@@ -25,7 +26,8 @@ struct date_columns {
 struct finding {
 	struct store_search *search;
 	struct search_time time;
-	struct token_columns codes, categories;
+	struct search_narrow narrow; /* of rows that are looked at */
+	struct token_columns codes, categories, parts;
 	struct date_columns dates;
 	struct mac128 *key_lows, *key_highs; /* of identifiers, where no patient is named */
 	size_t key_count;
@@ -51,6 +53,8 @@ struct part_finding {
 /* What a row without value counts as, so that it comes last. */
 double store_value_key(double value, bool descending);
 struct finding *finding_new(struct store_search *search);
+/* The usual condition on the code: exactly one coding. */
+bool finding_is_one_coding(const struct finding *finding);
 /* Adds the parameters of a statement in the order of its text. */
 void search_bind(struct db_params *params, struct arena *arena, const struct search_text *text,
 	const struct part_finding *part);

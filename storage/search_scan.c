@@ -20,6 +20,11 @@ void slice_begin(struct finding *finding, struct arena *arena)
 	/* Each slice of a sorted search sorts all over again: fewer and greater ones. */
 	if (finding->scanning)
 		finding->slice = all ? 4 * SCAN_SLICE : SCAN_SLICE;
+	/* Of rows that were narrowed nearly all match: the page and one more, and some. */
+	const bool narrowed = finding->narrow.by_value || finding->narrow.parts.count > 0;
+	if (finding->scanning && narrowed && !all && finding->scanned == 0 &&
+		finding->search->limit < SCAN_SLICE / 2)
+		finding->slice = finding->search->limit + 1 + finding->search->limit / 4;
 }
 
 void slice_add(struct finding *finding, const struct grant_part *part, const struct db_rows *rows)

@@ -17,7 +17,7 @@ static const char *const names[SEARCH_SLOTS] = {
 
 uint32_t search_shape_number(const struct search_shape *shape)
 {
-	if (shape->sort_count > 0 || shape->counting)
+	if (shape->sort_count > 0 || shape->counting || shape->value || shape->parts)
 		return SEARCH_SHAPE_RARE;
 	const uint32_t flags = (uint32_t)shape->ids_code | (uint32_t)shape->code << 1 |
 			       (uint32_t)shape->canons << 2 | (uint32_t)shape->category << 3 |
@@ -110,7 +110,7 @@ static void join_with(struct joiner *joiner, const struct search_shape *shape)
 		[SOURCE_TENANT_WALK] = true,
 		[SOURCE_TENANT_KEY_RECV] = false };
 	const bool codes = walks[shape->source] || shape->ids_code;
-	if (!codes && !shape->category)
+	if (!codes && !shape->category && !shape->parts)
 		return;
 	buf_add_text(&joiner->buf, "WITH RECURSIVE\n");
 	if (codes)
@@ -119,6 +119,10 @@ static void join_with(struct joiner *joiner, const struct search_shape *shape)
 		buf_add_text(&joiner->buf, ", ");
 	if (shape->category)
 		join(joiner, SQL_SEARCH_WITH_CATEGORY);
+	if (shape->parts && (codes || shape->category))
+		buf_add_text(&joiner->buf, ", ");
+	if (shape->parts)
+		join(joiner, SQL_SEARCH_WITH_PARTS);
 }
 
 /* Does the source begin a subquery that is still to be ended? */
@@ -162,6 +166,10 @@ static void join_conditions(struct joiner *joiner, const struct search_shape *sh
 		join(joiner, SQL_SEARCH_IN_CATEGORY);
 	if (shape->dates)
 		join(joiner, SQL_SEARCH_DATES);
+	if (shape->value)
+		join(joiner, SQL_SEARCH_VALUE);
+	if (shape->parts)
+		join(joiner, SQL_SEARCH_IN_PARTS);
 }
 
 /* As it came, which an index of the tenant has. */

@@ -11,17 +11,11 @@
 #include "storage/search_scan.h"
 #include "storage/texts.h"
 
-/* The usual one: exactly one coding. */
-static bool is_one_coding(const struct search *search)
-{
-	return search->code_count == 1 && search->codes[0].count == 1 &&
-	       !search->codes[0].values[0].any_system && !search->codes[0].values[0].any_code;
-}
-
 static struct search_shape shape_of(const struct part_finding *part)
 {
 	const struct finding *finding = part->finding;
 	const struct search *search = finding->search->search;
+	const struct search_narrow *narrow = &finding->narrow;
 	const bool readings = search->type == TYPE_NONE || search->type == TYPE_OBSERVATION;
 	struct search_shape shape = {
 		.source = readings ? SOURCE_NEWEST : SOURCE_TYPE,
@@ -32,6 +26,8 @@ static struct search_shape shape_of(const struct part_finding *part)
 		.dates = finding->dates.count > 0,
 		.ascending = search->ascending,
 		.updated = search->update_count > 0,
+		.value = narrow->by_value,
+		.parts = narrow->parts.count > 0,
 		.sorts = search->sorts,
 		.sort_count = search->sort_count,
 		.after = finding->has_after,
@@ -40,15 +36,15 @@ static struct search_shape shape_of(const struct part_finding *part)
 		search_tenant_shape(finding, &shape);
 	} else if (finding->search->last > 0) {
 		shape.source = SOURCE_LAST;
-		shape.code = search->code_count > 0;
+		shape.code = narrow->code_count > 0;
 	} else if (search->id_count > 0) {
 		shape.source = SOURCE_IDS;
-		shape.code = shape.ids_code = search->code_count > 0;
-	} else if (is_one_coding(search) && !shape.canons) {
+		shape.code = shape.ids_code = narrow->code_count > 0;
+	} else if (finding_is_one_coding(finding) && !shape.canons) {
 		shape.source = SOURCE_CODE;
-	} else if (search->code_count > 0 || shape.canons) {
+	} else if (narrow->code_count > 0 || shape.canons) {
 		shape.source = SOURCE_WALK;
-		shape.code = search->code_count > 0;
+		shape.code = narrow->code_count > 0;
 	}
 	return shape;
 }

@@ -11,12 +11,6 @@ bool search_is_of_tenant(const struct store_search *search)
 	return search->grant->action == ASK_TENANT;
 }
 
-static bool is_one_coding(const struct search *search)
-{
-	return search->code_count == 1 && search->codes[0].count == 1 &&
-	       !search->codes[0].values[0].any_system && !search->codes[0].values[0].any_code;
-}
-
 void search_tenant_shape(const struct finding *finding, struct search_shape *shape)
 {
 	const struct search *search = finding->search->search;
@@ -30,13 +24,13 @@ void search_tenant_shape(const struct finding *finding, struct search_shape *sha
 	shape->ascending = by_recv ? !search->sorts[0].descending : search->ascending;
 	shape->sorts = NULL;
 	shape->sort_count = 0;
-	shape->code = search->code_count > 0;
+	shape->code = finding->narrow.code_count > 0;
 	shape->ids_code = shape->code && (by_recv || by_key);
 	if (by_key) {
 		shape->source = by_recv ? SOURCE_TENANT_KEY_RECV : SOURCE_TENANT_KEY;
 	} else if (by_recv) {
 		shape->source = SOURCE_TENANT_RECV;
-	} else if (is_one_coding(search)) {
+	} else if (finding_is_one_coding(finding)) {
 		shape->source = SOURCE_TENANT_CODE;
 		shape->code = false;
 	} else {

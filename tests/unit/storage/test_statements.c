@@ -187,6 +187,14 @@ static void check_plans(void)
 		"observation_long", "observation_new", no_sort);
 	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .category = true },
 		"observation_new", "hashed SubPlan", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .value = true },
+		"observation_new", "(val_high >= ", no_sort);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .parts = true }, "term_code",
+		"hashed SubPlan", no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_NEWEST, .parts = true },
+		"observation_new", keyset, no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_CODE, .value = true, .parts = true },
+		"observation_code", keyset, no_scan);
 	/* One Sort, of the rows of a few concepts, above the walks. */
 	shape_plan((struct search_shape){ .source = SOURCE_CODE }, "observation_code", keyset,
 		no_scan);
@@ -322,6 +330,30 @@ static unsigned times(const char *text, const char *words)
 	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
 		count++;
 	return count;
+}
+
+/* Bounds of what is looked at, beside every condition that a patient's search can have. */
+static void test_narrowed(void **state)
+{
+	(void)state;
+	unsigned prepared = 0;
+	for (uint32_t i = 0; i < (SOURCE_TYPE + 1) << 9; i++) {
+		struct search_shape shape = shape_of(i);
+		if (!is_possible(&shape))
+			continue;
+		for (unsigned bounds = 1; bounds < 4; bounds++, prepared++) {
+			shape.value = bounds & 1;
+			shape.parts = bounds & 2;
+			assert_int_equal(search_shape_number(&shape), SEARCH_SHAPE_RARE);
+			const char *text = search_text_new(arena, &shape)->text;
+			prepare(connections[1], "", text);
+			const unsigned tables =
+				times(text, "hub.observation") + times(text, "hub.term");
+			assert_int_equal(times(text, "tenant_id = $"), tables);
+			assert_int_equal(times(text, "bucket = $"), tables);
+		}
+	}
+	assert_true(prepared > 1000);
 }
 
 /* No statement that reads readings leaves the controller to the policies alone. */
@@ -466,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_plans_full),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_narrowed),
 		cmocka_unit_test(test_tenant_condition),
 		cmocka_unit_test(test_denied),
 		cmocka_unit_test(test_bound),
