@@ -21,12 +21,17 @@
 
 #define AT_ONCE 8 /* inner requests under way */
 
+/* Of the answers of inner requests together: a few bytes of a Bundle could ask for a page of megabytes thousands of times. */
+#define ANSWERS_MAX ((size_t)32 << 20)
+
 struct bundle_work {
 	struct json_parser *parser;
 	struct bundle bundle;
 	size_t taken;          /* entries that were looked at */
 	struct inner **inners; /* of entries that are requests of their own; else NULL */
 	size_t asked;          /* entries whose inner request has begun */
+	size_t summed;         /* entries whose answer is in the next */
+	size_t answers;        /* bytes */
 	bool stored;           /* the creates are done */
 	struct upload *upload;
 };
@@ -184,14 +189,38 @@ static void decide_write(struct exchange *exchange)
 	upload_decide(exchange, upload_of(exchange));
 }
 
+/* None is under way when this is asked. */
+static bool answers_are_full(struct bundle_work *work)
+{
+	for (; work->summed < work->asked; work->summed++)
+		if (work->inners[work->summed] != NULL)
+			work->answers += work->inners[work->summed]->answer.length;
+	return work->answers > ANSWERS_MAX;
+}
+
+static void leave_out(struct bundle_work *work, size_t index)
+{
+	struct upload_entry *entry = &work->upload->entries[index];
+	work->inners[index] = NULL;
+	outcome_fail(&entry->outcome, OUTCOME_TOO_LARGE, entry->expression,
+		"nothing was done: the answers of the entries before fill %zu MiB; ask for this in "
+		"a Bundle of its own",
+		ANSWERS_MAX >> 20);
+}
+
 /* The next few of the entries that are requests of their own. False: none are left. */
 static bool ask_inner(struct exchange *exchange, struct bundle_work *work)
 {
 	unsigned begun = 0;
+	const bool full = work->inners != NULL && answers_are_full(work);
 	for (; work->inners != NULL && work->asked < work->bundle.count && begun < AT_ONCE;
 		work->asked++) {
 		if (work->inners[work->asked] == NULL)
 			continue;
+		if (full) {
+			leave_out(work, work->asked);
+			continue;
+		}
 		inner_begin(exchange, work->inners[work->asked]);
 		begun++;
 	}
@@ -267,6 +296,12 @@ static void respond(struct exchange *exchange)
 			work->inners == NULL ? NULL : work->inners[i], &results[i]);
 	struct buf buf = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
 	bundle_render_results(&buf, work->bundle.type, results, count);
+	if (buf.full) {
+		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
+			"the answer is larger than %zu MiB; what the Bundle stores is stored",
+			RESPONSE_MAX >> 20);
+		return;
+	}
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "server/interaction/link_text.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "fhir/base/arena.h"
@@ -182,14 +183,125 @@ bool link_key(struct arena *arena, enum resource_type type, struct str system, s
 	return envelope_key(arena, type, system, value, out);
 }
 
-void link_put(struct str bytes, const char place[static 27], const char id[static 27])
+/* ---- identities of entries */
+
+struct entry_key {
+	struct str text;
+	enum resource_type type;
+	size_t number;
+};
+
+struct link_keys {
+	struct entry_key *keys; /* by type and text, then by number */
+	size_t count;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct entry_key *one = a, *two = b;
+	if (one->type != two->type)
+		return one->type < two->type ? -1 : 1;
+	const int order = str_compare(one->text, two->text);
+	return order != 0 ? order : (one->number > two->number) - (one->number < two->number);
+}
+
+static void add_keys(struct arena *arena, const struct bundle_entry *entry, size_t number,
+	struct link_keys *keys)
+{
+	struct entry_key key = { .type = envelope_type(entry->type), .number = number };
+	if (key.type == TYPE_NONE)
+		return;
+	json_each(identifier, json_get(entry->resource, "identifier"))
+	{
+		if (link_key(arena, key.type, json_text(identifier, "system"),
+			    json_text(identifier, "value"), &key.text))
+			keys->keys[keys->count++] = key;
+	}
+}
+
+struct link_keys *link_keys_new(struct arena *arena, const struct bundle *bundle)
+{
+	struct link_keys *keys = arena_alloc(arena, sizeof(*keys));
+	size_t most = 0;
+	for (size_t i = 0; i < bundle->count; i++) {
+		const struct json *list = json_get(bundle->entries[i].resource, "identifier");
+		most += list == NULL ? 0 : list->count;
+	}
+	keys->keys = arena_array(arena, most, sizeof(*keys->keys));
+	for (size_t i = 0; i < bundle->count; i++)
+		add_keys(arena, &bundle->entries[i], i, keys);
+	if (keys->count > 1)
+		qsort(keys->keys, keys->count, sizeof(*keys->keys), by_key);
+	return keys;
+}
+
+bool link_keys_find(
+	const struct link_keys *keys, enum resource_type type, struct str key, size_t *number_out)
+{
+	const struct entry_key wanted = { .text = key, .type = type };
+	size_t low = 0, high = keys->count; /* the first that is not before it */
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+		if (by_key(&keys->keys[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == keys->count || keys->keys[low].type != type ||
+		!str_equal(keys->keys[low].text, key))
+		return false;
+	*number_out = keys->keys[low].number;
+	return true;
+}
+
+/* ---- places */
+
+struct spot {
+	char *at;
+	size_t target;
+	struct spot *next;
+};
+
+struct link_spots {
+	struct arena *arena;
+	const char *nonce;
+	size_t targets;
+	struct spot *first;
+};
+
+struct link_spots *link_spots_new(struct arena *arena, const char *nonce, size_t targets)
+{
+	struct link_spots *spots = arena_alloc(arena, sizeof(*spots));
+	*spots = (struct link_spots){ .arena = arena, .nonce = nonce, .targets = targets };
+	return spots;
+}
+
+void link_spots_add(struct link_spots *spots, struct str bytes)
 {
 	size_t from = 0;
 	while (from + ID_LENGTH <= bytes.length) {
-		const char *found = memmem(bytes.at + from, bytes.length - from, place, ID_LENGTH);
+		const char *found =
+			memmem(bytes.at + from, bytes.length - from, spots->nonce, LINK_NONCE);
 		if (found == NULL)
 			return;
-		memcpy((char *)(uintptr_t)found, id, ID_LENGTH);
 		from = (size_t)(found - bytes.at) + ID_LENGTH;
+		size_t target = 0;
+		for (size_t i = LINK_NONCE; i < ID_LENGTH && from <= bytes.length; i++)
+			target = 10 * target + (size_t)(found[i] - '0');
+		if (from > bytes.length || target >= spots->targets)
+			continue;
+		struct spot *spot = arena_alloc(spots->arena, sizeof(*spot));
+		*spot = (struct spot){ (char *)(uintptr_t)found, target, spots->first };
+		spots->first = spot;
+	}
+}
+
+void link_spots_put(const struct link_spots *spots,
+	const char *(*id_of)(void *context, size_t target), void *context)
+{
+	for (const struct spot *spot = spots->first; spot != NULL; spot = spot->next) {
+		const char *id = id_of(context, spot->target);
+		if (id != NULL)
+			memcpy(spot->at, id, ID_LENGTH);
 	}
 }

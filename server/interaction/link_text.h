@@ -38,7 +38,22 @@ bool link_urls_find(
 bool link_key(struct arena *arena, enum resource_type type, struct str system, struct str value,
 	struct str *out);
 
-/* Writes `id` over each `place` in bytes that are the arena's own; both are 26 characters. */
-void link_put(struct str bytes, const char place[static 27], const char id[static 27]);
+/* Which entry has an identity: the first of those that do. Made once for a Bundle, or each look-up would read all its entries. */
+struct link_keys;
+struct link_keys *link_keys_new(struct arena *arena, const struct bundle *bundle);
+bool link_keys_find(
+	const struct link_keys *keys, enum resource_type type, struct str key, size_t *number_out);
+
+/*
+ * Places: LINK_NONCE characters that no sender can guess, and the five digits of a target's number, stand for its id of 26 characters. They are looked for once, whatever their number, and
+ * written as often as ids change. `nonce` and the bytes live as long as the spots; the bytes are the arena's own.
+ */
+#define LINK_NONCE 21
+struct link_spots;
+struct link_spots *link_spots_new(struct arena *arena, const char *nonce, size_t targets);
+void link_spots_add(struct link_spots *spots, struct str bytes);
+/* Writes what `id_of` says into each place; NULL leaves it as it is. */
+void link_spots_put(const struct link_spots *spots,
+	const char *(*id_of)(void *context, size_t target), void *context);
 
 #endif

@@ -23,16 +23,17 @@ struct target {
 	size_t by;          /* of a condition: the entry that asks, and whose patient it is of */
 	uint64_t fresh, id; /* the id a new row gets; the row it is, 0: not known */
 	struct resource_key row; /* of a condition */
-	char place[27];          /* what stands in the bytes for its id */
+	char sealed[27];         /* the id as references have it */
 	struct store_find *finds;
 	size_t find_count;
+	struct link *links; /* those that lead here, by next_here */
 };
 
 /* One reference: who refers to what, and by which element. */
 struct link {
 	size_t from, to;
 	bool is_target; /* Provenance.target */
-	struct link *next;
+	struct link *next, *next_here;
 };
 
 struct links {
@@ -40,7 +41,9 @@ struct links {
 	const struct bundle *bundle;
 	struct upload *upload;
 	struct link_urls *urls; /* NULL until somebody asks */
-	char nonce[22];
+	struct link_keys *keys; /* the same */
+	char nonce[LINK_NONCE + 1];
+	struct link_spots *spots; /* where ids belong; NULL until they are known */
 	struct target *targets;
 	size_t target_count, target_room;
 	struct link *first, *last;
@@ -64,10 +67,10 @@ static void targets_begin(struct links *links)
 {
 	if (links->targets != NULL)
 		return;
-	uint8_t random[11];
+	uint8_t random[LINK_NONCE / 2 + 1];
 	seal_random(random, sizeof(random));
 	const struct str nonce = str_hex(links->exchange->arena, random, sizeof(random));
-	memcpy(links->nonce, nonce.at, sizeof(links->nonce) - 1);
+	memcpy(links->nonce, nonce.at, LINK_NONCE);
 	links->target_room = 2 * links->bundle->count + 16;
 	links->targets =
 		arena_array(links->exchange->arena, links->target_room, sizeof(*links->targets));
@@ -77,20 +80,25 @@ static void targets_begin(struct links *links)
 static struct target *want(struct links *links, size_t number, enum resource_type type)
 {
 	struct target *target = &links->targets[number];
-	if (!target->wanted) {
-		target->wanted = true;
-		target->type = type;
-		const struct str place = str_format(
-			links->exchange->arena, "%s%05zu", links->nonce, number % 100000);
-		memcpy(target->place, place.at, sizeof(target->place) - 1);
-	}
+	target->wanted = true;
+	target->type = type;
 	return target;
+}
+
+/* What stands in the bytes for the target's id until that is known. */
+static struct str place_of(const struct links *links, size_t number)
+{
+	return str_format(links->exchange->arena, "%s%05zu", links->nonce, number);
 }
 
 static void add_link(struct links *links, size_t from, size_t to, bool is_target)
 {
 	struct link *link = arena_alloc(links->exchange->arena, sizeof(*link));
-	*link = (struct link){ .from = from, .to = to, .is_target = is_target };
+	*link = (struct link){ .from = from,
+		.to = to,
+		.is_target = is_target,
+		.next_here = links->targets[to].links };
+	links->targets[to].links = link;
 	if (links->last == NULL)
 		links->first = link;
 	else
@@ -159,8 +167,8 @@ static struct str entry_text(struct links *links, size_t number, const struct li
 	const struct bundle_entry *to = &links->bundle->entries[number];
 	struct arena *arena = links->exchange->arena;
 	const struct target *target = want(links, number, envelope_type(to->type));
-	const struct str text =
-		str_format(arena, "\"%s/%s\"", resource_type_name(target->type), target->place);
+	const struct str text = str_format(arena, "\"%s/%.*s\"", resource_type_name(target->type),
+		STR_ARG(place_of(links, number)));
 	const struct str identifier =
 		place->is_device && !place->has_identifier && target->type == TYPE_DEVICE
 			? device_identifier(arena, to->resource)
@@ -189,26 +197,6 @@ static bool to_entry(struct links *links, size_t from, size_t number,
 	return true;
 }
 
-/* An entry of the Bundle that has the identifier of a condition, or SIZE_MAX. */
-static size_t entry_by_key(struct links *links, enum resource_type type, struct str key)
-{
-	struct arena *arena = links->exchange->arena;
-	for (size_t i = 0; i < links->bundle->count; i++) {
-		const struct bundle_entry *entry = &links->bundle->entries[i];
-		if (envelope_type(entry->type) != type)
-			continue;
-		json_each(identifier, json_get(entry->resource, "identifier"))
-		{
-			struct str own;
-			if (link_key(arena, type, json_text(identifier, "system"),
-				    json_text(identifier, "value"), &own) &&
-				str_equal(own, key))
-				return i;
-		}
-	}
-	return SIZE_MAX;
-}
-
 /* `Type?identifier=system|value`. */
 static bool to_condition(struct links *links, size_t from, struct str text,
 	const struct link_place *place, struct str *out)
@@ -231,16 +219,19 @@ static bool to_condition(struct links *links, size_t from, struct str text,
 		return refuse(links, from,
 			"a conditional reference may lead to a Patient, Observation or Device");
 	targets_begin(links);
-	const size_t entry = entry_by_key(links, type, key);
-	if (entry != SIZE_MAX)
+	if (links->keys == NULL)
+		links->keys = link_keys_new(arena, links->bundle);
+	size_t entry;
+	if (link_keys_find(links->keys, type, key, &entry))
 		return to_entry(links, from, entry, place, out);
 	if (links->target_count == links->target_room)
 		return refuse(links, from, "too many conditional references");
 	struct target *target = want(links, links->target_count, type);
 	target->key = key;
 	target->by = from;
+	*out = str_format(arena, "\"%.*s/%.*s\"", STR_ARG(type_name),
+		STR_ARG(place_of(links, links->target_count)));
 	add_link(links, from, links->target_count++, place->is_target);
-	*out = str_format(arena, "\"%.*s/%s\"", STR_ARG(type_name), target->place);
 	return true;
 }
 
@@ -278,6 +269,8 @@ void links_take(struct links *links, size_t index)
 	struct arena *arena = links->exchange->arena;
 	struct link_walk walk = { links, index };
 	struct str text;
+	if (entry->resource->raw.length > UPLOAD_RESOURCE_MAX)
+		return; /* VALIDATE refuses it */
 	if (!link_rewrite(arena, entry->resource, rewrite, &walk, &text) ||
 		entry->outcome.errors > 0)
 		return;
@@ -376,18 +369,23 @@ void links_subjects(struct links *links)
 	}
 }
 
+/* Each refused entry is looked at once, and with it the links that lead to it: a long chain costs no more than its links. */
 void links_decide(struct links *links)
 {
-	bool more = true;
-	while (more) {
-		more = false;
-		for (const struct link *link = links->first; link != NULL; link = link->next) {
-			if (link->to >= links->bundle->count ||
-				!is_taken(&links->upload->entries[link->from]) ||
-				is_taken(&links->upload->entries[link->to]))
+	const size_t count = links->targets == NULL ? 0 : links->bundle->count;
+	size_t *refused = arena_array(links->exchange->arena, count, sizeof(*refused));
+	size_t waiting = 0;
+	for (size_t i = 0; i < count; i++)
+		if (links->targets[i].links != NULL && !is_taken(&links->upload->entries[i]))
+			refused[waiting++] = i;
+	while (waiting > 0) {
+		const size_t to = refused[--waiting];
+		for (const struct link *link = links->targets[to].links; link != NULL;
+			link = link->next_here) {
+			if (!is_taken(&links->upload->entries[link->from]))
 				continue;
 			refuse(links, link->from, "refers to an entry that was refused");
-			more = true;
+			refused[waiting++] = link->from;
 		}
 	}
 }
@@ -507,15 +505,29 @@ static void seal_target(struct links *links, struct target *target, size_t numbe
 	seal_resource_id(links->exchange->loop->hub->seal, &key, id);
 }
 
-/* Puts the id of a target where its place is in the bytes of those who refer to it. */
-static void put(struct links *links, const struct link *link, const char *id)
+/* Where ids belong in the bytes of those who refer: looked for once, for what is moved later stands in the same places. */
+static void find_spots(struct links *links)
 {
-	struct observation *observation = &links->upload->entries[link->from].observation;
-	const char *place = links->targets[link->to].place;
-	link_put(observation->body, place, id);
-	link_put(observation->content, place, id);
-	for (size_t i = 0; i < observation->key_count; i++)
-		link_put(observation->keys[i], place, id);
+	if (links->spots != NULL)
+		return;
+	links->spots = link_spots_new(links->exchange->arena, links->nonce, links->target_count);
+	size_t last = SIZE_MAX;
+	for (const struct link *link = links->first; link != NULL; link = link->next) {
+		const struct upload_entry *entry = &links->upload->entries[link->from];
+		if (link->from == last || !is_taken(entry)) /* an entry's links stand together */
+			continue;
+		last = link->from;
+		link_spots_add(links->spots, entry->observation.body);
+		link_spots_add(links->spots, entry->observation.content);
+		for (size_t i = 0; i < entry->observation.key_count; i++)
+			link_spots_add(links->spots, entry->observation.keys[i]);
+	}
+}
+
+static const char *sealed_of(void *context, size_t number)
+{
+	const struct links *links = context;
+	return is_due(links, number) ? links->targets[number].sealed : NULL;
 }
 
 bool links_settle(struct links *links)
@@ -523,16 +535,13 @@ bool links_settle(struct links *links)
 	for (size_t i = 0; i < links->target_count; i++)
 		if (is_due(links, i) && !settle_id(links, &links->targets[i], i))
 			return false;
-	for (const struct link *link = links->first; link != NULL; link = link->next) {
-		if (!is_due(links, link->to) || !is_taken(&links->upload->entries[link->from]))
-			continue;
-		char id[27];
-		seal_target(links, &links->targets[link->to], link->to, id);
-		put(links, link, id);
-	}
 	for (size_t i = 0; i < links->target_count; i++)
 		if (is_due(links, i))
-			seal_target(links, &links->targets[i], i, links->targets[i].place);
+			seal_target(links, &links->targets[i], i, links->targets[i].sealed);
+	if (links->first != NULL) {
+		find_spots(links);
+		link_spots_put(links->spots, sealed_of, links);
+	}
 	return true;
 }
 

@@ -15,9 +15,6 @@
 #define LOOK_AT 8   /* entries between looks at the clock */
 #define AT_ONCE 100 /* entries of a batch in one write */
 
-/* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
-#define RESOURCE_MAX ((size_t)1 << 20)
-
 struct upload *upload_new(struct exchange *exchange, size_t count)
 {
 	struct upload *upload = arena_alloc(exchange->arena, sizeof(*upload));
@@ -76,10 +73,10 @@ static bool read_resource(
 	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
 {
 	const struct json *json = entry->resource;
-	if (upload->door == DOOR_FHIR && json->raw.length > RESOURCE_MAX)
+	if (upload->door == DOOR_FHIR && json->raw.length > UPLOAD_RESOURCE_MAX)
 		return outcome_fail(&entry->outcome, OUTCOME_TOO_LARGE, entry->expression,
 			"the resource is %zu bytes; one may be at most %zu", json->raw.length,
-			RESOURCE_MAX);
+			UPLOAD_RESOURCE_MAX);
 	const struct observation_policy policy = {
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,

@@ -29,6 +29,8 @@ struct upload_entry {
 struct links;
 struct changes;
 #define UPLOAD_NOBODY SIZE_MAX
+/* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
+#define UPLOAD_RESOURCE_MAX ((size_t)1 << 20)
 
 struct upload {
 	struct upload_entry *entries;
