@@ -24,7 +24,14 @@ void found_add(struct founds *founds, enum resource_type type, const struct gran
 	const struct db_rows *rows)
 {
 	const unsigned count = db_row_count(rows);
+	size_t bytes = 0;
+	founds->cut = false;
 	for (unsigned i = 0; i < count && !arena_full(founds->arena); i++) {
+		const int16_t pack = (int16_t)db_get_int(rows, i, 6);
+		bytes += pack_length(pack, db_get_bytes(rows, i, 7));
+		founds->cut = founds->budget > 0 && i > 0 && bytes > founds->budget;
+		if (founds->cut)
+			return;
 		struct found *found = found_new(founds);
 		found->row.key = (struct resource_key){ .type = type,
 			.bucket = part->bucket,
@@ -36,7 +43,7 @@ void found_add(struct founds *founds, enum resource_type type, const struct gran
 		found->row.updated = db_get_time(rows, i, 3);
 		found->row.class = (enum reading_class)db_get_int(rows, i, 4);
 		found->code = (int32_t)db_get_int(rows, i, 5);
-		found->pack = (int16_t)db_get_int(rows, i, 6);
+		found->pack = pack;
 		found->packed = str_copy(founds->arena, db_get_bytes(rows, i, 7));
 	}
 }
@@ -56,6 +63,11 @@ bool found_texts(struct batch *batch, const struct founds *founds)
 	db_int4s(params, codes, count);
 	db_add(batch->flight, SQL_CODE_TEXT, params, texts_came, batch->store);
 	return true;
+}
+
+size_t found_bytes(const struct found *found)
+{
+	return pack_length(found->pack, found->packed);
 }
 
 bool found_row(const struct store *store, struct arena *arena, const struct found *found,

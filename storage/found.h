@@ -15,13 +15,17 @@ struct founds {
 	struct arena *arena;
 	struct found *rows;
 	size_t count, room;
+	size_t budget; /* bytes of bodies of one found_add(), past its first row; 0: all there are */
+	bool cut;      /* the last one left rows out, for that; they stand behind those it took */
 };
 
-/* Copies the rows of one part of a grant behind those that are there. */
+/* Copies the rows of one part of a grant behind those that are there, as far as the budget goes. */
 void found_add(struct founds *founds, enum resource_type type, const struct grant_part *part,
 	const struct db_rows *rows);
 /* Asks for the texts of those codes that are not known yet; false when there are none to ask for. */
 bool found_texts(struct batch *batch, const struct founds *founds);
+/* Bytes of its body. */
+size_t found_bytes(const struct found *found);
 /* The row as the caller gets it; false when its bytes are damaged. */
 bool found_row(const struct store *store, struct arena *arena, const struct found *found,
 	struct store_row *out);

@@ -70,6 +70,7 @@ static void history_add(struct batch *batch)
 		struct versions *versions = arena_alloc(history->call.arena, sizeof(*versions));
 		versions->history = history;
 		versions->founds.arena = history->call.arena;
+		versions->founds.budget = SEARCH_PAGE_BYTES;
 		versions->part = part_of(history->grant, &history->key);
 		item->state = versions;
 		ask(batch, versions);
@@ -94,8 +95,8 @@ static bool history_again(struct batch *batch, struct batch_item *item)
 	if (item->round == 1 && is_text_missing(batch, founds))
 		return true;
 	history->found = versions->there;
-	history->more = founds->count > history->limit;
-	history->count = history->more ? history->limit : founds->count;
+	history->more = founds->cut || founds->count > history->limit;
+	history->count = founds->count > history->limit ? history->limit : founds->count;
 	history->total = versions->total;
 	if (!versions->there)
 		history->count = history->total = 0;

@@ -33,7 +33,7 @@ void last_cut(struct finding *finding)
 {
 	struct store_search *search = finding->search;
 	struct founds *founds = &finding->founds;
-	size_t kept = 0, of_code = 0;
+	size_t kept = 0, of_code = 0, bytes = 0;
 	if (founds->count > 1)
 		qsort(founds->rows, founds->count, sizeof(*founds->rows), in_order);
 	search->more = false;
@@ -44,7 +44,8 @@ void last_cut(struct finding *finding)
 		canon = found->row.canon;
 		if (of_code > search->last || is_before(search, found))
 			continue;
-		if (kept == search->limit) {
+		bytes += found_bytes(found);
+		if (kept == search->limit || (kept > 0 && bytes > SEARCH_PAGE_BYTES)) {
 			search->more = true;
 			break;
 		}

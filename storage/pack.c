@@ -100,6 +100,14 @@ int pack_log_bytes(struct arena *arena, struct str bytes, struct str *out)
 	return pack_with(FOR_LOG, arena, bytes, out);
 }
 
+size_t pack_length(int number, struct str packed)
+{
+	size_t length;
+	if (number == 0)
+		return packed.length;
+	return length_read(packed, &length) == 0 || length > PACK_MOST ? 0 : length;
+}
+
 bool pack_open(struct arena *arena, int number, struct str packed, struct str *out)
 {
 	if (number < 0 || number >= DICTIONARIES)

@@ -16,6 +16,8 @@ int pack_bytes(struct arena *arena, struct str bytes, struct str *out);
 /* The same for the body of a log row, with a dictionary for its shape. */
 int pack_log_bytes(struct arena *arena, struct str bytes, struct str *out);
 
+/* How long the bytes are that pack_open() would give; 0 where it would not. */
+size_t pack_length(int number, struct str packed);
 /* False where the number is unknown or the bytes are damaged. */
 bool pack_open(struct arena *arena, int number, struct str packed, struct str *out);
 

@@ -37,10 +37,15 @@ struct finding {
 	bool scanning;        /* each row must be looked at */
 	struct founds founds; /* its rows */
 	struct founds kept;   /* those of the page */
-	size_t scanned;       /* looked at so far */
-	uint64_t matches;     /* the total so far */
-	bool exhausted;       /* nothing is behind this slice */
-	bool damaged;         /* a stored body cannot be read */
+	bool cut;             /* a part has more rows, left out for their bytes */
+	struct store_row end; /* then rows behind this one are not all there */
+	bool full;            /* the page has its bytes */
+	size_t kept_bytes;
+	size_t scanned; /* looked at so far */
+	size_t scanned_bytes;
+	uint64_t matches; /* the total so far */
+	bool exhausted;   /* nothing is behind this slice */
+	bool damaged;     /* a stored body cannot be read */
 };
 /* One statement of it. */
 struct part_finding {

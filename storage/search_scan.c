@@ -10,10 +10,18 @@
 #define TREE_ARENA ((size_t)64 << 20)
 #define TREE_NODES 200000
 
+static size_t page_bytes(const struct store_search *search)
+{
+	return search->bytes > 0 ? search->bytes : SEARCH_PAGE_BYTES;
+}
+
 void slice_begin(struct finding *finding, struct arena *arena)
 {
 	const bool all = finding->search->counted || finding->search->search->sort_count > 0;
-	finding->founds = (struct founds){ .arena = arena };
+	/* The newest of each code stand in no order yet: there all are needed. */
+	const size_t budget = finding->search->last > 0 ? 0 : page_bytes(finding->search);
+	finding->founds = (struct founds){ .arena = arena, .budget = budget };
+	finding->cut = false;
 	finding->slice = finding->search->limit;
 	if (finding->search->last > 0)
 		finding->slice = finding->search->last - 1;
@@ -45,6 +53,12 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 		else if (search->sort_count > 0)
 			found->code = str_copy(founds->arena, db_get_bytes(rows, row, 9));
 	}
+	if (!founds->cut)
+		return;
+	const struct store_row *last = &founds->rows[founds->count - 1].row;
+	if (!finding->cut || store_row_order(search, last, &finding->end) < 0)
+		finding->end = *last;
+	finding->cut = true;
 }
 
 /* ---- order */
@@ -143,6 +157,34 @@ static void keep(struct finding *finding, const struct found *found)
 	kept->row.code = str_copy(finding->kept.arena, found->row.code);
 }
 
+/* A match goes on the page while that has room: for one row more than are shown, and for its bytes. */
+static void take(struct finding *finding, const struct found *found)
+{
+	const struct store_search *search = finding->search;
+	if (finding->full || finding->kept.count > search->limit)
+		return;
+	finding->kept_bytes += found_bytes(found);
+	finding->full = finding->kept.count > 0 && finding->kept_bytes > page_bytes(search);
+	if (!finding->full)
+		keep(finding, found);
+}
+
+static bool wants_more(const struct finding *finding)
+{
+	const struct store_search *search = finding->search;
+	return search->counted || (!finding->full && finding->kept.count <= search->limit);
+}
+
+/* What stands behind the end of a part that was cut waits for the next slice. */
+static void cut_off(struct finding *finding)
+{
+	struct founds *founds = &finding->founds;
+	while (finding->cut && founds->count > 0 &&
+		store_row_order(finding->search->search, &founds->rows[founds->count - 1].row,
+			&finding->end) > 0)
+		founds->count--;
+}
+
 void slice_take(struct finding *finding)
 {
 	struct founds *founds = &finding->founds;
@@ -150,8 +192,9 @@ void slice_take(struct finding *finding)
 	if (search->grant->count > 1 && founds->count > 1)
 		qsort_r(founds->rows, founds->count, sizeof(*founds->rows), in_order,
 			(void *)search->search);
-	finding->exhausted = founds->count <= finding->slice;
-	if (!finding->exhausted)
+	cut_off(finding);
+	finding->exhausted = !finding->cut && founds->count <= finding->slice;
+	if (founds->count > finding->slice)
 		founds->count = finding->slice;
 	if (!finding->scanning) {
 		finding->kept = *founds;
@@ -159,14 +202,14 @@ void slice_take(struct finding *finding)
 	}
 	/* One more than the page shows that there is more. */
 	for (size_t i = 0; i < founds->count && !finding->damaged; i++) {
-		if (!search->counted && finding->kept.count > search->limit)
+		if (!wants_more(finding))
 			return;
 		finding->scanned++;
+		finding->scanned_bytes += found_bytes(&founds->rows[i]);
 		if (!matches(finding, &founds->rows[i]))
 			continue;
 		finding->matches++;
-		if (finding->kept.count <= search->limit)
-			keep(finding, &founds->rows[i]);
+		take(finding, &founds->rows[i]);
 	}
 	if (founds->count == 0)
 		return;
@@ -180,7 +223,23 @@ bool slice_goes_on(const struct finding *finding)
 	const struct store_search *search = finding->search;
 	const unsigned most = search->counted ? SCAN_MOST_ALL : SCAN_MOST;
 	return finding->scanning && !finding->exhausted && !finding->damaged &&
-	       finding->scanned < most && (search->counted || finding->kept.count <= search->limit);
+	       finding->scanned < most && finding->scanned_bytes < SCAN_BYTES &&
+	       wants_more(finding);
+}
+
+/* Those of the page: as many as are asked for, and as their bytes allow. */
+static size_t rows_that_fit(const struct finding *finding)
+{
+	const struct store_search *search = finding->search;
+	const struct founds *kept = &finding->kept;
+	size_t count = 0, bytes = 0;
+	while (count < kept->count && count < search->limit) {
+		bytes += found_bytes(&kept->rows[count]);
+		if (count > 0 && bytes > page_bytes(search))
+			break;
+		count++;
+	}
+	return count;
 }
 
 void page_end(struct finding *finding)
@@ -194,8 +253,9 @@ void page_end(struct finding *finding)
 		kept->count = 0;
 		return;
 	}
-	if (kept->count > search->limit) {
-		kept->count = search->limit;
+	const size_t fits = rows_that_fit(finding);
+	if (finding->full || fits < kept->count) {
+		kept->count = fits;
 		search->more = true;
 	} else {
 		search->more = !finding->exhausted;

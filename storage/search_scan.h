@@ -10,7 +10,8 @@
  */
 #define SCAN_SLICE    250u /* rows of one slice: a few ms of work */
 #define SCAN_MOST     5000u /* rows looked at for a page; then it is short, and its next link goes on */
-#define SCAN_MOST_ALL 20000u /* rows looked at for a total */
+#define SCAN_MOST_ALL 20000u             /* rows looked at for a total */
+#define SCAN_BYTES    ((size_t)64 << 20) /* bytes of either */
 
 /* A new slice: its rows go on `arena`. */
 void slice_begin(struct finding *finding, struct arena *arena);

@@ -16,7 +16,7 @@ struct store_history {
 	struct store_row *rows;
 	size_t count;
 	unsigned total; /* on all pages; 0 where this one has no rows */
-	bool more;
+	bool more;      /* also where a page has SEARCH_PAGE_BYTES */
 };
 void store_history(struct store *store, struct store_history *history);
 

@@ -29,6 +29,8 @@ struct store_place {
 	int version;
 	uint64_t id;
 };
+/* A page ends early, with more behind it, before its bodies are more than this together; a body that is more by itself is a page. */
+#define SEARCH_PAGE_BYTES ((size_t)4 << 20)
 /*
  * Pages by keyset: of what was committed before the first page and keeps its keys, the pages together hold each row once; what is committed meanwhile is on a later page or on none, and
  * never moves another. A row whose key of the order changes meanwhile (a corrected time; by _lastUpdated any new version) may come again or not at all.
@@ -43,6 +45,7 @@ struct store_search {
 	bool has_after; /* `next` of the page before */
 	struct store_place after;
 	unsigned limit;
+	size_t bytes;    /* of SEARCH_PAGE_BYTES, where searches share a page; 0: all */
 	bool counted;    /* the total is wanted too; then not has_after */
 	bool count_only; /* and no rows */
 	/* $lastn: this many of each leading code, newest first, by ascending canon; no conditions for fhir/match.h, no total. 0: a search. */
@@ -50,7 +53,7 @@ struct store_search {
 	bool history; /* of ASK_TENANT: every version, deletions too, by -_lastUpdated */
 	/* Of a grant for ASK_TENANT: rows received before this alone (store_horizon). */
 	instant horizon;
-	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match. */
+	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match, or they are large. */
 	struct store_row *rows;
 	size_t count;
 	bool more;

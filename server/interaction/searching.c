@@ -222,6 +222,7 @@ void search_store(struct exchange *exchange)
 			.has_after = work->has_after,
 			.after = work->after,
 			.limit = work->search.count,
+			.bytes = SEARCH_PAGE_BYTES / work->count,
 			.counted = is_counted(work),
 			.count_only = work->search.count_only,
 			.last = work->last,
@@ -236,6 +237,22 @@ void search_store(struct exchange *exchange)
 static int in_order(const void *a, const void *b, void *search)
 {
 	return store_row_order(search, a, b);
+}
+
+/* What stands behind the place where a short page of an ask ends is for the next page: that ask has more before it. */
+static void cut_off(struct search_work *work)
+{
+	for (size_t i = 0; i < work->count; i++) {
+		const struct store_search *run = &work->asks[i].run;
+		if (!run->more || run->count == 0)
+			continue;
+		const struct store_row *last = &run->rows[run->count - 1];
+		while (work->row_count > 0 &&
+			store_row_order(&work->search, &work->rows[work->row_count - 1], last) > 0)
+			work->row_count--;
+	}
+	if (work->more && work->row_count > 0)
+		work->next = store_place_of(&work->rows[work->row_count - 1]);
 }
 
 /* Several asks are merged; one is as the store gave it. */
@@ -270,8 +287,7 @@ static void merge(struct exchange *exchange, struct search_work *work)
 		work->row_count = work->search.count;
 		work->more = true;
 	}
-	if (work->more && work->row_count > 0)
-		work->next = store_place_of(&work->rows[work->row_count - 1]);
+	cut_off(work);
 }
 
 /* The total of all asks; false adds an error where it was asked for and is too much work. */
