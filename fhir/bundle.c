@@ -212,7 +212,7 @@ static void render_link(struct buf *buf, const char *relation, struct str url)
 	buf_add_byte(buf, '}');
 }
 
-static void render_match(struct buf *buf, const struct bundle_page *page, size_t i)
+static void render_found(struct buf *buf, const struct bundle_page *page, size_t i)
 {
 	const struct resource *resource = &page->resources[i];
 	buf_add(buf, STR("{\"fullUrl\":\""));
@@ -226,7 +226,8 @@ static void render_match(struct buf *buf, const struct bundle_page *page, size_t
 		buf_add(buf, page->rendered[i]);
 	else
 		resource_render(buf, resource);
-	buf_add(buf, STR(",\"search\":{\"mode\":\"match\"}}"));
+	buf_add_format(buf, ",\"search\":{\"mode\":\"%s\"}}",
+		i + page->included < page->count ? "match" : "include");
 }
 
 void bundle_render_search(struct buf *buf, const struct bundle_page *page)
@@ -244,7 +245,7 @@ void bundle_render_search(struct buf *buf, const struct bundle_page *page)
 	for (size_t i = 0; i < page->count; i++) {
 		if (i > 0)
 			buf_add_byte(buf, ',');
-		render_match(buf, page, i);
+		render_found(buf, page, i);
 	}
 	if (tells) {
 		json_write_comma(buf);

@@ -55,6 +55,7 @@ struct bundle_page {
 	const struct resource *resources;
 	const struct str *rendered; /* what resource_render() made of each, or NULL */
 	size_t count;
+	size_t included; /* how many of them, the last ones, are of mode include; the others match */
 	const struct outcome *issues;
 	bool has_total;
 	uint64_t total; /* of all pages */

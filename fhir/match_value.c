@@ -149,8 +149,7 @@ bool match_valueset(struct str url, const struct json *json)
 
 /* ---- references */
 
-/* A reference as one relative to our base, without the version. */
-static struct str relative(struct str text, struct str base)
+struct str match_relative(struct str text, struct str base)
 {
 	if (base.length > 0 && str_starts(text, base) && text.length > base.length &&
 		text.at[base.length] == '/')
@@ -168,7 +167,7 @@ bool match_reference(const struct search_reference *asked, struct str base, cons
 		return false;
 	if (asked->url.length > 0 && str_equal(asked->url, text))
 		return true;
-	text = relative(text, base);
+	text = match_relative(text, base);
 	if (asked->url.length > 0)
 		return str_equal(asked->url, text);
 	struct str id;

@@ -16,6 +16,8 @@ bool match_of_type(const struct search_value *value, const struct json *json);
 /* Words of a concept, coding or identifier: how they begin. */
 bool match_words(struct arena *arena, struct str text, const struct json *json);
 bool match_valueset(struct str url, const struct json *json);
+/* A reference as one relative to our base, without the version. */
+struct str match_relative(struct str text, struct str base);
 bool match_reference(
 	const struct search_reference *reference, struct str base, const struct json *json);
 bool match_text(struct arena *arena, enum search_modifier modifier, struct str text,

@@ -255,6 +255,32 @@ static void take_total(struct search_parsing *parsing, const struct search_pair 
 	search_fail_value(parsing, pair->parameter->name, "none, estimate or accurate");
 }
 
+/* What may be included is no more than the rows of include.tbl; what cannot be is no empty answer. */
+static void take_include(struct search_parsing *parsing, const struct search_pair *pair)
+{
+	struct search *out = parsing->out;
+	const enum include_direction direction =
+		pair->parameter->kind == SEARCH_KIND_INCLUDE ? INCLUDE_FORWARD : INCLUDE_REVERSE;
+	size_t count;
+	bool known = false;
+	const struct include *all = includes_all(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (!include_is_asked(&all[i], parsing->type, direction, pair->value))
+			continue;
+		known = true;
+		size_t at = 0;
+		while (at < out->include_count && out->includes[at] != &all[i])
+			at++;
+		out->includes[at] = &all[i];
+		out->include_count += at == out->include_count;
+	}
+	const struct str names = include_names(parsing->arena, parsing->type, direction);
+	if (!known)
+		outcome_fail(parsing->outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
+			"the value of %s is none that is known here; known are * and %.*s",
+			pair->parameter->name, STR_ARG(names));
+}
+
 /* ---- conditions */
 
 static struct search_tokens tokens_of(
@@ -356,6 +382,10 @@ static void take(struct search_parsing *parsing, const struct search_pair *pair)
 	case SEARCH_KIND_TOTAL:
 		take_total(parsing, pair);
 		return;
+	case SEARCH_KIND_INCLUDE:
+	case SEARCH_KIND_REVINCLUDE:
+		take_include(parsing, pair);
+		return;
 	case SEARCH_KIND_ID:
 		take_ids(parsing, pair);
 		return;
@@ -383,6 +413,13 @@ static void take(struct search_parsing *parsing, const struct search_pair *pair)
 static bool is_condition(const struct search_parameter *parameter)
 {
 	return parameter->kind >= SEARCH_KIND_TOKEN;
+}
+
+/* May it stand several times? */
+static bool is_repeated(const struct search_parameter *parameter)
+{
+	return is_condition(parameter) || parameter->kind == SEARCH_KIND_INCLUDE ||
+	       parameter->kind == SEARCH_KIND_REVINCLUDE;
 }
 
 static bool names_patient(const struct search_parameter *parameter)
@@ -446,7 +483,7 @@ static void take_pair(struct search_parsing *parsing, struct search_pair *pairs,
 		return;
 	const char *name = pair->parameter->name;
 	const size_t before = times_before(pairs, at);
-	const size_t most = is_condition(pair->parameter) ? SEARCH_VALUES_MAX : 1;
+	const size_t most = is_repeated(pair->parameter) ? SEARCH_VALUES_MAX : 1;
 	if (before == most)
 		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 			"search parameter %s stands more than %zu times", name, most);
@@ -520,6 +557,9 @@ static void search_begin(struct search_parsing *parsing, size_t pairs)
 {
 	struct arena *arena = parsing->arena;
 	struct search *out = parsing->out;
+	size_t includes;
+	includes_all(&includes);
+	out->includes = arena_array(arena, includes, sizeof(*out->includes));
 	out->count = SEARCH_COUNT_DEFAULT;
 	out->type = parsing->type;
 	out->conditions = arena_array(arena, pairs, sizeof(*out->conditions));

@@ -3,6 +3,7 @@
 #define FHIR_SEARCH_H
 
 #include "fhir/base/outcome.h"
+#include "fhir/include.h"
 #include "fhir/national.h"
 #include "fhir/resource.h"
 #include "fhir/search_parameter.h"
@@ -63,6 +64,9 @@ struct search {
 	bool ascending;            /* by date alone, oldest first; used where sort_count is 0 */
 	struct search_sort *sorts; /* _sort, where it is more than date or -date */
 	size_t sort_count;
+
+	const struct include **includes; /* of _include and _revinclude, each row once */
+	size_t include_count;
 
 	struct str page; /* value of _page, or empty; then nothing else is given */
 	/* The filters again as application/x-www-form-urlencoded text in a fixed order, without patient, identifier, _page and what was ignored: what a page token carries and self says. */

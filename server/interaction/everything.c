@@ -6,6 +6,7 @@
 #include "fhir/form.h"
 #include "server/form.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/patient.h"
 #include "server/interaction/searching.h"
 #include "server/loop.h"
 #include "server/respond.h"
@@ -179,14 +180,9 @@ void everything_stub(struct exchange *exchange, const struct search_work *work,
 	const struct search *search = &work->search;
 	char *id = arena_array(exchange->arena, 1, 27);
 	seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
-	struct buf buf = buf_new(exchange->arena, 256, 1024);
-	buf_add_format(&buf, "{\"resourceType\":\"Patient\",\"id\":\"%s\"", id);
-	if (search->has_identifier)
-		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
-			national_system(search->identifier.kind), search->identifier.digits);
-	buf_add_byte(&buf, '}');
 	*resource_out = (struct resource){ .type = TYPE_PATIENT, .id = { id, 26 } };
-	*rendered_out = buf_str(&buf);
+	*rendered_out = patient_render(
+		exchange, resource_out->id, search->has_identifier ? &search->identifier : NULL);
 }
 
 const struct interaction interaction_everything_get = {

@@ -62,8 +62,8 @@ bool lastn_check(struct exchange *exchange, struct search_work *work)
 		search->total != SEARCH_TOTAL_NONE || match_is_needed(search))
 		return outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
 			"$lastn takes max, patient, subject, patient.identifier, code, category, "
-			"date, status, _lastUpdated and _count, without modifiers; search for "
-			"anything else");
+			"date, status, _lastUpdated, _include, _revinclude and _count, without "
+			"modifiers; search for anything else");
 	if (search->statuses == 0)
 		search->statuses =
 			((1u << (STATUS_UNKNOWN + 1)) - 2) & ~(1u << STATUS_ENTERED_IN_ERROR);

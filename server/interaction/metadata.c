@@ -67,6 +67,24 @@ static void write_parameters(struct buf *buf, enum resource_type type)
 	buf_add_byte(buf, ']');
 }
 
+/* What its searches may bring with them, where they can. */
+static void write_includes(
+	struct buf *buf, enum resource_type type, enum include_direction direction)
+{
+	size_t count;
+	const struct include *includes = includes_all(&count);
+	buf_add_format(buf, ",\"%s\":[",
+		direction == INCLUDE_FORWARD ? "searchInclude" : "searchRevInclude");
+	for (size_t i = 0; i < count; i++) {
+		if (includes[i].searched != type || includes[i].direction != direction)
+			continue;
+		json_write_comma(buf);
+		buf_add_format(buf, "\"%s:%s\"", resource_type_name(includes[i].source),
+			includes[i].parameter);
+	}
+	buf_add_byte(buf, ']');
+}
+
 static void write_profiles(struct buf *buf)
 {
 	size_t count;
@@ -117,6 +135,8 @@ static void write_observation(struct exchange *exchange, struct buf *buf)
 		"\"conditionalDelete\":\"not-supported\",\"referencePolicy\":[\"logical\"]",
 		has_route(&interaction_vread) ? "true" : "false",
 		has_route(&interaction_update_conditional) ? "true" : "false");
+	write_includes(buf, TYPE_OBSERVATION, INCLUDE_FORWARD);
+	write_includes(buf, TYPE_OBSERVATION, INCLUDE_REVERSE);
 	write_parameters(buf, TYPE_OBSERVATION);
 	write_profiles(buf);
 	buf_add_text(buf, ",\"operation\":[{\"name\":\"validate\",\"definition\":"

@@ -3,6 +3,8 @@
  * Organization: the data controllers and readers that the hub knows, from the snapshot of the rules. GET /fhir/Organization/{id}, the id being the organisation number; a search by identifier, name or _id.
  * No patient is in it, so nothing is resolved and nothing written to the access log.
  */
+#include "server/interaction/organization.h"
+
 #include "fhir/base/json.h"
 #include "fhir/bundle.h"
 #include "fhir/national.h"
@@ -30,9 +32,18 @@ struct organization_work {
 	const struct tenant *found; /* of a read */
 };
 
-static struct str id_of(struct arena *arena, const struct tenant *tenant)
+struct str organization_id(struct arena *arena, const struct tenant *tenant)
 {
 	return str_format(arena, "%09u", tenant->orgnr);
+}
+
+const struct tenant *organization_find(const struct rules *rules, struct str id)
+{
+	uint64_t orgnr;
+	if (id.length != ID_LENGTH || !str_to_u64(id, &orgnr))
+		return NULL;
+	const struct tenant *tenant = rules_tenant_by_orgnr(rules, (uint32_t)orgnr);
+	return tenant != NULL && tenant->active ? tenant : NULL;
 }
 
 /* ---- what is asked */
@@ -105,11 +116,8 @@ static void parse_post(struct exchange *exchange)
 static void parse_read(struct exchange *exchange)
 {
 	struct organization_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	const struct str id = exchange->request.segment;
-	uint64_t orgnr;
-	if (id.length == ID_LENGTH && str_to_u64(id, &orgnr))
-		work->found = rules_tenant_by_orgnr(exchange->rules, (uint32_t)orgnr);
-	if (work->found == NULL || !work->found->active)
+	work->found = organization_find(exchange->rules, exchange->request.segment);
+	if (work->found == NULL)
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, NOWHERE,
 			"there is no such Organization");
 	else
@@ -137,9 +145,9 @@ static bool fits_identifier(struct arena *arena, const struct tenant *tenant, st
 	struct str value;
 	const struct str system = str_cut(token, '|', &value);
 	if (value.at == NULL)
-		return str_equal(token, id_of(arena, tenant));
+		return str_equal(token, organization_id(arena, tenant));
 	return str_is(system, OID_ORGNR) &&
-	       (value.length == 0 || str_equal(value, id_of(arena, tenant)));
+	       (value.length == 0 || str_equal(value, organization_id(arena, tenant)));
 }
 
 static bool fits_value(struct arena *arena, const struct condition *condition,
@@ -147,7 +155,7 @@ static bool fits_value(struct arena *arena, const struct condition *condition,
 {
 	switch (condition->by) {
 	case BY_ID:
-		return str_equal(value, id_of(arena, tenant));
+		return str_equal(value, organization_id(arena, tenant));
 	case BY_IDENTIFIER:
 		return fits_identifier(arena, tenant, value);
 	case BY_NAME:
@@ -176,10 +184,11 @@ static bool fits(
 
 /* ---- answers */
 
-static struct str render(struct exchange *exchange, const struct tenant *tenant)
+struct str organization_render(struct exchange *exchange, const struct tenant *tenant,
+	const struct presentation *presentation)
 {
 	struct arena *arena = exchange->arena;
-	const struct str id = id_of(arena, tenant);
+	const struct str id = organization_id(arena, tenant);
 	struct buf body = buf_new(arena, 256, RESPONSE_MAX);
 	buf_add_text(&body, "{\"resourceType\":\"Organization\",\"meta\":{},\"identifier\":[{");
 	json_write_member(&body, "system", STR(OID_ORGNR));
@@ -190,14 +199,15 @@ static struct str render(struct exchange *exchange, const struct tenant *tenant)
 	const struct resource resource = { TYPE_ORGANIZATION, id, 1, exchange->loop->hub->started,
 		buf_str(&body) };
 	struct buf buf = buf_new(arena, body.length + 256, RESPONSE_MAX);
-	presentation_render(&buf, arena, &exchange->presentation, &resource);
+	presentation_render(&buf, arena, presentation, &resource);
 	return buf_str(&buf);
 }
 
 static void respond_read(struct exchange *exchange)
 {
 	const struct organization_work *work = exchange->work;
-	respond_with(exchange, 200, MEDIA_FHIR, render(exchange, work->found));
+	respond_with(exchange, 200, MEDIA_FHIR,
+		organization_render(exchange, work->found, &exchange->presentation));
 }
 
 static void respond_search(struct exchange *exchange)
@@ -213,9 +223,10 @@ static void respond_search(struct exchange *exchange)
 		const struct tenant *tenant = &rules->tenants[i];
 		if (!tenant->active || !fits(arena, work->conditions, tenant))
 			continue;
-		resources[page.count] =
-			(struct resource){ .type = TYPE_ORGANIZATION, .id = id_of(arena, tenant) };
-		rendered[page.count++] = render(exchange, tenant);
+		resources[page.count] = (struct resource){ .type = TYPE_ORGANIZATION,
+			.id = organization_id(arena, tenant) };
+		rendered[page.count++] =
+			organization_render(exchange, tenant, &exchange->presentation);
 	}
 	page.self = str_format(arena, "%.*s/Organization%s%.*s", STR_ARG(base),
 		exchange->request.query.length > 0 ? "?" : "", STR_ARG(exchange->request.query));

@@ -3,6 +3,8 @@
  * GET /fhir/Patient/{id}: the stub behind a reference. An id is made of a national id, and every valid one has it, whether the hub knows the person or not; so there is nothing to be told that the id does
  * not hold, but for the number itself: that comes back to whom the attest names it, and to nobody else.
  */
+#include "server/interaction/patient.h"
+
 #include "fhir/base/json.h"
 #include "server/audit.h"
 #include "server/interaction/interactions.h"
@@ -15,7 +17,7 @@ struct patient_work {
 	const struct national_id *named; /* by the attest, or NULL */
 };
 
-static const struct national_id *named_by(
+const struct national_id *patient_named(
 	const struct exchange *exchange, const struct person_key *key)
 {
 	const struct attest *attest = &exchange->principal.attest;
@@ -28,6 +30,19 @@ static const struct national_id *named_by(
 	return NULL;
 }
 
+struct str patient_render(
+	struct exchange *exchange, struct str id, const struct national_id *number)
+{
+	struct buf buf = buf_new(exchange->arena, 256, RESPONSE_MAX);
+	buf_add_text(&buf, "{\"resourceType\":\"Patient\"");
+	json_write_member(&buf, "id", id);
+	if (number != NULL)
+		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
+			national_system(number->kind), number->digits);
+	buf_add_byte(&buf, '}');
+	return buf_str(&buf);
+}
+
 static void parse(struct exchange *exchange)
 {
 	struct patient_work *work = arena_alloc(exchange->arena, sizeof(*work));
@@ -36,7 +51,7 @@ static void parse(struct exchange *exchange)
 			"this is no id of a Patient");
 		return;
 	}
-	work->named = named_by(exchange, &work->key);
+	work->named = patient_named(exchange, &work->key);
 	exchange->work = work;
 }
 
@@ -64,14 +79,8 @@ static void audit(struct exchange *exchange)
 static void respond(struct exchange *exchange)
 {
 	const struct patient_work *work = exchange->work;
-	struct buf buf = buf_new(exchange->arena, 256, RESPONSE_MAX);
-	buf_add_text(&buf, "{\"resourceType\":\"Patient\"");
-	json_write_member(&buf, "id", exchange->request.segment);
-	if (work->named != NULL)
-		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
-			national_system(work->named->kind), work->named->digits);
-	buf_add_byte(&buf, '}');
-	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+	respond_with(exchange, 200, MEDIA_FHIR,
+		patient_render(exchange, exchange->request.segment, work->named));
 }
 
 const struct interaction interaction_patient_read = {

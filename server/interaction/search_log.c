@@ -4,7 +4,7 @@
  * the patient, one under the caller's own controller. A refusal: one for each controller that holds the patient.
  */
 #include "server/audit.h"
-#include "server/interaction/searching.h"
+#include "server/interaction/including.h"
 #include "server/respond.h"
 
 bool search_row_is_of(const struct grant *grant, const struct store_row *row)
@@ -17,29 +17,48 @@ bool search_row_is_of(const struct grant *grant, const struct store_row *row)
 	return false;
 }
 
-/* What leaves of one patient's of one controller: codes, count, and the digest of its resources as they are sent. */
+/* What leaves of one patient's of one controller, as it is gathered. */
+struct leaving {
+	const struct grant *grant;
+	uint32_t tenant;
+	struct arena *arena;
+	struct log_codes *codes;
+	struct buf sent;
+	unsigned count, classes;
+};
+
+static void leaves(struct leaving *leaving, const struct store_row *row, struct str rendered)
+{
+	if (row->key.tenant != leaving->tenant || !search_row_is_of(leaving->grant, row))
+		return;
+	leaving->count++;
+	leaving->classes |= 1u << row->class;
+	log_codes_add(leaving->arena, leaving->codes, row->code, row->time_low);
+	buf_add(&leaving->sent, rendered);
+}
+
+/* Codes, count, and the digest of its resources as they are sent: what matches, and what comes with it. */
 static unsigned describe(struct exchange *exchange, const struct search_work *work,
 	const struct grant *grant, uint32_t tenant, struct log_detail *detail)
 {
-	struct log_codes *codes = arena_alloc(exchange->arena, sizeof(*codes));
-	struct buf sent = buf_new(exchange->arena, work->rendered_bytes, RESPONSE_MAX);
-	unsigned classes = 0;
-	for (size_t i = 0; i < work->row_count; i++) {
-		const struct store_row *row = &work->rows[i];
-		if (row->key.tenant != tenant || !search_row_is_of(grant, row))
-			continue;
-		detail->count++;
-		classes |= 1u << row->class;
-		log_codes_add(exchange->arena, codes, row->code, row->time_low);
-		buf_add(&sent, work->rendered[i]);
-	}
+	struct leaving leaving = { .grant = grant,
+		.tenant = tenant,
+		.arena = exchange->arena,
+		.codes = arena_alloc(exchange->arena, sizeof(*leaving.codes)),
+		.sent = buf_new(exchange->arena, work->rendered_bytes, RESPONSE_MAX) };
+	for (size_t i = 0; i < work->row_count; i++)
+		leaves(&leaving, &work->rows[i], work->rendered[i]);
+	for (size_t i = 0; i < work->included_count; i++)
+		if (work->included[i].is_row)
+			leaves(&leaving, &work->included[i].row, work->included[i].rendered);
+	detail->count = leaving.count;
 	if (detail->count > 0) {
 		uint8_t digest[32];
-		seal_sha256(buf_str(&sent), digest);
+		seal_sha256(buf_str(&leaving.sent), digest);
 		detail->digest = str_hex(exchange->arena, digest, sizeof(digest));
 	}
-	detail->codes = codes;
-	return classes;
+	detail->codes = leaving.codes;
+	return leaving.classes;
 }
 
 /* What was asked, without the patient, whom the row is of. */

@@ -6,6 +6,7 @@
 
 #include "fhir/bundle.h"
 #include "server/audit.h"
+#include "server/interaction/including.h"
 #include "server/interaction/interactions.h"
 #include "server/loop.h"
 #include "server/resolve.h"
@@ -92,6 +93,8 @@ struct search_work *search_read(struct exchange *exchange, struct str query,
 		return NULL;
 	}
 	if (operation == OPERATION_LASTN && !lastn_check(exchange, work))
+		return NULL;
+	if (!include_check(exchange, work))
 		return NULL;
 	exchange->work = work;
 	return work;
@@ -197,13 +200,8 @@ static bool is_counted(const struct search_work *work)
 	return (search->total != SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
 }
 
-void search_store(struct exchange *exchange)
+static void ask_each(struct exchange *exchange, struct search_work *work)
 {
-	struct search_work *work = exchange->work;
-	if (work->whole) {
-		search_tenant_store(exchange, work);
-		return;
-	}
 	for (size_t i = 0; i < work->count; i++) {
 		struct search_ask *ask = &work->asks[i];
 		const bool none_of_ids = work->search.id_count > 0 && ask->id_count == 0;
@@ -232,6 +230,26 @@ void search_store(struct exchange *exchange)
 	}
 }
 
+void search_store(struct exchange *exchange)
+{
+	struct search_work *work = exchange->work;
+	const bool includes = include_is_wanted(work);
+	if (work->stored) {
+		include_store(exchange, work);
+	} else if (work->whole) {
+		search_tenant_store(exchange, work);
+		if (exchange->yielded || !includes)
+			return;
+		work->stored = true;
+		include_store(exchange, work);
+	} else {
+		ask_each(exchange, work);
+		work->stored = true;
+		if (includes)
+			exchange_yield(exchange);
+	}
+}
+
 /* ---- the page */
 
 static int in_order(const void *a, const void *b, void *search)
@@ -256,10 +274,11 @@ static void cut_off(struct search_work *work)
 }
 
 /* Several asks are merged; one is as the store gave it. */
-static void merge(struct exchange *exchange, struct search_work *work)
+void search_merge(struct exchange *exchange, struct search_work *work)
 {
-	if (work->whole)
+	if (work->whole || work->merged)
 		return;
+	work->merged = true;
 	if (work->count == 1) {
 		work->rows = work->asks[0].run.rows;
 		work->row_count = work->asks[0].run.count;
@@ -314,8 +333,8 @@ static bool count(struct exchange *exchange, struct search_work *work)
 /* Once: the log's digest and the answer are of the same bytes. */
 static void render(struct exchange *exchange, struct search_work *work)
 {
-	work->rendered =
-		arena_array(exchange->arena, work->row_count + 1, sizeof(work->rendered[0]));
+	work->rendered = arena_array(exchange->arena, work->row_count + 1 + work->included_count,
+		sizeof(work->rendered[0]));
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct resource *resource = &work->resources[i];
 		if (work->rows[i].deleted)
@@ -330,8 +349,8 @@ static void render(struct exchange *exchange, struct search_work *work)
 
 static void make_resources(struct exchange *exchange, struct search_work *work)
 {
-	work->resources =
-		arena_array(exchange->arena, work->row_count + 1, sizeof(work->resources[0]));
+	work->resources = arena_array(exchange->arena, work->row_count + 1 + work->included_count,
+		sizeof(work->resources[0]));
 	char *ids = arena_array(exchange->arena, work->row_count, 27);
 	for (size_t i = 0; i < work->row_count; i++) {
 		const struct store_row *row = &work->rows[i];
@@ -344,6 +363,12 @@ static void make_resources(struct exchange *exchange, struct search_work *work)
 	if (work->with_patient)
 		everything_stub(exchange, work, &work->resources[work->row_count],
 			&work->rendered[work->row_count]);
+	const size_t behind = work->row_count + work->with_patient;
+	for (size_t i = 0; i < work->included_count; i++) {
+		work->resources[behind + i] = work->included[i].resource;
+		work->rendered[behind + i] = work->included[i].rendered;
+		work->rendered_bytes += work->included[i].rendered.length;
+	}
 }
 
 void search_audit_page(struct exchange *exchange)
@@ -355,7 +380,7 @@ void search_audit_page(struct exchange *exchange)
 	if (!whole && !audit_is_refusal(&exchange->outcome))
 		return;
 	if (whole) {
-		merge(exchange, work);
+		search_merge(exchange, work);
 		make_resources(exchange, work);
 	}
 	search_audit(exchange, work);
@@ -424,13 +449,14 @@ void search_respond(struct exchange *exchange)
 		.next = search_next(exchange, work),
 		.resources = work->resources,
 		.rendered = work->rendered,
-		.count = work->row_count + work->with_patient,
+		.count = work->row_count + work->with_patient + work->included_count,
+		.included = work->included_count,
 		.issues = &exchange->outcome,
 		.has_total = work->has_total,
 		.total = work->total,
 	};
 	struct buf buf = buf_new(exchange->arena,
-		2048 + work->rendered_bytes + (128 + base.length) * work->row_count, RESPONSE_MAX);
+		2048 + work->rendered_bytes + (128 + base.length) * page.count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }

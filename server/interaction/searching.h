@@ -51,6 +51,8 @@ struct search_work {
 	size_t count;
 	struct store_row *rows; /* the page */
 	size_t row_count;
+	bool stored; /* all rows are there */
+	bool merged; /* and these are the page */
 	bool more;
 	struct store_place next; /* where the next page begins */
 	bool has_total;
@@ -58,6 +60,10 @@ struct search_work {
 	struct resource *resources;
 	struct str *rendered; /* the bytes of each */
 	size_t rendered_bytes;
+	/* What comes with the page (including.h); on the page they stand behind its rows. */
+	struct search_including *including;
+	struct search_included *included;
+	size_t included_count;
 };
 
 enum search_place { SEARCH_URL, SEARCH_BODY };
@@ -81,6 +87,8 @@ struct search_work *search_read(struct exchange *exchange, struct str query,
 void search_who(struct exchange *exchange);
 void search_decide(struct exchange *exchange);
 void search_store(struct exchange *exchange);
+/* Makes the page of what its asks found; once. */
+void search_merge(struct exchange *exchange, struct search_work *work);
 void search_audit_page(struct exchange *exchange);
 void search_respond(struct exchange *exchange);
 /* Its own address, and that of the page behind it or nothing. */

@@ -258,6 +258,16 @@ static void pages(void **state)
 		"1970-"
 		"01-01T00:00:00.000Z','profile':['p']},'status':'final'},'search':{'mode':'match'}}"
 		"]}");
+	page.included = 1;
+	buf = fresh();
+	bundle_render_search(&buf, &page);
+	/* The first matches, the last comes with it. */
+	const char *match = memmem(buf.at, buf.length, "{\"mode\":\"match\"", 15);
+	const char *include = memmem(buf.at, buf.length, "{\"mode\":\"include\"", 17);
+	assert_true(match != NULL && include != NULL && match < include);
+	assert_null(memmem(
+		match + 1, buf.length - (size_t)(match + 1 - buf.at), "{\"mode\":\"match\"", 15));
+	page.included = 0;
 	struct outcome hidden = { .arena = arena };
 	page.count = 0;
 	page.next = STR("");

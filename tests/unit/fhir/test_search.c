@@ -212,7 +212,7 @@ static void unknown(void **state)
 	(void)state;
 	refused("patient=a&colour=red", OUTCOME_NOT_SUPPORTED,
 		"'colour'; known are _count, _id, _lastUpdated, _profile, _security, _sort, _tag, "
-		"_total, based-on, category, code, ");
+		"_total, _include, _revinclude, based-on, category, code, ");
 	refused("patient=a&code:above=x", OUTCOME_NOT_SUPPORTED,
 		"code has no modifier ':above' here; known is :missing, :not, :in, :not-in, :text");
 	refused("patient=a&code:in=x", OUTCOME_NOT_SUPPORTED, "code:in");
@@ -436,6 +436,42 @@ static void orders_and_totals(void **state)
 	refused("patient=a&_total=exact", OUTCOME_INVALID, "estimate");
 }
 
+/* FHIR R4 search 3.1.1.5.4: what is asked for is a row of include.tbl, each once. */
+static void includes(void **state)
+{
+	(void)state;
+	struct search search = parsed("patient=a&_include=Observation:device");
+	assert_int_equal(search.include_count, 1);
+	assert_int_equal(search.includes[0]->target, TYPE_DEVICE);
+	assert_true(str_is(search.canonical, "_include=Observation:device"));
+	search = parsed("patient=a&_include=Observation:device:Device&_include=Observation:*&"
+			"_include=*&_include=Observation:device");
+	size_t rows, forward = 0;
+	const struct include *all = includes_all(&rows);
+	for (size_t i = 0; i < rows; i++) {
+		const struct search_parameter *parameter = include_parameter(&all[i]);
+		assert_true(parameter->kind == SEARCH_KIND_REFERENCE ||
+			    parameter->kind == SEARCH_KIND_PATIENT);
+		/* include_next() reads a member of the resource itself. */
+		assert_null(strpbrk(parameter->path, ".|$"));
+		forward += all[i].direction == INCLUDE_FORWARD;
+	}
+	assert_int_equal(search.include_count, forward);
+	search = parsed("patient=a&_include=Observation:*:Patient&_revinclude=Provenance:target");
+	assert_int_equal(search.include_count, 3);
+	assert_int_equal(search.includes[2]->direction, INCLUDE_REVERSE);
+	static const char *const wrong[] = { "Observation", "Observation:device:Patient",
+		"Observation:device:", "Provenance:target", "**", "*:device", "Device:*" };
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		refused(str_format(arena, "patient=a&_include=%s", wrong[i]).at,
+			OUTCOME_NOT_SUPPORTED,
+			"_include is none that is known here; known are * and "
+			"Observation:derived-from[:Observation], Observation:device[:Device], ");
+	refused("patient=a&_include=", OUTCOME_INVALID, "_include");
+	refused("patient=a&_include:iterate=Observation:device", OUTCOME_NOT_SUPPORTED,
+		"':iterate' here; known is no modifier");
+}
+
 /* Prefer: handling=lenient ignores what it does not know, says so, and never widens whose or how guarded. */
 static void lenient(void **state)
 {
@@ -496,6 +532,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(references, begin, end),
 		cmocka_unit_test_setup_teardown(who_decides, begin, end),
 		cmocka_unit_test_setup_teardown(orders_and_totals, begin, end),
+		cmocka_unit_test_setup_teardown(includes, begin, end),
 		cmocka_unit_test_setup_teardown(lenient, begin, end),
 		cmocka_unit_test_setup_teardown(all_issues_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(rows, begin, end),
