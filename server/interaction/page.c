@@ -6,13 +6,16 @@
 #define PAGE_LASTS (3600 * INSTANT_SECOND)
 #define PAGE_MAX   ((size_t)16 << 10)
 
-/* Who may use the token: the same organisation, client, person and purpose. */
-static struct str bound_to(const struct exchange *exchange)
+/*
+ * Who may use the token, and where: the same organisation, client, person and purpose, for the same operation on the same type. A page of Observations is no place among Devices: what stands
+ * before it there would be left out in silence.
+ */
+static struct str bound_to(const struct exchange *exchange, const struct search_work *work)
 {
 	const struct principal *principal = &exchange->principal;
-	return str_format(exchange->arena, "page %u|%.*s|%.*s|%d", principal->orgnr,
-		STR_ARG(principal->client_id), STR_ARG(principal->pid),
-		(int)principal->attest.purpose);
+	return str_format(exchange->arena, "page %d %d %u|%.*s|%.*s|%d", (int)work->operation,
+		(int)route_type(exchange->route), principal->orgnr, STR_ARG(principal->client_id),
+		STR_ARG(principal->pid), (int)principal->attest.purpose);
 }
 
 struct str page_query(struct exchange *exchange, const struct search_work *work)
@@ -48,7 +51,8 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 			(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
 			next->canon, next->version, next->code.length, STR_ARG(next->code),
 			STR_ARG(page_query(exchange, work)));
-	return seal_token(exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange));
+	return seal_token(
+		exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange, work));
 }
 
 /* What page_token() wrote; false where it did not. */
@@ -85,7 +89,7 @@ bool page_open(struct exchange *exchange, struct str token, struct search_work *
 {
 	struct str plain;
 	if (token.length > PAGE_MAX || !seal_token_open(exchange->arena, exchange->loop->hub->seal,
-					       token, bound_to(exchange), &plain))
+					       token, bound_to(exchange, work), &plain))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is not one of this caller's searches");
 	int64_t until;

@@ -293,6 +293,21 @@ def test_page_tokens_are_for_who_got_them(hub, vendor, reader):
     assert line not in url
 
 
+def test_a_page_is_no_place_in_another_list(reader, vendor):
+    """A page of Observations asked for among Devices left out what was stored before its place, in silence."""
+    line = person()
+    for day in range(1, 4):
+        assert vendor.upload(observation(line, at=f"2026-11-0{day}T08:00:11+01:00")).status_code == 201
+    patient = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    places = ("Observation", "Observation/$lastn", "Observation/_history", "Device", "Provenance", f"Patient/{patient}/$everything")
+    for own in ("Observation", f"Patient/{patient}/$everything"):
+        first = reader.get(f"/fhir/{own}?_count=1" + (f"&patient={patient}" if own == "Observation" else ""))
+        token = [link["url"] for link in first.json()["link"] if link["relation"] == "next"][0].split("_page=")[1]
+        for place in places:
+            answer = reader.get(f"/fhir/{place}?_page={token}")
+            assert answer.status_code == (200 if place == own else 400), (own, place, answer.text)
+
+
 # ---- what it does not know
 
 
