@@ -7,6 +7,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/decimal.h"
 #include "fhir/code.h"
+#include "fhir/period.h"
 #include "fhir/valueset.h"
 
 /* ---- words */
@@ -332,12 +333,8 @@ static bool span_of(const struct json *json, struct zone zone, struct span *out)
 
 bool match_date(const struct search_date *asked, struct zone zone, const struct json *json)
 {
-	struct span start, end;
-	if (span_of(json, zone, &start))
-		return match_span(asked, start.low, start.high);
-	/* A Period without one of its ends goes on for ever that way. */
-	const bool starts = span_of(json_get(json, "start"), zone, &start);
-	const bool ends = span_of(json_get(json, "end"), zone, &end);
-	return (starts || ends) &&
-	       match_span(asked, starts ? start.low : INSTANT_MIN, ends ? end.high : INSTANT_MAX);
+	struct span span;
+	return (span_of(json, zone, &span) || period_span(json, zone, &span) ||
+		       timing_span(json, zone, &span)) &&
+	       match_span(asked, span.low, span.high);
 }

@@ -13,6 +13,7 @@
 #include "fhir/concept.h"
 #include "fhir/element.h"
 #include "fhir/identity.h"
+#include "fhir/period.h"
 #include "fhir/profile.h"
 #include "fhir/resource.h"
 
@@ -164,20 +165,31 @@ static void read_point(struct reading *reading, const struct json *json, struct 
 static void read_period(struct reading *reading, const struct json *period)
 {
 	struct observation *out = reading->out;
-	struct span start, end;
+	struct span end;
 	const struct json *from = json_get(period, "start");
-	const bool starts = parse_time(reading, from, &start);
 	const bool ends = parse_time(reading, json_get(period, "end"), &end);
-	if (!starts && !ends)
+	if (!period_span(period, reading->policy->zone, &out->time))
 		return;
-	out->time = starts ? start : end;
-	out->time.low = starts ? start.low : INSTANT_MIN;
-	out->time.high = ends ? end.high : INSTANT_MAX;
 	out->time_is_period = true;
-	out->minute_clock = !starts || is_minute_clock(from->text);
+	out->minute_clock = out->time.low == INSTANT_MIN || is_minute_clock(from->text);
 	reading->moment.start = out->time.low;
 	reading->moment.end = ends ? end.low : INSTANT_MIN;
 	check_time(reading, STR(".effectivePeriod.start"));
+}
+
+/* Its outer limits are what a search by date asks about; a Timing by the habits of a day alone has none. */
+static void read_timing(struct reading *reading, const struct json *timing)
+{
+	struct observation *out = reading->out;
+	if (!timing_span(timing, reading->policy->zone, &out->time)) {
+		outcome_warn(reading->outcome, OUTCOME_VALUE, at(reading, STR(".effectiveTiming")),
+			"neither an event nor a boundsPeriod: a search by date does not find it");
+		return;
+	}
+	out->time_is_period = true;
+	reading->moment.start = out->time.low;
+	reading->moment.end = out->time.high == INSTANT_MAX ? INSTANT_MIN : out->time.high;
+	check_time(reading, STR(".effectiveTiming"));
 }
 
 static void read_time(struct reading *reading)
@@ -186,6 +198,7 @@ static void read_time(struct reading *reading)
 	const struct json *date_time = FIELD(fields, OBSERVATION, effectiveDateTime);
 	const struct json *point = FIELD(fields, OBSERVATION, effectiveInstant);
 	const struct json *period = FIELD(fields, OBSERVATION, effectivePeriod);
+	const struct json *timing = FIELD(fields, OBSERVATION, effectiveTiming);
 	reading->out->time = (struct span){ .low = INSTANT_MIN, .high = INSTANT_MIN };
 	reading->out->minute_clock = true;
 	reading->moment = (struct moment){ INSTANT_MIN, INSTANT_MIN };
@@ -195,10 +208,8 @@ static void read_time(struct reading *reading)
 		read_point(reading, point, STR(".effectiveInstant"));
 	else if (period != NULL)
 		read_period(reading, period);
-	else if (FIELD(fields, OBSERVATION, effectiveTiming) != NULL)
-		outcome_warn(reading->outcome, OUTCOME_NOT_SUPPORTED,
-			at(reading, STR(".effectiveTiming")),
-			"a Timing is kept, but a search by date does not find it");
+	else if (timing != NULL)
+		read_timing(reading, timing);
 	else
 		outcome_warn(reading->outcome, OUTCOME_VALUE, reading->expression,
 			"no effective time: a search by date does not find it");

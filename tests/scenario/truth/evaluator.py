@@ -360,7 +360,10 @@ def dates_of(element, name):
             spans.append(date_range(element[f"{name}{kind}"]))
     if f"{name}Period" in element:
         spans.append(period_range(element[f"{name}Period"]))
-    events = [date_range(one) for one in element.get(f"{name}Timing", {}).get("event", [])]
+    timing = element.get(f"{name}Timing", {})
+    events = [date_range(one) for one in timing.get("event", [])]
+    if "boundsPeriod" in timing.get("repeat", {}):
+        events.append(period_range(timing["repeat"]["boundsPeriod"]))
     if events:  # only the outer limits matter
         spans.append(Range(min(one.low for one in events), max(one.high for one in events)))
     return [span for span in spans if span]

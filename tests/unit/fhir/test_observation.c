@@ -373,6 +373,17 @@ static void times(void **state)
 	out = observed(WHOLE(HEART ",'effectiveTiming':{'repeat':{'frequency':1}}"));
 	assert_true(out.time.low == INSTANT_MIN && out.time.high == INSTANT_MIN);
 	assert_int_equal(outcome.warnings, 1);
+	out = observed(
+		WHOLE(HEART ",'effectiveTiming':{'event':['2026-11-20T07:31:00Z',"
+			    "'2026-11-20'],'repeat':{'boundsPeriod':{'end':'2026-11-21T08:00:"
+			    "00Z'}}}"));
+	assert_true(out.time.low == INSTANT_MIN && out.time_is_period);
+	assert_int_equal(out.time.high, INT64_C(1795248001) * INSTANT_SECOND);
+	out = observed(
+		WHOLE(HEART ",'effectiveTiming':{'event':['2026-11-20T07:31:05Z','2026-11-20']}"));
+	assert_int_equal(out.time.low, INT64_C(1795129200) * INSTANT_SECOND);
+	assert_int_equal(out.time.high - out.time.low, 86400 * INSTANT_SECOND);
+	assert_int_equal(outcome.warnings, 1);
 	out = observed(WHOLE(HEART));
 	assert_true(out.time.high == INSTANT_MIN);
 	assert_int_equal(outcome.warnings, 2);
