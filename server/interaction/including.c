@@ -46,7 +46,8 @@ struct search_including {
 	struct run *out[RUNS_AT_ONCE]; /* started */
 	unsigned out_count;
 	size_t bytes;
-	bool cut;
+	bool full; /* nothing more is taken */
+	bool cut;  /* something was left out */
 };
 
 bool include_is_wanted(const struct search_work *work)
@@ -106,7 +107,7 @@ static bool is_included(const struct search_work *work, enum resource_type type,
 static struct search_included *place(struct search_work *work)
 {
 	if (work->included_count == INCLUDED_MAX) {
-		work->including->cut = true;
+		work->including->full = work->including->cut = true;
 		return NULL;
 	}
 	return &work->included[work->included_count++];
@@ -204,7 +205,7 @@ static void include_row(
 		!is_unguarded(exchange, work, row))
 		return;
 	if (including->bytes + row->body.length > INCLUDED_BYTES) {
-		including->cut = true;
+		including->full = including->cut = true;
 		return;
 	}
 	struct search_included *included = place(work);
@@ -376,34 +377,37 @@ static void make_runs(struct exchange *exchange, struct search_work *work)
 
 static void start(struct exchange *exchange, struct search_including *including)
 {
-	for (unsigned i = 0; i < RUNS_AT_ONCE && including->first != NULL; i++) {
-		struct run *run = including->first;
-		including->first = run->next;
-		if (including->first == NULL)
-			including->last = &including->first;
+	struct run *run = including->first;
+	for (; including->out_count < RUNS_AT_ONCE && run != NULL; run = run->next)
 		including->out[including->out_count++] = run;
-		run->run.call = (struct store_call){ .arena = exchange->arena,
+	including->first = run;
+	if (run == NULL)
+		including->last = &including->first;
+	for (unsigned i = 0; i < including->out_count; i++) {
+		struct store_search *search = &including->out[i]->run;
+		including->out[i]->next = NULL;
+		search->bytes = INCLUDED_BYTES / including->out_count;
+		search->call = (struct store_call){ .arena = exchange->arena,
 			.outcome = &exchange->outcome,
 			.done = exchange_done,
 			.context = exchange };
 		exchange_hold(exchange);
 		exchange_yield(exchange);
-		store_search(exchange->loop->store, &run->run);
+		store_search(exchange->loop->store, search);
 	}
 }
 
-/* One that has looked at much and has more behind it goes on, so often. */
+/* One with more behind it goes on; one that looks at resources one by one only so often. */
 static void go_on(struct search_including *including, struct run *run)
 {
 	if (!run->run.more)
 		return;
-	if (++run->rounds == ROUNDS_MAX || including->cut) {
+	if (match_is_needed(&run->search) && ++run->rounds == ROUNDS_MAX) {
 		including->cut = true;
 		return;
 	}
 	run->run.has_after = true;
 	run->run.after = run->run.next;
-	run->next = NULL;
 	*including->last = run;
 	including->last = &run->next;
 }
@@ -456,13 +460,14 @@ void include_store(struct exchange *exchange, struct search_work *work)
 		make_runs(exchange, work);
 	including->collected = true;
 	take_answers(exchange, work);
-	if (exchange->outcome.errors == 0)
+	including->cut = including->cut || (including->full && including->first != NULL);
+	if (exchange->outcome.errors == 0 && !including->full)
 		start(exchange, including);
 	if (including->out_count == 0 && including->cut)
 		outcome_warn(&exchange->outcome, OUTCOME_TOO_COSTLY, NOWHERE,
 			"not all that was to be included is here: a page brings at most %d, and "
-			"looks for "
-			"them among so many; ask for fewer matches by _count, or search for the "
-			"rest",
+			"_revinclude looks at a limited number; ask for fewer matches by _count, "
+			"or "
+			"search for the rest",
 			INCLUDED_MAX);
 }

@@ -6,7 +6,7 @@
 
 /* At most so many come with a page, and so many bytes of what is stored; where there are more, the page says so. */
 #define INCLUDED_MAX   SEARCH_COUNT_MAX
-#define INCLUDED_BYTES ((size_t)8 << 20)
+#define INCLUDED_BYTES (SEARCH_PAGE_BYTES / 2)
 
 /* One resource that comes with the page. */
 struct search_included {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """_include and _revinclude: what comes with a page is judged as a match is, stands there once, is counted in no total, and is in the log before it leaves."""
+import datetime
 import hashlib
 import uuid
 
@@ -246,6 +247,33 @@ def test_more_than_fits_is_said(vendor, doctor):
     (panel,), _ = recorded(vendor, [reading(line, code="8310-5", unit="Cel")], *[(0,)] * 201)
     match, included, told = page(doctor.search(line, code="8310-5", _revinclude="Provenance:target"))
     assert match == [panel] and len(included) == 200 and len(told) == 1 and "200" in told[0]
+
+
+def test_large_ones_are_cut_by_their_bytes(vendor, doctor):
+    line, text = person(), "x" * 300_000
+    members = stored(vendor, *(reading(line, code="9279-1", note=[{"text": text}]) for _ in range(8)))
+    panel, = stored(vendor, reading(line, members=members))
+    match, included, told = page(doctor.search(line, code="8867-4", _include="Observation:has-member"))
+    assert match == [panel] and 5 <= len(included) < 8 and set(included) < set(members) and len(told) == 1
+
+
+@pytest.mark.slow
+def test_what_refers_to_a_match_is_found_behind_thousands(vendor, doctor):
+    """A search that looks at readings one by one ends after 5,000 of them; this one goes on."""
+    line = person()
+    place, = stored(vendor, reading(line, code="9279-1"))
+    old = observation(line, device=None, at="2020-01-01T08:00:00.5Z", hasMember=[{"reference": place}])
+    panel, = stored(vendor, old)
+    start = datetime.datetime(2026, 9, 1, tzinfo=datetime.timezone.utc)
+    days = [observation(line, device=None, code="8310-5", unit="Cel", at=f"{start + datetime.timedelta(seconds=i, milliseconds=500):%Y-%m-%dT%H:%M:%S.5Z}") for i in range(20400)]
+    for part in (days[:2700], days[2700:5400]):
+        stored(vendor, *part)
+    assert page(doctor.search(line, code="9279-1", _revinclude="Observation:has-member")) == ([place], [panel], [])
+    # there is an end to it, and the page says so
+    for first in range(5400, len(days), 5000):
+        stored(vendor, *days[first:first + 5000])
+    match, included, told = page(doctor.search(line, code="9279-1", _revinclude="Observation:has-member"))
+    assert (match, included) == ([place], []) and len(told) == 1 and "_revinclude" in told[0]
 
 
 # ---- under the same decision

@@ -306,6 +306,27 @@ def test_lesson_19_old_versions_slow_no_read(hub, vendor, reader):
         hub.sql("grant select on hub.observation_history to hub_read")
 
 
+def test_lesson_20_what_is_included_is_judged_too(hub, vendor, doctor):
+    """Elsewhere what comes with a page leaves the compartment. Here a reference opens nothing: test_43_resources_include.py has the rest."""
+    line = person()
+    orgnr, caller = hub.controller("Lukket kommune", scopes="read,write")
+
+    def device(sender):
+        answer = sender.upload(bundle({"resourceType": "Device", "identifier": [{"system": "urn:lesson", "value": str(uuid.uuid4())}], "patient": {"identifier": {"system": FNR, "value": line}}}))
+        assert results(answer) == [201], answer.text
+        return answer.json()["entry"][0]["response"]["location"].split("Device/")[1].split("/")[0]
+
+    place, other = device(vendor), device(caller)
+    sent = [observation(line, device=None, at=f"2026-11-20T08:00:0{i}.5Z") for i in range(2)]
+    for one, target in zip(sent, (place, other)):
+        one["device"] = {"reference": f"Device/{target}"}
+    assert results(vendor.upload(bundle(*sent))) == [201, 201]
+    answer = doctor.search(line, _include="Observation:device")
+    included = [entry["resource"] for entry in answer.json()["entry"] if entry["search"]["mode"] == "include"]
+    assert [one["id"] for one in included] == [place] and len(found(answer)) == 2
+    assert doctor.get(f"/fhir/Device/{other}").status_code == 404
+
+
 def test_lesson_21_every_parameter_is_usable_at_once(hub, vendor, reader):
     """There is no reindexing: what has no column is looked for in the stored resource, so a parameter works for what was stored before it."""
     line = person()
