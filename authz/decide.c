@@ -218,6 +218,7 @@ static bool part_open(struct work *work, const struct subject *subject, struct g
 	};
 	if (!is_sharing(work->ask->rules, part->tenant))
 		return false;
+	part->orgnr = rules_tenant(work->ask->rules, part->tenant)->orgnr;
 	if (part->tenant == work->own_tenant)
 		part->classes = CLASSES_ALL;
 	else if (work->ask->principal->kind == PRINCIPAL_PRACTITIONER)

@@ -79,6 +79,7 @@ struct ask {
  */
 struct grant_part {
 	uint32_t tenant;
+	uint32_t orgnr;           /* the tenant's organisation number; 0 of ASK_LOG */
 	uint64_t subject, person; /* 0: of all its patients (ASK_TENANT) ... */
 	uint16_t bucket;          /* ... in all buckets */
 	unsigned classes; /* bit mask 1 << enum reading_class of rows that are open for all codes */

@@ -521,6 +521,27 @@ static struct str canonical(
 	return buf_str(&buf);
 }
 
+static bool is_targets(const struct search_condition *condition)
+{
+	if (strcmp(condition->parameter->name, "target") != 0 ||
+		condition->modifier != SEARCH_MODIFIER_NONE)
+		return false;
+	for (size_t i = 0; i < condition->count; i++) {
+		const struct search_reference *reference = &condition->values[i].reference;
+		if (reference->id.length == 0 || reference->url.length > 0)
+			return false;
+	}
+	return true;
+}
+
+const struct search_condition *search_targets(const struct search *search)
+{
+	for (size_t i = 0; search->type == TYPE_PROVENANCE && i < search->condition_count; i++)
+		if (is_targets(&search->conditions[i]))
+			return &search->conditions[i];
+	return NULL;
+}
+
 /* Who is meant, and by what: a search that names nobody would be of everybody. */
 static void check_whole(
 	struct search_parsing *parsing, const struct search_pair *pairs, size_t count)
@@ -537,6 +558,7 @@ static void check_whole(
 			others++;
 		by_id += parameter->kind == SEARCH_KIND_ID;
 	}
+	by_id += search_targets(parsing->out) != NULL;
 	const bool page = parsing->out->page.at != NULL;
 	const char *type = resource_type_name(parsing->type);
 	if (page && named + others > 0)

@@ -73,6 +73,9 @@ struct search {
 	struct str canonical;
 };
 
+/* Of a search for Provenances: the condition that names what they are of by ids of ours in each of its values, or NULL. So named, no patient needs to be. */
+const struct search_condition *search_targets(const struct search *search);
+
 struct search_policy {
 	enum resource_type type; /* what is searched for; TYPE_NONE is TYPE_OBSERVATION */
 	enum national_policy national;

@@ -1,11 +1,52 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "storage/found.h"
 
+#include "fhir/hl7/provenance.h"
 #include "storage/pack.h"
 #include "storage/texts.h"
 
 /* Codes that are asked for at once; more wait for the next round. */
 #define ASK_MAX 256
+/* The tree of one resource; a body has at most 1 MiB. */
+#define TREE_ARENA ((size_t)64 << 20)
+#define TREE_NODES 200000
+/* What a Provenance says besides what it has of its reading. */
+#define PROVENANCE_LEAST 1024
+
+/* A number in network order, off the front of `bytes`; false where they are too few. */
+static bool take_number(struct str *bytes, size_t length, uint64_t *out)
+{
+	if (bytes->length < length)
+		return false;
+	*out = 0;
+	for (size_t i = 0; i < length; i++)
+		*out = *out << 8 | (unsigned char)bytes->at[i];
+	*bytes = str_part(*bytes, length, bytes->length);
+	return true;
+}
+
+static bool take_text(struct str *bytes, struct str *out)
+{
+	uint64_t length;
+	if (!take_number(bytes, 4, &length) || length > bytes->length)
+		return false;
+	*out = str_part(*bytes, 0, length);
+	*bytes = str_part(*bytes, length, bytes->length);
+	return true;
+}
+
+/* The bytes of a row's body; of a Provenance those of the reading it is worked out of, which is more. */
+static size_t body_length(int16_t pack, struct str bytes)
+{
+	uint64_t number;
+	struct str client;
+	if (pack != PACK_MESSAGE)
+		return pack_length(pack, bytes);
+	if (!take_number(&bytes, 8, &number) || !take_number(&bytes, 2, &number) ||
+		!take_text(&bytes, &client))
+		return 0;
+	return PROVENANCE_LEAST + pack_length((int)number, bytes);
+}
 
 static struct found *found_new(struct founds *founds)
 {
@@ -28,7 +69,7 @@ void found_add(struct founds *founds, enum resource_type type, const struct gran
 	founds->cut = false;
 	for (unsigned i = 0; i < count && !arena_full(founds->arena); i++) {
 		const int16_t pack = (int16_t)db_get_int(rows, i, 6);
-		bytes += pack_length(pack, db_get_bytes(rows, i, 7));
+		bytes += body_length(pack, db_get_bytes(rows, i, 7));
 		founds->cut = founds->budget > 0 && i > 0 && bytes > founds->budget;
 		if (founds->cut)
 			return;
@@ -42,6 +83,7 @@ void found_add(struct founds *founds, enum resource_type type, const struct gran
 		found->row.time_low = db_get_time(rows, i, 2);
 		found->row.updated = db_get_time(rows, i, 3);
 		found->row.class = (enum reading_class)db_get_int(rows, i, 4);
+		found->orgnr = part->orgnr;
 		found->code = (int32_t)db_get_int(rows, i, 5);
 		found->pack = pack;
 		found->packed = str_copy(founds->arena, db_get_bytes(rows, i, 7));
@@ -67,7 +109,44 @@ bool found_texts(struct batch *batch, const struct founds *founds)
 
 size_t found_bytes(const struct found *found)
 {
-	return pack_length(found->pack, found->packed);
+	return body_length(found->pack, found->packed);
+}
+
+/* ---- Provenances of messages */
+
+static bool message_read(const struct store *store, struct arena *arena, const struct found *found,
+	struct provenance *out)
+{
+	struct outcome outcome = { .arena = arena };
+	struct resource_key target = found->row.key;
+	struct str rest = found->packed, body;
+	uint64_t pack;
+	char id[27];
+	target.type = TYPE_OBSERVATION;
+	seal_resource_id(store->seal, &target, id);
+	*out = (struct provenance){ .target = str_format(arena, "Observation/%s", id),
+		.version = found->row.version,
+		.recorded = found->row.updated,
+		.tenant_orgnr = found->orgnr };
+	if (!take_number(&rest, 8, &out->upload) || !take_number(&rest, 2, &pack) ||
+		!take_text(&rest, &out->client) || !pack_open(arena, (int)pack, rest, &body))
+		return false;
+	out->observation = json_parse(arena, body, TREE_NODES, &outcome);
+	return out->observation != NULL;
+}
+
+bool found_body(
+	const struct store *store, struct arena *arena, const struct found *found, struct str *out)
+{
+	if (found->pack != PACK_MESSAGE)
+		return pack_open(arena, found->pack, found->packed, out);
+	struct arena *scratch = arena_new(TREE_ARENA);
+	struct provenance provenance;
+	*out = (struct str){ 0 };
+	if (message_read(store, scratch, found, &provenance))
+		*out = str_copy(arena, provenance_render(scratch, &provenance));
+	arena_free(&scratch);
+	return out->length > 0;
 }
 
 bool found_row(const struct store *store, struct arena *arena, const struct found *found,
@@ -76,7 +155,7 @@ bool found_row(const struct store *store, struct arena *arena, const struct foun
 	*out = found->row;
 	if (text_find(store, found->code, &out->code))
 		out->code = str_copy(arena, out->code);
-	return pack_open(arena, found->pack, found->packed, &out->body);
+	return found_body(store, arena, found, &out->body);
 }
 
 const struct grant_part *part_of(const struct grant *grant, const struct resource_key *key)

@@ -4,12 +4,18 @@
 
 #include "storage/batch.h"
 
-/* Rows of readings as the statements give them: id, version, time_low, recv, class, code, pack, body. Unpacked only once it is known that they are kept. */
+/*
+ * Rows of readings as the statements give them: id, version, time_low, recv, class, code, pack, body. Unpacked only once it is known that they are kept.
+ * PACK_MESSAGE is no packed body: the row is a reading that a message made, asked for as its Provenance, and its bytes are the message's number (8), the pack of the reading's own body (2), the
+ * length of the sender's name (4), the name, and that body.
+ */
+#define PACK_MESSAGE (-1)
 struct found {
 	struct store_row row; /* without code and body */
 	int32_t code;
 	int16_t pack;
 	struct str packed;
+	uint32_t orgnr; /* the controller's */
 };
 struct founds {
 	struct arena *arena;
@@ -26,6 +32,9 @@ void found_add(struct founds *founds, enum resource_type type, const struct gran
 bool found_texts(struct batch *batch, const struct founds *founds);
 /* Bytes of its body. */
 size_t found_bytes(const struct found *found);
+/* The resource's body; false when its bytes are damaged. */
+bool found_body(
+	const struct store *store, struct arena *arena, const struct found *found, struct str *out);
 /* The row as the caller gets it; false when its bytes are damaged. */
 bool found_row(const struct store *store, struct arena *arena, const struct found *found,
 	struct store_row *out);

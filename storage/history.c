@@ -18,6 +18,12 @@ static void now_came(void *context, const struct db_rows *rows)
 	versions->there = db_row_count(rows) > 0;
 }
 
+static void message_now_came(void *context, const struct db_rows *rows)
+{
+	struct versions *versions = context;
+	versions->there = versions->there || db_row_count(rows) > 0;
+}
+
 static void versions_came(void *context, const struct db_rows *rows)
 {
 	struct versions *versions = context;
@@ -30,6 +36,17 @@ static void versions_came(void *context, const struct db_rows *rows)
 	}
 }
 
+/* Of a Provenance: those of a reading that a message made. What was deleted keeps them, as it keeps its own. */
+static void messages_came(void *context, const struct db_rows *rows)
+{
+	struct versions *versions = context;
+	if (db_row_count(rows) == 0)
+		return;
+	versions_came(versions, rows);
+	for (size_t i = 0; i < versions->founds.count; i++)
+		versions->founds.rows[i].row.deleted = false;
+}
+
 /* An id that opens nothing is asked for by the same statements, for nobody. */
 static struct db_params *params_of(
 	struct batch *batch, const struct versions *versions, unsigned count)
@@ -38,6 +55,16 @@ static struct db_params *params_of(
 	if (versions->part == NULL)
 		return read_params_nobody(batch->arena, history->grant, &history->key, count);
 	return read_params(batch->arena, versions->part, &history->key, count);
+}
+
+static struct db_params *range_of(struct batch *batch, const struct versions *versions, int before,
+	instant since, int32_t limit)
+{
+	struct db_params *params = params_of(batch, versions, 12);
+	db_int4(params, before);
+	db_time(params, since);
+	db_int4(params, limit);
+	return params;
 }
 
 static void ask(struct batch *batch, struct versions *versions)
@@ -49,11 +76,17 @@ static void ask(struct batch *batch, struct versions *versions)
 	else
 		batch_bind(batch, part->tenant, part_mask(part));
 	db_add(batch->flight, SQL_READ_ID_CODES, params_of(batch, versions, 9), now_came, versions);
-	struct db_params *params = params_of(batch, versions, 12);
-	db_int4(params, history->before);
-	db_time(params, history->since);
-	db_int4(params, (int32_t)history->limit + 1);
-	db_add(batch->flight, SQL_READ_HISTORY, params, versions_came, versions);
+	const int32_t limit = (int32_t)history->limit + 1;
+	db_add(batch->flight, SQL_READ_HISTORY,
+		range_of(batch, versions, history->before, history->since, limit), versions_came,
+		versions);
+	if (history->key.type != TYPE_PROVENANCE)
+		return;
+	db_add(batch->flight, SQL_READ_MESSAGE,
+		range_of(batch, versions, INT32_MAX, INSTANT_MIN, 1), message_now_came, versions);
+	db_add(batch->flight, SQL_READ_MESSAGE,
+		range_of(batch, versions, history->before, history->since, limit), messages_came,
+		versions);
 }
 
 static void history_add(struct batch *batch)

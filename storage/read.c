@@ -10,6 +10,7 @@ struct reading {
 	uint32_t tenant;
 	const struct grant_part *part;
 	struct founds founds, older; /* as it is now; the version that was asked for */
+	struct founds message;       /* the Provenance of a reading that a message made */
 };
 
 static void come(struct reading *reading, struct founds *founds, const struct db_rows *rows)
@@ -31,6 +32,12 @@ static void version_came(void *context, const struct db_rows *rows)
 {
 	struct reading *reading = context;
 	come(reading, &reading->older, rows);
+}
+
+static void message_came(void *context, const struct db_rows *rows)
+{
+	struct reading *reading = context;
+	come(reading, &reading->message, rows);
 }
 
 struct db_params *read_params(struct arena *arena, const struct grant_part *part,
@@ -66,6 +73,21 @@ struct db_params *read_params_nobody(struct arena *arena, const struct grant *gr
 	return params;
 }
 
+/* Behind the parameters that read_message shares with the others: the version asked for, or the newest. */
+static void add_message(struct batch *batch, struct reading *reading, struct db_params *params)
+{
+	const int version = reading->read->version;
+	db_int4(params, version == 0 ? INT32_MAX : version + 1);
+	db_time(params, INSTANT_MIN);
+	db_int4(params, 1);
+	db_add(batch->flight, SQL_READ_MESSAGE, params, message_came, reading);
+}
+
+static bool is_provenance(const struct reading *reading)
+{
+	return reading->read->key.type == TYPE_PROVENANCE;
+}
+
 static void add_row(struct batch *batch, struct reading *reading)
 {
 	const struct grant_part *part = reading->part;
@@ -74,6 +96,9 @@ static void add_row(struct batch *batch, struct reading *reading)
 	db_add(batch->flight, codes ? SQL_READ_ID_CODES : SQL_READ_ID,
 		read_params(batch->arena, part, &reading->read->key, codes ? 9 : 6), read_came,
 		reading);
+	if (is_provenance(reading))
+		add_message(
+			batch, reading, read_params(batch->arena, part, &reading->read->key, 12));
 	if (reading->read->version == 0)
 		return;
 	struct db_params *params = read_params(batch->arena, part, &reading->read->key, 10);
@@ -88,6 +113,9 @@ static void add_nothing(struct batch *batch, struct reading *reading)
 	batch_bind(batch, read->grant->own_tenant, 0);
 	db_add(batch->flight, SQL_READ_ID,
 		read_params_nobody(batch->arena, read->grant, &read->key, 6), read_came, reading);
+	if (is_provenance(reading))
+		add_message(batch, reading,
+			read_params_nobody(batch->arena, read->grant, &read->key, 12));
 	if (read->version == 0)
 		return;
 	struct db_params *params = read_params_nobody(batch->arena, read->grant, &read->key, 10);
@@ -98,11 +126,19 @@ static void add_nothing(struct batch *batch, struct reading *reading)
 static struct reading *reading_new(struct store_read *read)
 {
 	struct reading *reading = arena_alloc(read->call.arena, sizeof(*reading));
-	reading->founds.arena = reading->older.arena = read->call.arena;
+	reading->founds.arena = reading->older.arena = reading->message.arena = read->call.arena;
 	reading->read = read;
 	reading->part = part_of(read->grant, &read->key);
 	reading->tenant = reading->part == NULL ? read->grant->own_tenant : reading->part->tenant;
 	return reading;
+}
+
+/* Those whose codes the answer tells. */
+static const struct founds *told(const struct reading *reading)
+{
+	if (reading->message.count > 0)
+		return &reading->message;
+	return reading->older.count > 0 ? &reading->older : &reading->founds;
 }
 
 static int by_tenant(const void *a, const void *b)
@@ -122,8 +158,7 @@ static void read_add(struct batch *batch)
 			continue;
 		if (item->round > 0) {
 			const struct reading *reading = item->state;
-			found_texts(batch,
-				reading->older.count > 0 ? &reading->older : &reading->founds);
+			found_texts(batch, told(reading));
 			continue;
 		}
 		readings[count] = reading_new((struct store_read *)item->call);
@@ -140,12 +175,19 @@ static void read_add(struct batch *batch)
 }
 
 /* The version that is asked for; NULL where there is none, or the reading itself is not open. */
-static const struct found *wanted(const struct reading *reading)
+static struct found *wanted(struct reading *reading)
 {
-	const struct found *now = reading->founds.rows;
+	const int version = reading->read->version;
+	if (reading->message.count > 0) {
+		struct found *message = reading->message.rows;
+		/* A deleted reading's versions stay, as its own do. */
+		message->row.deleted = message->row.deleted && version == 0;
+		return version == 0 || version == message->row.version ? message : NULL;
+	}
+	struct found *now = reading->founds.rows;
 	if (reading->founds.count == 0)
 		return NULL;
-	if (reading->read->version == 0 || reading->read->version == now->row.version)
+	if (version == 0 || version == now->row.version)
 		return now;
 	return reading->older.count > 0 ? reading->older.rows : NULL;
 }

@@ -31,6 +31,10 @@ struct finding {
 	struct date_columns dates;
 	struct mac128 *key_lows, *key_highs; /* of identifiers, where no patient is named */
 	size_t key_count;
+	struct resource_key
+		*targets; /* of Provenances: the readings they are of, where they are named */
+	size_t target_count;
+	bool by_target; /* they are, if by ids that lead nowhere */
 	bool has_after; /* where this slice begins */
 	struct store_place after;
 	unsigned slice;       /* rows of it */
@@ -73,6 +77,9 @@ void search_tenant_shape(const struct finding *finding, struct search_shape *sha
 void search_tenant_keys(const struct seal *seal, struct finding *finding);
 void search_tenant_row(const struct store_search *search, const struct db_rows *rows, unsigned row,
 	struct store_row *out);
+
+/* search_target.c: fills in `targets` of a search for Provenances. */
+void search_find_targets(const struct seal *seal, struct finding *finding);
 
 /* lastn.c: keeps the newest of each leading code, behind the place of the page before, and no more than a page of them. */
 void last_cut(struct finding *finding);

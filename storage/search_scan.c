@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "storage/pack.h"
-
 /* The tree of one resource; a body has at most 1 MiB. */
 #define TREE_ARENA ((size_t)64 << 20)
 #define TREE_NODES 200000
@@ -131,14 +129,14 @@ static int in_order(const void *a, const void *b, void *search)
 
 /* ---- what matches */
 
-static bool matches(struct finding *finding, const struct found *found)
+static bool matches(const struct store *store, struct finding *finding, const struct found *found)
 {
 	struct arena *arena = arena_new(TREE_ARENA);
 	struct outcome outcome = { .arena = arena };
 	struct match_resource resource = { .updated = found->row.updated };
 	struct str body;
 	bool match = false;
-	if (pack_open(arena, found->pack, found->packed, &body))
+	if (found_body(store, arena, found, &body))
 		resource.json = json_parse(arena, body, TREE_NODES, &outcome);
 	if (resource.json == NULL)
 		finding->damaged = true;
@@ -185,7 +183,7 @@ static void cut_off(struct finding *finding)
 		founds->count--;
 }
 
-void slice_take(struct finding *finding)
+void slice_take(const struct store *store, struct finding *finding)
 {
 	struct founds *founds = &finding->founds;
 	struct store_search *search = finding->search;
@@ -206,7 +204,7 @@ void slice_take(struct finding *finding)
 			return;
 		finding->scanned++;
 		finding->scanned_bytes += found_bytes(&founds->rows[i]);
-		if (!matches(finding, &founds->rows[i]))
+		if (!matches(store, finding, &founds->rows[i]))
 			continue;
 		finding->matches++;
 		take(finding, &founds->rows[i]);

@@ -17,7 +17,7 @@
 void slice_begin(struct finding *finding, struct arena *arena);
 void slice_add(struct finding *finding, const struct grant_part *part, const struct db_rows *rows);
 /* All parts are in: keeps what matches. */
-void slice_take(struct finding *finding);
+void slice_take(const struct store *store, struct finding *finding);
 bool slice_goes_on(const struct finding *finding);
 /* Fills in whether there is more, where the next page begins, and the total. */
 void page_end(struct finding *finding);

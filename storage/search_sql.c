@@ -17,7 +17,8 @@ static const char *const names[SEARCH_SLOTS] = {
 
 uint32_t search_shape_number(const struct search_shape *shape)
 {
-	if (shape->sort_count > 0 || shape->counting || shape->value || shape->parts)
+	if (shape->sort_count > 0 || shape->counting || shape->value || shape->parts ||
+		shape->messages != MESSAGES_NONE)
 		return SEARCH_SHAPE_RARE;
 	const uint32_t flags = (uint32_t)shape->ids_code | (uint32_t)shape->code << 1 |
 			       (uint32_t)shape->canons << 2 | (uint32_t)shape->category << 3 |
@@ -251,6 +252,47 @@ static void join_order(struct joiner *joiner, const struct search_shape *shape)
 	join(joiner, shape->sorts[0].descending ? SQL_SEARCH_LAST_DESC : SQL_SEARCH_LAST_ASC);
 }
 
+/* ---- rows */
+
+/* What is stored, and behind it what is worked out of messages: each in order and no more than a page, where there is one. */
+static void join_union(struct joiner *joiner, const struct search_shape *shape, bool paged)
+{
+	const enum sql order = shape->ascending ? SQL_SEARCH_PAGE_ASC : SQL_SEARCH_PAGE_DESC;
+	buf_add_text(&joiner->buf, "SELECT o.* FROM ((\n");
+	join_source(joiner, shape);
+	join_conditions(joiner, shape);
+	if (paged)
+		join_page(joiner, shape);
+	else if (is_open(shape))
+		buf_add_text(&joiner->buf, ") o\n");
+	buf_add_text(&joiner->buf, ") UNION ALL (\n");
+	join(joiner, SQL_SEARCH_MESSAGES);
+	join(joiner, shape->messages == MESSAGES_IDS ? SQL_SEARCH_MESSAGES_BY_ID
+						     : SQL_SEARCH_MESSAGES_NEWEST);
+	join(joiner, SQL_SEARCH_MESSAGES_END);
+	join_conditions(joiner, shape);
+	if (paged)
+		join(joiner, order);
+	buf_add_text(&joiner->buf, ")\n");
+	if (paged)
+		join(joiner, shape->ascending ? SQL_SEARCH_MERGE_ASC : SQL_SEARCH_MERGE_DESC);
+}
+
+static void join_rows(struct joiner *joiner, const struct search_shape *shape, bool paged)
+{
+	if (shape->messages != MESSAGES_NONE) {
+		join_union(joiner, shape, paged);
+	} else {
+		join_source(joiner, shape);
+		join_conditions(joiner, shape);
+		if (paged)
+			join_page(joiner, shape);
+	}
+	if (!paged)
+		buf_add_text(&joiner->buf,
+			is_open(shape) || shape->messages != MESSAGES_NONE ? ") o ) o\n" : ") o\n");
+}
+
 static const struct search_text *text_end(struct joiner *joiner)
 {
 	buf_add_byte(&joiner->buf, '\0');
@@ -273,12 +315,7 @@ const struct search_text *search_text_new(struct arena *arena, const struct sear
 		join(&joiner, SQL_SEARCH_LAST);
 	if (around)
 		join(&joiner, shape->counting ? SQL_SEARCH_COUNT : SQL_SEARCH_SORTED);
-	join_source(&joiner, shape);
-	join_conditions(&joiner, shape);
-	if (around)
-		buf_add_text(&joiner.buf, is_open(shape) ? ") o ) o\n" : ") o\n");
-	else
-		join_page(&joiner, shape);
+	join_rows(&joiner, shape, !around);
 	if (shape->sort_count > 0 && !shape->counting) {
 		if (shape->after)
 			join_keyset(&joiner, shape);

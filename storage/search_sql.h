@@ -37,6 +37,8 @@ struct search_shape {
 	bool canons;   /* the part of the grant opens or closes single codes */
 	bool category, time, time_long, dates, ascending, updated;
 	bool value, parts; /* bounds of what fhir/match.h decides (search_narrow.h) */
+	/* Of Provenances: those of readings that a message made, too; all of the subject's, or of named readings. */
+	enum search_messages { MESSAGES_NONE, MESSAGES_NEWEST, MESSAGES_IDS } messages;
 	const struct search_sort
 		*sorts; /* more than the date; then a page after the first has `after` */
 	size_t sort_count;
@@ -44,7 +46,7 @@ struct search_shape {
 	bool counting; /* how many there are, without order and page */
 };
 
-/* Numbers are dense enough to index an array; those that sort by keys, count or have bounds are too many and too rare to be prepared. */
+/* Numbers are dense enough to index an array; those that sort by keys, count, have bounds or ask for Provenances are too many and too rare to be prepared. */
 #define SEARCH_SHAPES     6144 /* 12 sources, 9 flags */
 #define SEARCH_SHAPE_RARE DB_SHAPE_ONCE
 uint32_t search_shape_number(const struct search_shape *shape);

@@ -11,6 +11,16 @@
 #include "storage/search_scan.h"
 #include "storage/texts.h"
 
+/* Provenances of messages are looked for by the ids of what they are of, where those are named. */
+static enum search_messages messages_of(const struct part_finding *part)
+{
+	const struct finding *finding = part->finding;
+	if (finding->search->search->type != TYPE_PROVENANCE)
+		return MESSAGES_NONE;
+	return finding->search->search->id_count > 0 || finding->by_target ? MESSAGES_IDS
+									   : MESSAGES_NEWEST;
+}
+
 static struct search_shape shape_of(const struct part_finding *part)
 {
 	const struct finding *finding = part->finding;
@@ -28,6 +38,7 @@ static struct search_shape shape_of(const struct part_finding *part)
 		.updated = search->update_count > 0,
 		.value = narrow->by_value,
 		.parts = narrow->parts.count > 0,
+		.messages = messages_of(part),
 		.sorts = search->sorts,
 		.sort_count = search->sort_count,
 		.after = finding->has_after,
@@ -84,13 +95,16 @@ static bool has_id(const struct part_finding *part, int64_t id)
 	return i < part->id_count;
 }
 
-/* Those of the ids asked for that are of this part, each once. */
+/* Those of the ids asked for, or else of those that are targets of what is asked for, that are of this part, each once. */
 static void part_ids(struct part_finding *part)
 {
 	const struct store_search *search = part->finding->search;
-	part->ids = arena_array(search->call.arena, search->id_count, sizeof(*part->ids));
-	for (size_t i = 0; i < search->id_count; i++) {
-		const struct resource_key *key = &search->ids[i];
+	const bool named = search->search->id_count > 0;
+	const struct resource_key *keys = named ? search->ids : part->finding->targets;
+	const size_t count = named ? search->id_count : part->finding->target_count;
+	part->ids = arena_array(search->call.arena, count, sizeof(*part->ids));
+	for (size_t i = 0; i < count; i++) {
+		const struct resource_key *key = &keys[i];
 		if (key->tenant == part->part->tenant && key->subject == part->part->subject &&
 			key->bucket == part->part->bucket && !has_id(part, (int64_t)key->id))
 			part->ids[part->id_count++] = (int64_t)key->id;
@@ -164,6 +178,7 @@ static struct finding *finding_of(struct batch *batch, struct store_search *sear
 		finding = finding_new(search);
 		if (search_is_of_tenant(search))
 			search_tenant_keys(batch->store->seal, finding);
+		search_find_targets(batch->store->seal, finding);
 	}
 	slice_begin(finding, finding->scanning ? batch->arena : search->call.arena);
 	if (finding->scanning)
@@ -234,7 +249,7 @@ static bool search_again(struct batch *batch, struct batch_item *item)
 	if (item->round == 1 && finding->search->last > 0) {
 		last_cut(finding);
 	} else if (item->round == 1) {
-		slice_take(finding);
+		slice_take(batch->store, finding);
 		if (slice_goes_on(finding)) {
 			queue_call(batch->store, KIND_SCAN, item->call);
 			return false;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fhir/bundle.h"
+#include "fhir/envelope.h"
 #include "server/audit.h"
 #include "server/interaction/including.h"
 #include "server/interaction/interactions.h"
@@ -40,6 +41,20 @@ static bool read_query(struct exchange *exchange, struct str query, enum search_
 	return search_parse(exchange->arena, query, &policy, &work->search, &exchange->outcome);
 }
 
+/* Whose Provenances are asked for is told by what they are of. */
+static void open_targets(
+	struct exchange *exchange, struct search_work *work, const struct search_condition *targets)
+{
+	work->ids = arena_array(exchange->arena, targets->count, sizeof(work->ids[0]));
+	for (size_t i = 0; i < targets->count; i++) {
+		const struct search_reference *target = &targets->values[i].reference;
+		const enum resource_type type =
+			target->type.length == 0 ? TYPE_OBSERVATION : envelope_type(target->type);
+		work->id_count += seal_resource_open(
+			exchange->loop->hub->seal, target->id, type, &work->ids[work->id_count]);
+	}
+}
+
 /* Ids that cannot be ours are as absent as those that lead nowhere. */
 static void open_names(struct exchange *exchange, struct search_work *work)
 {
@@ -52,7 +67,12 @@ static void open_names(struct exchange *exchange, struct search_work *work)
 		work->named = true;
 		work->possible = seal_patient_open(seal, search->patient, &work->patient);
 	}
-	work->whole = !work->named && search->id_count == 0;
+	const struct search_condition *targets = search_targets(search);
+	work->whole = !work->named && search->id_count == 0 && targets == NULL;
+	if (!work->named && search->id_count == 0 && targets != NULL) {
+		open_targets(exchange, work, targets);
+		return;
+	}
 	work->ids = arena_array(exchange->arena, search->id_count, sizeof(work->ids[0]));
 	for (size_t i = 0; i < search->id_count; i++)
 		work->id_count += seal_resource_open(

@@ -111,7 +111,8 @@ static const char *const no_sort[] = { "Sort", "Seq Scan", "Hash Join", "Merge J
 	NULL };
 static const char *const no_scan[] = { "Seq Scan", "Hash Join", "Merge Join", "Bitmap", NULL };
 
-static void fixed_plan(enum sql statement, unsigned role, const char *index)
+static void fixed_plan_but(
+	enum sql statement, unsigned role, const char *index, const char *const *absent)
 {
 	const struct sql_statement *sql = &sql_statements[statement];
 	/* Planned afresh, with what is known of the tables now. */
@@ -119,7 +120,12 @@ static void fixed_plan(enum sql statement, unsigned role, const char *index)
 	static unsigned turn;
 	snprintf(name, sizeof(name), "%s_%u", sql->name, turn++);
 	prepare(connections[role], name, sql->text);
-	expect_plan(name, plan_of(connections[role], name, sql->parameters), index, no_sort);
+	expect_plan(name, plan_of(connections[role], name, sql->parameters), index, absent);
+}
+
+static void fixed_plan(enum sql statement, unsigned role, const char *index)
+{
+	fixed_plan_but(statement, role, index, no_sort);
 }
 
 static void shape_plan(struct search_shape shape, const char *index, const char *condition,
@@ -159,6 +165,19 @@ static void check_plans_of_tenant(void)
 		"AND (tenant_id = $", no_scan);
 }
 
+/* Provenances that are worked out of readings: in order along their index, or by id; of each one row of messages. */
+static void check_plans_of_messages(void)
+{
+	const struct search_shape walk = { .source = SOURCE_TYPE, .messages = MESSAGES_NEWEST };
+	const struct search_shape named = { .source = SOURCE_IDS, .messages = MESSAGES_IDS };
+	const struct search_shape targets = { .source = SOURCE_TYPE, .messages = MESSAGES_IDS };
+	shape_plan(walk, "observation_new", "upload_pkey", no_scan);
+	shape_plan(walk, "observation_new on observation z", "ROW(time_low, id) < ROW(", no_scan);
+	shape_plan(named, "observation_history_pkey", "(id = i.id)", no_scan);
+	shape_plan(named, "observation_pkey", "upload_pkey", no_scan);
+	shape_plan(targets, "upload_pkey", "(id = i.id)", no_scan);
+}
+
 static void check_plans(void)
 {
 	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "alias_pkey");
@@ -168,6 +187,9 @@ static void check_plans(void)
 	fixed_plan(SQL_READ_ID, 1, "observation_pkey");
 	fixed_plan(SQL_READ_ID_CODES, 1, "observation_pkey");
 	fixed_plan(SQL_READ_VERSION, 1, "observation_history_pkey");
+	/* One Sort, of the versions of one reading. */
+	fixed_plan_but(SQL_READ_MESSAGE, 1, "observation_pkey", no_scan);
+	fixed_plan_but(SQL_READ_MESSAGE, 1, "upload_pkey", no_scan);
 	fixed_plan(SQL_WRITE_CHANGE, 2, "observation_pkey");
 	fixed_plan(SQL_WRITE_CHANGE, 2, "obs_key_pkey");
 	fixed_plan(SQL_WRITE_DELETE, 2, "observation_pkey");
@@ -208,6 +230,7 @@ static void check_plans(void)
 		no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_LAST }, "observation_code",
 		"(code = c.code_id)", no_sort);
+	check_plans_of_messages();
 	check_plans_of_tenant();
 }
 
@@ -290,6 +313,48 @@ static void test_shapes(void **state)
 	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3) + 1);
 }
 
+static unsigned times(const char *text, const char *words)
+{
+	unsigned count = 0;
+	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
+		count++;
+	return count;
+}
+
+/* Readings and messages are read by controller, bucket and all. */
+static unsigned tables_of(const char *text)
+{
+	return times(text, "hub.observation") + times(text, "hub.term") +
+	       times(text, "hub.obs_key") + times(text, "hub.upload");
+}
+
+/* Provenances of messages beside every condition, in every order, and counted. */
+static void test_messages(void **state)
+{
+	(void)state;
+	struct search_sort sorts[] = { { SEARCH_KEY_UPDATED, true }, { SEARCH_KEY_DATE, false } };
+	unsigned prepared = 0;
+	for (uint32_t i = 0; i < (SOURCE_TYPE + 1) << 9; i++) {
+		struct search_shape shape = shape_of(i);
+		if (!is_possible(&shape))
+			continue;
+		for (unsigned kind = 0; kind < 8; kind++, prepared++) {
+			shape.messages = kind & 1 ? MESSAGES_IDS : MESSAGES_NEWEST;
+			shape.sorts = sorts;
+			shape.sort_count = kind >> 1 == 1 || kind >> 1 == 2 ? 2 : 0;
+			shape.after = kind >> 1 == 2;
+			shape.counting = kind >> 1 == 3;
+			assert_int_equal(search_shape_number(&shape), SEARCH_SHAPE_RARE);
+			const char *text = search_text_new(arena, &shape)->text;
+			prepare(connections[1], "", text);
+			assert_int_equal(times(text, "tenant_id = $"), tables_of(text));
+			assert_int_equal(times(text, "bucket = $"), tables_of(text));
+			assert_int_equal(times(text, "hub.upload"), 1);
+		}
+	}
+	assert_true(prepared > 1000);
+}
+
 /* Every order of up to four keys, of every source, on the first page and on later ones; and the counts. */
 static void each_order(const struct search_shape *shape, struct search_sort *sorts, size_t count,
 	unsigned *prepared)
@@ -324,14 +389,6 @@ static void test_orders(void **state)
 	assert_int_equal(prepared, 5 * 2 * (8 + 64));
 }
 
-static unsigned times(const char *text, const char *words)
-{
-	unsigned count = 0;
-	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
-		count++;
-	return count;
-}
-
 /* Bounds of what is looked at, beside every condition that a patient's search can have. */
 static void test_narrowed(void **state)
 {
@@ -347,10 +404,8 @@ static void test_narrowed(void **state)
 			assert_int_equal(search_shape_number(&shape), SEARCH_SHAPE_RARE);
 			const char *text = search_text_new(arena, &shape)->text;
 			prepare(connections[1], "", text);
-			const unsigned tables =
-				times(text, "hub.observation") + times(text, "hub.term");
-			assert_int_equal(times(text, "tenant_id = $"), tables);
-			assert_int_equal(times(text, "bucket = $"), tables);
+			assert_int_equal(times(text, "tenant_id = $"), tables_of(text));
+			assert_int_equal(times(text, "bucket = $"), tables_of(text));
 		}
 	}
 	assert_true(prepared > 1000);
@@ -366,7 +421,7 @@ static void test_tenant_condition(void **state)
 		if (!is_possible(&shape))
 			continue;
 		const char *text = search_text_new(arena, &shape)->text;
-		const unsigned tables = times(text, "hub.observation") + times(text, "hub.obs_key");
+		const unsigned tables = tables_of(text);
 		assert_true(tables > 0);
 		assert_int_equal(times(text, "tenant_id = $"), tables);
 		if (shape.source < SOURCE_TENANT_RECV)
@@ -376,7 +431,7 @@ static void test_tenant_condition(void **state)
 	for (unsigned i = 0; i < SQL_COUNT; i++) {
 		if ((sql_statements[i].roles & SQL_FOR_READ) == 0)
 			continue;
-		const unsigned tables = times(sql_statements[i].text, "hub.observation");
+		const unsigned tables = tables_of(sql_statements[i].text);
 		assert_int_equal(times(sql_statements[i].text, "tenant_id = $"), tables);
 		checked++;
 	}
@@ -497,6 +552,7 @@ int main(void)
 		cmocka_unit_test(test_plans_empty),
 		cmocka_unit_test(test_plans_full),
 		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test(test_narrowed),
 		cmocka_unit_test(test_tenant_condition),
