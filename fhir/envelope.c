@@ -83,8 +83,11 @@ static void read_device(struct arena *arena, const struct fields *fields, struct
 	out->code = concept_read(arena, type);
 	if (out->code.count > 0)
 		out->canon = code_canon(out->code.codings, out->code.count, &out->class);
-	const struct json *identifier = json_get(FIELD(fields, DEVICE, patient), "identifier");
-	if (identifier != NULL)
+	const struct json *patient = FIELD(fields, DEVICE, patient);
+	const struct json *identifier = json_get(patient, "identifier");
+	if (identifier == NULL)
+		out->patient = resource_patient_id(json_text(patient, "reference"), policy->base);
+	else
 		national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
 			policy->national,
 			str_format(arena, "%.*s.patient.identifier", STR_ARG(expression)),
@@ -128,6 +131,7 @@ bool envelope_read(struct arena *arena, const struct json *json, struct str expr
 		read_provenance(&fields, policy, &read);
 	if (outcome->errors > errors) {
 		out->subject = read.subject;
+		out->patient = read.patient;
 		return false;
 	}
 	read.content = content_of(arena, json);

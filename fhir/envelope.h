@@ -6,7 +6,7 @@
 
 /*
  * Every resource type the hub stores has the one envelope of struct observation. Of the members, in a Device:
- *   subject  of Device.patient.identifier; no digits where it names nobody (then who uploads says whose it is)
+ *   subject  of Device.patient.identifier, `patient` of its reference; no digits and no id where it names nobody (then who uploads says whose it is)
  *   code     Device.type; class that of the code
  *   time     none
  *   keys     one for each identifier ("R", type, system, value; an EUI-64 in any spelling is one); without identifier one of the content

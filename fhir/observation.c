@@ -75,7 +75,14 @@ static void read_subject(struct reading *reading)
 	const struct json *identifier = json_get(subject, "identifier");
 	if (subject != NULL && subject->type != JSON_OBJECT)
 		return; /* the structure check has said so */
-	if (identifier == NULL) {
+	const struct str type = json_text(subject, "type");
+	if (type.length > 0 && !str_is(type, "Patient"))
+		outcome_fail(reading->outcome, OUTCOME_NOT_SUPPORTED,
+			at(reading, STR(".subject.type")), "the subject is not a Patient");
+	if (identifier == NULL)
+		reading->out->patient =
+			resource_patient_id(json_text(subject, "reference"), reading->policy->base);
+	if (identifier == NULL && reading->out->patient.length == 0) {
 		const char *text =
 			json_get(subject, "reference") == NULL
 				? "subject.identifier with a national identifier is required"
@@ -85,13 +92,10 @@ static void read_subject(struct reading *reading)
 			at(reading, STR(".subject")), "%s", text);
 		return;
 	}
-	const struct str type = json_text(subject, "type");
-	if (type.length > 0 && !str_is(type, "Patient"))
-		outcome_fail(reading->outcome, OUTCOME_NOT_SUPPORTED,
-			at(reading, STR(".subject.type")), "the subject is not a Patient");
-	national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
-		reading->policy->national, at(reading, STR(".subject.identifier")),
-		&reading->out->subject, reading->outcome);
+	if (identifier != NULL)
+		national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
+			reading->policy->national, at(reading, STR(".subject.identifier")),
+			&reading->out->subject, reading->outcome);
 }
 
 static bool is_orgnr_system(struct str system)
@@ -434,6 +438,7 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	check_profiles(&reading, sound);
 	if (outcome->errors > errors) {
 		out->subject = read.subject;
+		out->patient = read.patient;
 		return false;
 	}
 	if (arena_full(arena))

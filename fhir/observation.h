@@ -54,6 +54,8 @@ struct observation_term {
 struct observation {
 	enum resource_type type;
 	struct national_id subject;
+	struct str
+		patient; /* where `subject` has no digits: the id of the Patient that is referred to, unopened; else empty */
 	enum observation_status status;
 	enum reading_class class;
 	struct concept code, category;
@@ -95,15 +97,16 @@ struct observation_policy {
 	enum national_policy national;
 	struct zone zone;   /* for times without zone */
 	instant now;        /* the start may be at most 24 h after it, and not before 1900 */
+	struct str base;    /* of absolute references to what is here, or empty */
 	struct str profile; /* to hold it to beside those it claims (profile.h), or empty */
 	bool made_here;     /* from a message: nothing is said of profiles it does not claim */
 };
 
 /*
  * Checks `json` against R4 (structure, types, cardinalities, required bindings, invariants; unknown elements refused, extensions kept) and against
- * what the hub needs (subject.identifier national, code, a supported value), and against profiles (profile.h), collecting every issue under `expression` (for instance "Observation" or
- * "Bundle.entry[3].resource"), and fills *out. False when an error was added: then out->subject alone is filled,
- * where it could be read, because refusals are logged for the patient. Warnings alone: true.
+ * what the hub needs (subject.identifier national, or a reference to a Patient here; code, a supported value), and against profiles (profile.h), collecting every issue under `expression` (for instance "Observation" or
+ * "Bundle.entry[3].resource"), and fills *out. False when an error was added: then out->subject and out->patient alone are filled,
+ * where they could be read, because refusals are logged for the patient. Warnings alone: true.
  */
 bool observation_read(struct arena *arena, const struct json *json, struct str expression,
 	const struct observation_policy *policy, struct observation *out, struct outcome *outcome);

@@ -4,6 +4,9 @@
 #include <assert.h>
 
 #include "fhir/base/json.h"
+#include "fhir/primitive.h"
+
+#define ID_LENGTH 26
 
 static const char *const names[] = {
 	[TYPE_NONE] = "",
@@ -20,6 +23,19 @@ static const char *const names[] = {
 const char *resource_type_name(enum resource_type type)
 {
 	return names[type];
+}
+
+struct str resource_patient_id(struct str reference, struct str base)
+{
+	const struct str prefix = STR("Patient/");
+	if (base.length > 0 && str_starts(reference, base) && reference.length > base.length &&
+		reference.at[base.length] == '/')
+		reference = str_part(reference, base.length + 1, reference.length);
+	if (!str_starts(reference, prefix))
+		return (struct str){ 0 };
+	const struct str id = str_part(reference, prefix.length, reference.length);
+	return id.length == ID_LENGTH && primitive_is_valid(PRIMITIVE_id, id) ? id
+									      : (struct str){ 0 };
 }
 
 /* The member of this name, or what stands beside it as `_name`. */

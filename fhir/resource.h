@@ -34,6 +34,12 @@ struct resource {
  */
 void resource_render(struct buf *buf, const struct resource *resource);
 
+/*
+ * The id in a literal reference to a Patient here: `Patient/{id}`, or the same under `base` (no slash at its end; may be empty). Empty where it is none, or none that a hub gives: those
+ * have 26 characters. Whether it leads to anybody, the seal knows.
+ */
+struct str resource_patient_id(struct str reference, struct str base);
+
 struct json;
 
 /* The bytes to store of a checked resource, on the arena (see struct observation.body). */

@@ -70,7 +70,7 @@ void change_validate(struct exchange *exchange, struct change *change)
 
 static bool names_patient(const struct change *change)
 {
-	return change->kind == CHANGE_UPDATE && change->observation.subject.digits[0] != '\0';
+	return change->kind == CHANGE_UPDATE && upload_names_patient(&change->observation);
 }
 
 size_t change_items(const struct change *change)
@@ -88,10 +88,14 @@ void change_who(
 		one_who(&change->one, items, first++);
 	if (!names_patient(change))
 		return;
+	const bool by_id = change->observation.subject.digits[0] == '\0';
 	const bool create = change->condition.length > 0 && change->outcome.errors == 0 &&
-			    exchange->tenant->controller;
-	resolve_by_digits(exchange, &items[first], change->observation.subject.digits,
-		create ? RESOLVE_CREATE : RESOLVE_LEAVE);
+			    exchange->tenant->controller && !by_id;
+	if (by_id)
+		upload_patient_key(exchange, &change->observation, &items[first].key);
+	else
+		resolve_by_digits(exchange, &items[first], change->observation.subject.digits,
+			create ? RESOLVE_CREATE : RESOLVE_LEAVE);
 	if (create)
 		items[first].create_subject = exchange->tenant->id;
 	/* Until a row is found, it is about the body's patient under the caller's own controller. */
@@ -122,13 +126,18 @@ static const struct grant_part *part_of_subject(
 /* A conditional change is of the body's patient, and in the caller's own rows. */
 static void decide_condition(struct exchange *exchange, struct change *change)
 {
+	const bool by_id = change->observation.subject.digits[0] == '\0';
 	if (!names_patient(change))
 		return;
-	change->writing =
-		resolve_decide(exchange, ASK_WRITE, &exchange->resolve.items[change->item],
-			&change->observation.subject, exchange->tenant->id, &change->outcome);
+	change->writing = resolve_decide(exchange, ASK_WRITE,
+		&exchange->resolve.items[change->item], by_id ? NULL : &change->observation.subject,
+		exchange->tenant->id, &change->outcome);
 	if (change->writing == NULL)
 		return;
+	if (change->writing->count == 0 && by_id) {
+		upload_refuse_patient(&change->observation, change->expression, &change->outcome);
+		return;
+	}
 	if (change->writing->count == 0) {
 		outcome_fail(&change->outcome, OUTCOME_FORBIDDEN, change->expression,
 			"nothing may be stored for this patient");

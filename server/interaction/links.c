@@ -13,7 +13,6 @@
 
 #define PASSES    4 /* a Device of a Device of an Observation, and its Provenance */
 #define MOVES_MAX 5
-#define NOBODY    '\0'
 
 /* What is referred to: entry i of the Bundle is target i, what is stored already comes behind. */
 struct target {
@@ -281,12 +280,22 @@ void links_take(struct links *links, size_t index)
 
 static bool has_subject(const struct upload_entry *entry)
 {
-	return entry->observation.subject.digits[0] != NOBODY;
+	return upload_names_patient(&entry->observation);
 }
 
 static bool is_taken(const struct upload_entry *entry)
 {
 	return entry->resource != NULL && entry->outcome.errors == 0;
+}
+
+static bool same_patient(
+	const struct exchange *exchange, const struct observation *a, const struct observation *b)
+{
+	struct person_key one, two;
+	if (a->patient.length == 0 && b->patient.length == 0)
+		return memcmp(a->subject.digits, b->subject.digits, 11) == 0;
+	return upload_patient_key(exchange, a, &one) && upload_patient_key(exchange, b, &two) &&
+	       one.bucket == two.bucket && seal_equal(&one.mac, &two.mac, sizeof(one.mac));
 }
 
 /* `to` is of the same patient as `from`; another one is an error of `to`'s. */
@@ -298,9 +307,10 @@ static bool give_subject(struct links *links, size_t from, size_t to)
 		return false;
 	if (!has_subject(taker)) {
 		taker->observation.subject = giver->observation.subject;
+		taker->observation.patient = giver->observation.patient;
 		return true;
 	}
-	if (memcmp(taker->observation.subject.digits, giver->observation.subject.digits, 11) != 0)
+	if (!same_patient(links->exchange, &taker->observation, &giver->observation))
 		refuse(links, to,
 			"is tied to resources of more than one patient; one is needed for each");
 	return false;

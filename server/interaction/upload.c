@@ -9,6 +9,7 @@
 #include "server/interaction/links.h"
 #include "server/loop.h"
 #include "server/resolve.h"
+#include "server/respond.h"
 #include "server/session.h"
 #include "server/turn.h"
 
@@ -21,6 +22,7 @@ struct upload *upload_new(struct exchange *exchange, size_t count)
 	upload->entries = arena_array(exchange->arena, count, sizeof(upload->entries[0]));
 	upload->count = count;
 	upload->zone = exchange->loop->hub->config->zone_parsed;
+	upload->base = base_url(exchange);
 	upload->door = DOOR_FHIR;
 	for (size_t i = 0; i < count; i++) {
 		upload->entries[i].outcome.arena = exchange->arena;
@@ -68,6 +70,43 @@ static void find_subject(const struct exchange *exchange, struct upload_entry *e
 		&entry->observation.subject, &aside);
 }
 
+bool upload_names_patient(const struct observation *observation)
+{
+	return observation->subject.digits[0] != '\0' || observation->patient.length > 0;
+}
+
+bool upload_patient_key(const struct exchange *exchange, const struct observation *observation,
+	struct person_key *out)
+{
+	const struct seal *seal = exchange->loop->hub->seal;
+	if (observation->subject.digits[0] == '\0')
+		return seal_patient_open(seal, observation->patient, out);
+	*out = seal_person(seal, observation->subject.digits);
+	return true;
+}
+
+bool upload_refuse_patient(
+	const struct observation *observation, struct str expression, struct outcome *outcome)
+{
+	const char *element = observation->type == TYPE_DEVICE ? "patient" : "subject";
+	return outcome_fail(outcome, OUTCOME_UNKNOWN_PATIENT_ID,
+		str_format(outcome->arena, "%.*s.%s", STR_ARG(expression), element),
+		"%s.reference is not the id of a patient of whom you have stored before; send "
+		"%s.identifier with a national identifier",
+		element, element);
+}
+
+/* The id of a Patient is one that a hub with this secret has given. Whether anything is stored of whom it names, DECIDE sees, and tells in the same words. */
+static void check_patient(const struct exchange *exchange, struct upload_entry *entry)
+{
+	struct observation *observation = &entry->observation;
+	struct person_key key;
+	if (observation->patient.length == 0 || upload_patient_key(exchange, observation, &key))
+		return;
+	upload_refuse_patient(observation, entry->expression, &entry->outcome);
+	observation->patient = (struct str){ 0 };
+}
+
 /* The resource of one door, against R4, the hub's needs and the token. */
 static bool read_resource(
 	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
@@ -80,6 +119,7 @@ static bool read_resource(
 	const struct observation_policy policy = {
 		.national = national_policy_of(exchange->loop->hub->config),
 		.zone = upload->zone,
+		.base = upload->base,
 		.now = exchange->loop->now,
 		.made_here = upload->door != DOOR_FHIR || entry->as == UPLOAD_PATCHED,
 		.profile = upload->profile,
@@ -87,8 +127,10 @@ static bool read_resource(
 	if (!envelope_read(exchange->arena, json, entry->expression, &policy, &entry->observation,
 		    &entry->outcome)) {
 		find_subject(exchange, entry);
+		check_patient(exchange, entry);
 		return false;
 	}
+	check_patient(exchange, entry);
 	if (entry->as == UPLOAD_SENT)
 		check_performers(exchange, &entry->observation, entry->expression, &entry->outcome);
 	return entry->outcome.errors == 0;
@@ -98,7 +140,8 @@ bool upload_read(struct exchange *exchange, const struct json *json, struct str 
 	enum upload_as as, struct observation *out, struct outcome *outcome)
 {
 	const struct upload upload = { .door = DOOR_FHIR,
-		.zone = exchange->loop->hub->config->zone_parsed };
+		.zone = exchange->loop->hub->config->zone_parsed,
+		.base = base_url(exchange) };
 	struct upload_entry entry = { .resource = json, .expression = expression, .as = as };
 	entry.outcome.arena = exchange->arena;
 	const bool good = read_resource(exchange, &upload, &entry);
@@ -135,9 +178,9 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 
 /* ---- RESOLVE */
 
-/* Open addressing by the digits: which patient of the upload this is. */
+/* Open addressing by the digits, or the id: which patient of the upload this is. */
 struct people {
-	const char **digits;
+	struct str *names;
 	size_t *numbers;
 	size_t mask, count;
 };
@@ -148,22 +191,22 @@ static struct people people_new(struct arena *arena, size_t count)
 	while (room < 2 * count)
 		room *= 2;
 	return (struct people){
-		.digits = arena_array(arena, room, sizeof(const char *)),
+		.names = arena_array(arena, room, sizeof(struct str)),
 		.numbers = arena_array(arena, room, sizeof(size_t)),
 		.mask = room - 1,
 	};
 }
 
-static size_t person_number(struct people *people, const char *digits)
+static size_t person_number(struct people *people, struct str name)
 {
 	uint64_t hash = 14695981039346656037u; /* FNV-1a */
-	for (size_t i = 0; i < 11; i++)
-		hash = (hash ^ (unsigned char)digits[i]) * 1099511628211u;
+	for (size_t i = 0; i < name.length; i++)
+		hash = (hash ^ (unsigned char)name.at[i]) * 1099511628211u;
 	size_t at = (hash ^ hash >> 32) & people->mask;
-	while (people->digits[at] != NULL && memcmp(people->digits[at], digits, 11) != 0)
+	while (people->names[at].length > 0 && !str_equal(people->names[at], name))
 		at = (at + 1) & people->mask;
-	if (people->digits[at] == NULL) {
-		people->digits[at] = digits;
+	if (people->names[at].length == 0) {
+		people->names[at] = name;
 		people->numbers[at] = people->count++;
 	}
 	return people->numbers[at];
@@ -174,6 +217,27 @@ static bool is_sound(const struct upload_entry *entry)
 	return entry->resource != NULL && entry->outcome.errors == 0;
 }
 
+static struct str patient_name(const struct observation *observation)
+{
+	return observation->subject.digits[0] != '\0'
+		       ? (struct str){ observation->subject.digits, 11 }
+		       : observation->patient;
+}
+
+/* Whom an entry names. By an id alone nobody is made known: the hub keeps numbers, and an id does not hold one. */
+static void ask_patient(struct exchange *exchange, const struct upload_entry *entry, bool create,
+	struct resolve_item *item)
+{
+	const struct observation *observation = &entry->observation;
+	if (observation->subject.digits[0] == '\0')
+		upload_patient_key(exchange, observation, &item->key);
+	else
+		resolve_by_digits(exchange, item, observation->subject.digits,
+			create ? RESOLVE_CREATE : RESOLVE_LEAVE);
+	if (create)
+		item->create_subject = exchange->tenant->id;
+}
+
 /* Only what may be stored makes persons and subjects; a refused entry is logged for a patient whom the hub knows. */
 void upload_who(struct exchange *exchange, struct upload *upload)
 {
@@ -182,8 +246,8 @@ void upload_who(struct exchange *exchange, struct upload *upload)
 		links_subjects(upload->links);
 	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		if (entry->observation.subject.digits[0] != '\0')
-			entry->patient = person_number(&people, entry->observation.subject.digits);
+		if (upload_names_patient(&entry->observation))
+			entry->patient = person_number(&people, patient_name(&entry->observation));
 	}
 	const size_t more = upload->changes == NULL ? 0 : changes_items(upload->changes);
 	if (people.count + more == 0)
@@ -198,13 +262,11 @@ void upload_who(struct exchange *exchange, struct upload *upload)
 		if (entry->patient == UPLOAD_NOBODY)
 			continue;
 		struct resolve_item *item = &items[entry->patient];
-		const bool create = writes && is_sound(entry) && !item->create_person;
+		const bool by_id = entry->observation.subject.digits[0] == '\0';
+		const bool create = writes && !by_id && is_sound(entry) && !item->create_person;
 		if (!named[entry->patient] || create)
-			resolve_by_digits(exchange, item, entry->observation.subject.digits,
-				create ? RESOLVE_CREATE : RESOLVE_LEAVE);
+			ask_patient(exchange, entry, create, item);
 		named[entry->patient] = true;
-		if (create)
-			item->create_subject = exchange->tenant->id;
 	}
 }
 
@@ -220,14 +282,18 @@ static void decide_patients(struct exchange *exchange, struct upload *upload)
 		if (!is_sound(entry) || entry->patient == UPLOAD_NOBODY || i < upload->from)
 			continue;
 		const size_t at = entry->patient;
+		const bool by_id = entry->observation.subject.digits[0] == '\0';
 		if (refusals[at].arena == NULL) {
 			refusals[at].arena = exchange->arena;
-			upload->grants[at] =
-				resolve_decide(exchange, ASK_WRITE, &exchange->resolve.items[at],
-					&entry->observation.subject, 0, &refusals[at]);
+			upload->grants[at] = resolve_decide(exchange, ASK_WRITE,
+				&exchange->resolve.items[at],
+				by_id ? NULL : &entry->observation.subject, 0, &refusals[at]);
 		}
 		if (upload->grants[at] == NULL)
 			outcome_merge(&entry->outcome, &refusals[at], (struct str){ 0 });
+		else if (upload->grants[at]->count == 0 && by_id)
+			upload_refuse_patient(
+				&entry->observation, entry->expression, &entry->outcome);
 		else if (upload->grants[at]->count == 0)
 			outcome_fail(&entry->outcome, OUTCOME_FORBIDDEN, entry->expression,
 				"nothing may be stored for this patient");
@@ -254,6 +320,7 @@ void upload_decide(struct exchange *exchange, struct upload *upload)
 struct patient_rows {
 	struct log_codes permitted, denied;
 	unsigned permits, denies, permit_classes, deny_classes;
+	bool by_id;
 	const char *reason;
 	uint64_t person;
 	uint16_t bucket;
@@ -303,18 +370,25 @@ static void log_patients(struct exchange *exchange, const struct upload *upload,
 	struct patient_rows *rows = arena_array(exchange->arena, count, sizeof(rows[0]));
 	for (size_t i = upload->from; i < upload->to; i++) {
 		const struct upload_entry *entry = &upload->entries[i];
-		if (entry->patient != UPLOAD_NOBODY)
-			count_entry(exchange->arena, &rows[entry->patient], entry,
-				storing && is_sound(entry));
+		if (entry->patient == UPLOAD_NOBODY)
+			continue;
+		count_entry(
+			exchange->arena, &rows[entry->patient], entry, storing && is_sound(entry));
+		rows[entry->patient].by_id = entry->observation.subject.digits[0] == '\0';
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct patient *patient = &exchange->resolve.items[i].patient;
-		if (patient->person_count == 0)
-			continue; /* not known, and nothing was to be stored */
+		const bool known = patient->person_count > 0;
+		if (!known && !rows[i].by_id)
+			continue; /* nothing was to be stored */
 		const struct grant *grant = upload->grants == NULL ? NULL : upload->grants[i];
 		const bool granted = grant != NULL && grant->count > 0;
-		rows[i].person = granted ? grant->parts[0].person : patient->persons[0].id;
-		rows[i].bucket = granted ? grant->parts[0].bucket : patient->persons[0].home;
+		/* An id that leads to nobody writes a row for nobody, so that it takes as long as one that leads to somebody else's patient. */
+		if (known) {
+			rows[i].person = granted ? grant->parts[0].person : patient->persons[0].id;
+			rows[i].bucket =
+				granted ? grant->parts[0].bucket : patient->persons[0].home;
+		}
 		if (rows[i].permits > 0)
 			row_of_patient(exchange, &rows[i], true);
 		if (rows[i].denies > 0)

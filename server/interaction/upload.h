@@ -38,6 +38,7 @@ struct upload {
 	bool whole;
 	enum write_door door;
 	struct zone zone;            /* of times without zone */
+	struct str base;             /* of absolute references to what is here */
 	struct str raw;              /* the message to keep, or empty */
 	struct str profile;          /* to hold Observations to beside those they claim, or empty */
 	struct store_keep keep;      /* what else becomes of it */
@@ -60,6 +61,16 @@ struct upload *upload_new(struct exchange *exchange, size_t count);
  */
 bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
 	enum upload_as as, struct observation *out, struct outcome *outcome);
+
+/*
+ * Whose it says it is: by a number, or by the id of a Patient. _names_patient: by either. _patient_key: the coordinates; false where it is neither, or no id of ours. _refuse_patient adds the error for an
+ * id that leads to nobody, or to nobody of whom the caller's own controller holds anything: one text for both, because the hub does not tell whom it knows. Returns false.
+ */
+bool upload_names_patient(const struct observation *observation);
+bool upload_patient_key(const struct exchange *exchange, const struct observation *observation,
+	struct person_key *out);
+bool upload_refuse_patient(
+	const struct observation *observation, struct str expression, struct outcome *outcome);
 
 /* The steps; each takes the exchange's upload explicitly because it lies within the interaction's own state. */
 void upload_validate(struct exchange *exchange, struct upload *upload);
