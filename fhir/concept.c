@@ -71,6 +71,14 @@ struct concept concept_read(struct arena *arena, const struct json *json)
 	return concept;
 }
 
+bool concept_check(const struct concept *concept, struct str expression, struct outcome *outcome)
+{
+	return concept->text.length <= CONCEPT_TEXT_MAX ||
+	       outcome_fail(outcome, OUTCOME_TOO_LARGE, expression,
+		       "the codings are %zu bytes together, systems and codes; %d can be stored",
+		       concept->text.length, CONCEPT_TEXT_MAX);
+}
+
 struct str concept_of(struct arena *arena, struct coding coding)
 {
 	struct concept concept = { .codings = &coding, .count = 1 };

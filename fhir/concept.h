@@ -8,4 +8,7 @@
 /* The concept of a CodeableConcept, or of all in an array together; empty where `json` is NULL or holds no coding with a code. */
 struct concept concept_read(struct arena *arena, const struct json *json);
 
+/* Can it be stored? False adds TOO_LARGE at `expression`. */
+bool concept_check(const struct concept *concept, struct str expression, struct outcome *outcome);
+
 #endif

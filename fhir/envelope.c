@@ -81,6 +81,7 @@ static void read_device(struct arena *arena, const struct fields *fields, struct
 {
 	const struct json *type = FIELD(fields, DEVICE, type);
 	out->code = concept_read(arena, type);
+	concept_check(&out->code, str_format(arena, "%.*s.type", STR_ARG(expression)), outcome);
 	if (out->code.count > 0)
 		out->canon = code_canon(out->code.codings, out->code.count, &out->class);
 	const struct json *patient = FIELD(fields, DEVICE, patient);

@@ -257,6 +257,8 @@ static struct str content(struct arena *arena, const struct fields *fields, stru
 	add_code(arena, &buf, FIELD(fields, OBSERVATION, code), unit_of(value_of_fields(fields)));
 	add_moment(&buf, moment.start);
 	add_moment(&buf, end_of(observation, moment));
+	if (FIELD(fields, OBSERVATION, effectiveTiming) != NULL)
+		add_structure(&buf, FIELD(fields, OBSERVATION, effectiveTiming));
 	add_part(&buf, str_of(observation_status_code(status)));
 	add_value(arena, &buf, value_of_fields(fields));
 	add_attachments(&buf, FIELD(fields, OBSERVATION, extension));

@@ -317,6 +317,8 @@ static void read_codes(struct reading *reading)
 	out->category =
 		concept_read(reading->arena, FIELD(&reading->fields, OBSERVATION, category));
 	out->canon = code_canon(out->code.codings, out->code.count, &out->class);
+	concept_check(&out->code, at(reading, STR(".code")), reading->outcome);
+	concept_check(&out->category, at(reading, STR(".category")), reading->outcome);
 	if (code == NULL || code->type != JSON_OBJECT || code->count == 0 || out->code.count > 0)
 		return;
 	if (json_text(code, "text").length == 0)
@@ -335,6 +337,18 @@ static void tell_unit(const struct reading *reading, struct str where)
 			"alone");
 }
 
+/* What of one component goes into the term table. */
+static void check_term(struct reading *reading, const struct observation_term *term, bool unknown)
+{
+	const size_t index = reading->out->term_count - 1;
+	const struct str where = at(reading, str_format(reading->arena, ".component[%zu]", index));
+	concept_check(&term->code, where, reading->outcome);
+	concept_check(&term->value.unit, where, reading->outcome);
+	if (unknown)
+		tell_unit(reading,
+			str_format(reading->arena, ".component[%zu].valueQuantity.code", index));
+}
+
 static void read_values(struct reading *reading)
 {
 	const struct fields *fields = &reading->fields;
@@ -344,6 +358,7 @@ static void read_values(struct reading *reading)
 	out->value = read_value(reading->arena, FIELD(fields, OBSERVATION, valueQuantity),
 		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange),
 		&unknown);
+	concept_check(&out->value.unit, at(reading, STR(".valueQuantity")), reading->outcome);
 	if (unknown)
 		tell_unit(reading, STR(".valueQuantity.code"));
 	if (components == NULL)
@@ -356,10 +371,7 @@ static void read_values(struct reading *reading)
 		term->value = read_value(reading->arena, json_get(component, "valueQuantity"),
 			json_get(component, "valueInteger"), json_get(component, "valueRange"),
 			&unknown);
-		if (unknown)
-			tell_unit(reading,
-				str_format(reading->arena, ".component[%zu].valueQuantity.code",
-					out->term_count - 1));
+		check_term(reading, term, unknown);
 	}
 }
 

@@ -26,8 +26,9 @@ enum observation_status {
 /*
  * The codings of a CodeableConcept (or of all categories together) as one text, `system|code` in source order joined by LF, so that a set of
  * codings is interned as one integer and a search for any of its codings finds it. Bytes `\`, `|` and LF inside a part are escaped by `\`.
- * Empty where there is no coding.
+ * Empty where there is no coding. At most CONCEPT_TEXT_MAX bytes can be stored: it is a key of the database.
  */
+#define CONCEPT_TEXT_MAX 2000
 struct concept {
 	struct str text;
 	struct coding *codings;

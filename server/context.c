@@ -8,7 +8,7 @@
 /* Room for all codes and the longest query, each byte escaped: what was asked and by which token is never cut off. */
 #define DETAIL_LIMIT ((size_t)1 << 20)
 /* Longer ones cannot be stored (hub.code). */
-#define CODE_MAX 2000
+#define CODE_MAX CONCEPT_TEXT_MAX
 
 static void write_code(struct buf *buf, const char *name, const struct attest_code *code)
 {

@@ -12,8 +12,6 @@
 #define CODES_ARENA  ((size_t)64 << 20)
 /* Looked up or made in one flight. */
 #define BATCH 256u
-/* hub.code.concept is a key of at most this many bytes. */
-#define CONCEPT_MAX 2000u
 /* A refused code is not tried again before. */
 #define REFUSED_FOR (60 * INSTANT_SECOND)
 
@@ -121,7 +119,7 @@ static struct entry *entry_for(struct codes *codes, const struct code_want *want
 		return entry;
 	entry = entry_new(codes, want);
 	const struct str canon = canon_of(codes, want, entry);
-	if (str_equal(canon, want->concept.text) || canon.length > CONCEPT_MAX)
+	if (str_equal(canon, want->concept.text) || canon.length > CONCEPT_TEXT_MAX)
 		return entry;
 	/* The leading coding has a concept of its own, which must be there first. */
 	entry->canon = canon;
@@ -137,7 +135,7 @@ enum code_state codes_id(struct store *store, const struct code_want *want, int3
 	*id_out = 0;
 	if (want->concept.text.length == 0)
 		return CODE_READY;
-	if (want->concept.text.length > CONCEPT_MAX || !str_is_utf8(want->concept.text))
+	if (want->concept.text.length > CONCEPT_TEXT_MAX || !str_is_utf8(want->concept.text))
 		return CODE_REFUSED;
 	struct entry *entry = entry_for(codes, want);
 	if (entry == NULL)

@@ -120,7 +120,7 @@ static bool canon_of(
 	enum reading_class class;
 	const struct coding canon = code_canon(&code, 1, &class);
 	const struct str concept = concept_of(admin->arena, canon);
-	if (concept.length > 2000)
+	if (concept.length > CONCEPT_TEXT_MAX)
 		return outcome_fail(
 			outcome, OUTCOME_TOO_LARGE, STR("code"), "the code is too long");
 	const char *text = admin_string(admin, concept);

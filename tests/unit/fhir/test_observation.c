@@ -389,6 +389,46 @@ static void times(void **state)
 	assert_int_equal(outcome.warnings, 2);
 }
 
+#define TIMING(content) "'effectiveTiming':{" content "}"
+
+/* Two of one value at two times are two, and at two habits of a day, of which no limits are known. */
+static void timings(void **state)
+{
+	(void)state;
+	other_content(WHOLE(HEART "," TIMING("'event':['2026-11-20']")),
+		WHOLE(HEART "," TIMING("'event':['2026-11-19']")));
+	other_content(WHOLE(HEART "," TIMING("'repeat':{'when':['ACM']}")),
+		WHOLE(HEART "," TIMING("'repeat':{'when':['ACV']}")));
+}
+
+/* What cannot be a key of the database is refused where it stands, and not by the database for all that came with it. */
+static void too_many_codings(void **state)
+{
+	(void)state;
+	struct buf buf = buf_new(arena, 4096, 8192);
+	for (int i = 0; i < 40; i++)
+		buf_add_format(&buf, "%s{'system':'urn:a','code':'%054d'}", i > 0 ? "," : "", i);
+	const char *codings = str_format(arena, "%.*s", STR_ARG(buf_str(&buf))).at;
+	const struct {
+		const char *before, *behind, *where;
+	} places[] = {
+		{ "'code':{'coding':[", "]}", "Observation.code" },
+		{ HEART ",'category':[{'coding':[", "]}]", "Observation.category" },
+		{ HEART ",'component':[{'code':{'text':'a'}},{'code':{'coding':[", "]}}]",
+			"Observation.component[1]" },
+	};
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char whole[9000];
+		struct observation out;
+		outcome = (struct outcome){ .arena = arena };
+		snprintf(whole, sizeof(whole), WHOLE("%s%s%s," AT), places[i].before, codings,
+			places[i].behind);
+		assert_false(try_read(whole, &out));
+		assert_int_equal(outcome.errors, 1);
+		assert_true(str_is(outcome.first->expression, places[i].where));
+	}
+}
+
 static void units_nobody_knows(void **state)
 {
 	(void)state;
@@ -558,6 +598,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(separators_are_escaped, begin, end),
 		cmocka_unit_test_setup_teardown(values, begin, end),
 		cmocka_unit_test_setup_teardown(times, begin, end),
+		cmocka_unit_test_setup_teardown(timings, begin, end),
+		cmocka_unit_test_setup_teardown(too_many_codings, begin, end),
 		cmocka_unit_test_setup_teardown(units_nobody_knows, begin, end),
 		cmocka_unit_test_setup_teardown(clocks_of_minutes, begin, end),
 		cmocka_unit_test_setup_teardown(times_without_zone, begin, end),
