@@ -269,3 +269,116 @@ bool coded_is_eui64(struct str identifier)
 {
 	return str_starts(identifier, STR("{\"system\":\"" SYSTEM_EUI64 "\""));
 }
+
+/* ---- persons and instances */
+
+static bool is_oid(struct str text)
+{
+	size_t dots = 0;
+	for (size_t i = 0; i < text.length; i++) {
+		const bool is_dot = text.at[i] == '.';
+		const bool is_edge = i == 0 || i + 1 == text.length;
+		if ((!is_dot && (text.at[i] < '0' || text.at[i] > '9')) || (is_dot && is_edge))
+			return false;
+		dots += is_dot;
+	}
+	return dots > 1;
+}
+
+/* The OID of an HD as a FHIR system: its universal id, or its first component alone (the Nordic habit); empty where there is none. */
+static struct str authority_system(struct reading *reading, struct str hd)
+{
+	for (unsigned part = 2; part >= 1; part--) {
+		const struct str text = str_trim(er7_subcomponent(reading->message, hd, part));
+		if (is_oid(text))
+			return str_format(reading->arena, "urn:oid:%.*s", STR_ARG(text));
+	}
+	return (struct str){ 0 };
+}
+
+/* What kind of one an identifier is of; NULL where it does not tell: a national number may be a nurse's or a relative's. */
+static const char *person_type(const struct reading *reading, struct str system, struct str value)
+{
+	if (national_is_system(system) && str_is(value, reading->patient->digits))
+		return "Patient";
+	if (str_is(system, OID_HPR))
+		return "Practitioner";
+	return str_is(system, OID_ORGNR) || str_is(system, OID_RESH) ? "Organization" : NULL;
+}
+
+/* XCN.2 is an FN, whose surname comes first. */
+static struct str person_name(struct reading *reading, struct str xcn)
+{
+	const struct str family = er7_component(reading->message, xcn, 2);
+	const struct str surname =
+		clean_component(reading, er7_subcomponent(reading->message, family, 1), 0);
+	const struct str given = clean_component(reading, xcn, 3);
+	return str_format(reading->arena, "%.*s%s%.*s", STR_ARG(given),
+		given.length > 0 && surname.length > 0 ? " " : "", STR_ARG(surname));
+}
+
+bool coded_write_person(struct reading *reading, struct str xcn, struct buf *buf)
+{
+	const struct str value = clean_component(reading, xcn, 1);
+	const struct str name = person_name(reading, xcn);
+	const struct str system =
+		authority_system(reading, er7_component(reading->message, xcn, 9));
+	const char *const type = person_type(reading, system, value);
+	if (value.length == 0 && name.length == 0)
+		return false;
+	buf_add_byte(buf, '{');
+	if (type != NULL)
+		json_write_member(buf, "type", str_of(type));
+	if (value.length > 0) {
+		json_write_comma(buf);
+		json_write_name(buf, "identifier");
+		write_identifier(buf, system, value);
+	}
+	json_write_member(buf, "display", name);
+	buf_add_byte(buf, '}');
+	return true;
+}
+
+/* RFC 4122: 8-4-4-4-12 hexadecimal digits; in small letters at `out`. */
+static bool read_uuid(struct str text, char out[static 36])
+{
+	if (text.length != 36)
+		return false;
+	for (size_t i = 0; i < 36; i++) {
+		const char byte = text.at[i];
+		const char small = byte >= 'A' && byte <= 'F' ? (char)(byte - 'A' + 'a') : byte;
+		const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+		const bool is_hex =
+			(small >= '0' && small <= '9') || (small >= 'a' && small <= 'f');
+		if (is_dash ? byte != '-' : !is_hex)
+			return false;
+		out[i] = small;
+	}
+	return true;
+}
+
+bool coded_write_instance(struct reading *reading, struct str ei, struct buf *buf)
+{
+	const struct str id = clean_component(reading, ei, 1);
+	const struct str universal = clean_component(reading, ei, 3);
+	const struct str space = clean_component(reading, ei, 2);
+	const struct str authority = universal.length > 0 ? universal : space;
+	char uuid[36];
+	if (read_uuid(id, uuid) || (id.length == 0 && read_uuid(universal, uuid))) {
+		write_identifier(buf, STR("urn:ietf:rfc:3986"),
+			str_format(reading->arena, "urn:uuid:%.36s", uuid));
+		return true;
+	}
+	const struct str value = id.length > 0 ? id : universal;
+	if (value.length == 0)
+		return false;
+	buf_add_byte(buf, '{');
+	json_write_member(buf, "value", value);
+	if (id.length > 0 && authority.length > 0) {
+		buf_add_text(buf, ",\"assigner\":{");
+		json_write_member(buf, "display", authority);
+		buf_add_byte(buf, '}');
+	}
+	buf_add_byte(buf, '}');
+	return true;
+}

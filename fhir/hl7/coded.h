@@ -23,6 +23,14 @@ void coded_write_panel(uint32_t panel, struct buf *buf);
 /* An identifier object of an EI, dashed EUI-64 or by its universal id; false when it is empty. */
 bool coded_write_device(struct reading *reading, struct str ei, struct buf *buf);
 
+/* A reference to who an XCN names, by identifier, words or both; false when it is empty. */
+bool coded_write_person(struct reading *reading, struct str xcn, struct buf *buf);
+/*
+ * The identifier that an EI gives an observation; false when it is empty. A UUID is one all over the world, so it has a system and is a key (identity.h); what other authorities count up is used
+ * again by real senders, so it is kept with its authority's name and tells no reading from another.
+ */
+bool coded_write_instance(struct reading *reading, struct str ei, struct buf *buf);
+
 /* Is the identifier object that of an EUI-64? */
 bool coded_is_eui64(struct str identifier);
 

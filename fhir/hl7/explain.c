@@ -297,6 +297,42 @@ static void write_device(struct buf *buf, const struct json *resource)
 	buf_add_byte(buf, '\n');
 }
 
+/* Who answers for the reading, and what its sender calls it. */
+static void write_observers(struct buf *buf, const struct json *resource)
+{
+	json_each(performer, json_get(resource, "performer"))
+	{
+		const struct json *const identifier = json_get(performer, "identifier");
+		const struct str name = json_text(performer, "display");
+		write_label(buf, "performer");
+		add_all(buf, name.length > 0 ? name : json_text(identifier, "value"));
+		if (json_text(performer, "type").length > 0)
+			buf_add_format(buf, " (%.*s)", STR_ARG(json_text(performer, "type")));
+		buf_add_byte(buf, '\n');
+	}
+	json_each(identifier, json_get(resource, "identifier"))
+	{
+		write_label(buf, "identifier");
+		add_all(buf, json_text(identifier, "value"));
+		buf_add_text(buf, json_text(identifier, "system").length > 0
+					  ? "\n"
+					  : "; kept, and no key: only a UUID is one of its own\n");
+	}
+}
+
+/* What the Provenance of each will say (openapi/pcd01.md). */
+static void write_provenance(struct explain *explain)
+{
+	struct buf *const buf = explain->buf;
+	if (explain->read.count == 0)
+		return;
+	buf_add_text(buf, "\nProvenance of each\n     the message is kept as it came, and named by "
+			  "its number; "
+			  "agents are the device above, the gateway of MSH-3 where it is an "
+			  "EUI-64, the client "
+			  "that sends and the data controller\n");
+}
+
 /* What the hub does with another value under the same keys. */
 static const char *next_value(const struct observation *observation, bool correction)
 {
@@ -368,6 +404,7 @@ static void write_observation(struct explain *explain, size_t index)
 		explain->read.corrections[index] ? "; replaces what was sent before" : "");
 	write_time(buf, resource);
 	write_device(buf, resource);
+	write_observers(buf, resource);
 	write_identity(buf, observation, explain->read.corrections[index]);
 }
 
@@ -570,6 +607,7 @@ enum pcd01_tier explain_write(struct buf *buf, struct str bytes, const struct pc
 		write_observation(&explain, i);
 	if (stored)
 		write_devices(&explain);
+	write_provenance(&explain);
 	write_issues(&explain);
 	write_answer(&explain);
 	return tier;

@@ -166,6 +166,9 @@ static void form_run(struct reading *reading, struct member *members, size_t cou
 		row_warn(reading, members[0].row, OBX_CODE, OUTCOME_STRUCTURE,
 			"Rows of one panel, channel and time cannot be paired; each is kept by "
 			"itself");
+	/* Taken back alone, a member takes its panel back: what is left is no reading of the whole, and the panel is what was stored. */
+	if (count == 1 && flags_withdraw(members[0].row))
+		members[0].row->panel = members[0].panel;
 	if (round < 2)
 		return;
 	for (size_t i = 0; i < count; i++) {

@@ -346,6 +346,7 @@ static void write_head(const struct report *report, enum observation_status stat
 				  "\"http://terminology.hl7.org/CodeSystem/v3-ActReason\","
 				  "\"code\":\"HTEST\"}]}");
 	write_extensions(report, buf);
+	write_instance(report, buf);
 	write_status(report, status, buf);
 	write_categories(carrier->panel != 0 ? mdc_find(carrier->panel) : carrier->fact, buf);
 }
@@ -390,6 +391,42 @@ static void write_site(struct reading *reading, const struct row *row, struct bu
 		return;
 	buf_add_text(buf, ",\"bodySite\":");
 	buf_add(buf, buf_str(&concept));
+}
+
+/* OBX-16: who answers for the reading; each repetition is somebody. */
+static void write_performers(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	struct str rest = row_field(row, OBX_OBSERVER);
+	struct buf list = buf_new(reading->arena, rest.length > 0 ? 128 : 0, REPORT_BYTES_MAX);
+	while (rest.length > 0) {
+		const struct str one = str_cut(rest, reading->message->repetition, &rest);
+		struct buf performer = buf_new(reading->arena, 128, REPORT_BYTES_MAX);
+		if (!coded_write_person(reading, one, &performer))
+			continue;
+		json_write_comma(&list);
+		buf_add(&list, buf_str(&performer));
+	}
+	if (list.length == 0 || list.full)
+		return;
+	buf_add_text(buf, "\"performer\":[");
+	buf_add(buf, buf_str(&list));
+	buf_add_text(buf, "],");
+}
+
+/* OBX-21 of the row the Observation is made of: a panel that has no row of its own has none. */
+static void write_instance(const struct report *report, struct buf *buf)
+{
+	const struct row *const carrier = report->carrier;
+	const bool is_implied = carrier->panel != 0 && carrier->panel != carrier->code;
+	struct buf identifier = buf_new(report->reading->arena, 0, 64 * 1024);
+	if (is_implied ||
+		!coded_write_instance(
+			report->reading, row_field(carrier, OBX_INSTANCE), &identifier) ||
+		identifier.full)
+		return;
+	buf_add_text(buf, ",\"identifier\":[");
+	buf_add(buf, buf_str(&identifier));
+	buf_add_byte(buf, ']');
 }
 
 static void write_device(struct reading *reading, const struct row *row, struct buf *buf)
@@ -462,6 +499,7 @@ static struct str write_report(struct report *report, enum observation_status st
 	write_head(report, status, &buf);
 	buf_add(&buf, report->code);
 	write_subject(reading->patient, &buf);
+	write_performers(reading, row_with(report, OBX_OBSERVER), &buf);
 	times_write(reading, carrier, report->seconds, &buf);
 	if (has_own)
 		write_finding(&report->own, &buf);

@@ -23,9 +23,11 @@ enum obx_field {
 	OBX_FLAGS = 8,
 	OBX_STATUS = 11,
 	OBX_TIME = 14,
+	OBX_OBSERVER = 16,
 	OBX_METHOD = 17,
 	OBX_DEVICE = 18,
-	OBX_SITE = 20
+	OBX_SITE = 20,
+	OBX_INSTANCE = 21
 };
 
 /* What becomes of a row. */

@@ -218,3 +218,64 @@ def test_what_a_device_says_of_itself_is_a_device(hub, vendor):
         answer = vendor.pcd01(told(version))
         acknowledged(answer)
         assert "ERR|" not in answer.text and devices() == wanted, (version, answer.text)
+
+
+def flat(line, values=("128", "81"), status="R", part="R"):
+    """Systolic and diastolic of one channel, without the row of their panel; `part` is what OBX-11 says of the systolic one."""
+    rows = [f"OBX|{2 + i}|NM|{code}^^MDC|1.0.1.{1 + i}|{value}|266016^MDC_DIM_MMHG^MDC|||||{letter}|||20261120080012+0100\r"
+            for i, (code, value, letter) in enumerate(zip(("150021", "150022"), values, (part, status), strict=True)) if letter]
+    return HEAD.format(line=line) + MDS + "".join(rows)
+
+
+@pytest.mark.parametrize("value", ["128", ""], ids=["repeated", "empty"])
+def test_a_panel_is_taken_back_by_one_of_its_parts(vendor, reader, value):
+    line = person()
+    assert "ERR|" not in vendor.pcd01(flat(line)).text and only(reader, line) == ("final", "1")
+    answer = vendor.pcd01(flat(line, (value, ""), status="", part="D"))
+    acknowledged(answer)
+    assert "ERR|" not in answer.text and only(reader, line) == ("entered-in-error", "2")
+
+
+def test_a_part_is_taken_out_by_sending_the_panel_again(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(flat(line)))
+    acknowledged(vendor.pcd01(flat(line, ("", "81"), status="C", part="D")))
+    resource, = found(reader.search(line))
+    assert (resource["status"], resource["meta"]["versionId"]) == ("corrected", "2")
+    assert [part["valueQuantity"]["value"] for part in resource["component"]] == [81]
+
+
+OBSERVER = "565501872^Hansen^Kari^^^^^^&2.16.578.1.12.4.1.4.4&ISO"
+INSTANCE = "6A2F41B0-77DD-4A5E-9B7C-0F0E0D0C0B0A"
+
+
+def named(line, observer="", instance="", **rest):
+    return pulse(line, **rest).rstrip("\r") + f"||{observer}|||||{instance}\r"
+
+
+def test_who_answers_for_it_and_what_its_sender_calls_it(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(named(line, OBSERVER, INSTANCE)))
+    resource, = found(reader.search(line))
+    assert resource["performer"] == [{"type": "Practitioner", "identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.4", "value": "565501872"}, "display": "Kari Hansen"}]
+    assert resource["identifier"] == [{"system": "urn:ietf:rfc:3986", "value": "urn:uuid:" + INSTANCE.lower()}]
+    assert found(reader.search(line, identifier="urn:ietf:rfc:3986|urn:uuid:" + INSTANCE.lower())) == [resource]
+
+
+@pytest.mark.parametrize("device", [True, False], ids=["device", "content"])
+def test_neither_tells_a_reading_from_another(vendor, reader, device):
+    line = person()
+    acknowledged(vendor.pcd01(pulse(line, device=device)))
+    for observer, instance in [(OBSERVER, ""), ("^Olsen^Per", "17^Hub^AC1D2E3F40516273^EUI-64"), ("", INSTANCE)]:
+        acknowledged(vendor.pcd01(named(line, observer, instance, device=device)))
+        assert only(reader, line) == ("final", "1")
+
+
+def test_a_number_that_is_counted_up_is_used_again(vendor, reader):
+    """A gateway whose counter begins anew: two readings under one OBX-21."""
+    line = person()
+    for minute, value in (("20261120080012+0100", "70"), ("20261120090012+0100", "90")):
+        acknowledged(vendor.pcd01(named(line, "", "1^Hub^AC1D2E3F40516273^EUI-64", value=value, at=minute)))
+    both = found(reader.search(line))
+    assert sorted(one["valueQuantity"]["value"] for one in both) == [70, 90] and {one["meta"]["versionId"] for one in both} == {"1"}
+    assert both[0]["identifier"] == [{"value": "1", "assigner": {"display": "AC1D2E3F40516273"}}]
