@@ -320,17 +320,31 @@ static void write_observers(struct buf *buf, const struct json *resource)
 	}
 }
 
+static struct str gateway_of(const struct json *resource)
+{
+	json_each(extension, json_get(resource, "extension"))
+	{
+		const struct json *const reference = json_get(extension, "valueReference");
+		if (reference != NULL)
+			return json_text(json_get(reference, "identifier"), "value");
+	}
+	return STR("not named (no EUI-64 in MSH-3)");
+}
+
 /* What the Provenance of each will say (openapi/pcd01.md). */
 static void write_provenance(struct explain *explain)
 {
 	struct buf *const buf = explain->buf;
 	if (explain->read.count == 0)
 		return;
-	buf_add_text(buf, "\nProvenance of each\n     the message is kept as it came, and named by "
-			  "its number; "
-			  "agents are the device above, the gateway of MSH-3 where it is an "
-			  "EUI-64, the client "
-			  "that sends and the data controller\n");
+	buf_add_text(buf, "\nProvenance of each\n");
+	write_label(buf, "source");
+	buf_add_text(buf, "the message as it came, by the number the hub keeps it under\n");
+	write_label(buf, "gateway");
+	add_all(buf, gateway_of(explain->resources[0]));
+	buf_add_byte(buf, '\n');
+	write_label(buf, "agents");
+	buf_add_text(buf, "the device, the gateway, the client that sends, the data controller\n");
 }
 
 /* What the hub does with another value under the same keys. */

@@ -337,6 +337,22 @@ static void write_categories(const struct mdc *fact, struct buf *buf)
 			  "\"code\":\"phd\"}]}],");
 }
 
+/* OBX-21 of the row the Observation is made of: a panel that has no row of its own has none. */
+static void write_instance(const struct report *report, struct buf *buf)
+{
+	const struct row *const carrier = report->carrier;
+	const bool is_implied = carrier->panel != 0 && carrier->panel != carrier->code;
+	struct buf identifier = buf_new(report->reading->arena, 0, 64 * 1024);
+	if (is_implied ||
+		!coded_write_instance(
+			report->reading, row_field(carrier, OBX_INSTANCE), &identifier) ||
+		identifier.full)
+		return;
+	buf_add_text(buf, ",\"identifier\":[");
+	buf_add(buf, buf_str(&identifier));
+	buf_add_byte(buf, ']');
+}
+
 static void write_head(const struct report *report, enum observation_status status, struct buf *buf)
 {
 	const struct row *const carrier = report->carrier;
@@ -411,22 +427,6 @@ static void write_performers(struct reading *reading, const struct row *row, str
 	buf_add_text(buf, "\"performer\":[");
 	buf_add(buf, buf_str(&list));
 	buf_add_text(buf, "],");
-}
-
-/* OBX-21 of the row the Observation is made of: a panel that has no row of its own has none. */
-static void write_instance(const struct report *report, struct buf *buf)
-{
-	const struct row *const carrier = report->carrier;
-	const bool is_implied = carrier->panel != 0 && carrier->panel != carrier->code;
-	struct buf identifier = buf_new(report->reading->arena, 0, 64 * 1024);
-	if (is_implied ||
-		!coded_write_instance(
-			report->reading, row_field(carrier, OBX_INSTANCE), &identifier) ||
-		identifier.full)
-		return;
-	buf_add_text(buf, ",\"identifier\":[");
-	buf_add(buf, buf_str(&identifier));
-	buf_add_byte(buf, ']');
 }
 
 static void write_device(struct reading *reading, const struct row *row, struct buf *buf)

@@ -96,8 +96,8 @@ static void golden_files_are_met(void **state)
 {
 	(void)state;
 	static const char *const names[] = { "01-blood-pressure-panel", "07-oximeter",
-		"11-glucose-context", "13-glucose-control-solution", "19-corrections",
-		"22-names-and-numbers", "26-value-types", "33-paths-used-again",
+		"11-glucose-context", "16-observers-and-instances", "13-glucose-control-solution",
+		"19-corrections", "22-names-and-numbers", "26-value-types", "33-paths-used-again",
 		"34-paths-and-holes", "39-clock-rows", "90-event", "91-sentinels-alone-sentinel",
 		"63-training-prod", "65-wrong-control-digits", "66-time-without-zone-nozone",
 		"71-not-utf8", "74-nothing-usable" };
