@@ -198,6 +198,8 @@ static void include_row(
 	struct exchange *exchange, struct search_work *work, const struct store_row *row)
 {
 	struct search_including *including = work->including;
+	if (including->full)
+		return; /* and the page says so */
 	char *text = arena_alloc(exchange->arena, 27);
 	seal_resource_id(exchange->loop->hub->seal, &row->key, text);
 	const struct str id = { text, 26 };
@@ -346,10 +348,14 @@ static void run_reverse(struct exchange *exchange, struct search_work *work,
 	const struct search_ask *ask, const struct include *include)
 {
 	const struct search_including *including = work->including;
+	size_t rows = 0;
+	for (size_t i = 0; i < work->row_count; i++)
+		rows += including->asks[i] == ask;
+	if (rows == 0)
+		return;
 	struct search_condition *condition = arena_alloc(exchange->arena, sizeof(*condition));
 	condition->parameter = include_parameter(include);
-	condition->values =
-		arena_array(exchange->arena, work->row_count, sizeof(condition->values[0]));
+	condition->values = arena_array(exchange->arena, rows, sizeof(condition->values[0]));
 	for (size_t i = 0; i < work->row_count; i++) {
 		if (including->asks[i] != ask)
 			continue;
@@ -360,8 +366,6 @@ static void run_reverse(struct exchange *exchange, struct search_work *work,
 		reference->type = str_of(resource_type_name(include->target));
 		reference->id = (struct str){ id, 26 };
 	}
-	if (condition->count == 0)
-		return;
 	struct run *run = run_new(exchange, work, ask, include->source, 0);
 	run->search.conditions = condition;
 	run->search.condition_count = 1;

@@ -358,6 +358,18 @@ def test_a_poller_gets_what_comes_with_its_page(hub):
     assert hub.entries(lines[0])[0]["count"] == 3
 
 
+def test_a_full_page_of_as_many_patients(hub):
+    _, caller = hub.controller()
+    lines = [person() for _ in range(200)]
+    meters = stored(caller, *(meter(line) for line in lines))
+    places = stored(caller, *(reading(line, device) for line, device in zip(lines, meters)))
+    path = "/fhir/Observation?_count=200&code=8867-4"
+    match, included, told = page(caller.get(f"{path}&_include=Observation:device&_revinclude=Provenance:target"))
+    assert (sorted(match), included, told) == (sorted(places), sorted(meters), [])
+    match, included, told = page(caller.get(f"{path}&_include=*"))
+    assert len(included) == 200 and len(told) == 1
+
+
 def test_security_holds_for_what_is_included(vendor, doctor):
     line = person()
     guarded, = stored(vendor, reading(line, code="9279-1", meta={"security": [{"system": SECURITY, "code": "R"}]}))
