@@ -5,6 +5,7 @@
  */
 #include "server/http.h"
 
+#include "server/head.h"
 #include "server/loop_wire.h"
 
 /*
@@ -172,6 +173,19 @@ static bool check_request(struct exchange *exchange, size_t body_length)
 	return true;
 }
 
+/* The whole request still stands in the socket's input, its head first. */
+static void check_head(struct exchange *exchange, h2o_req_t *from)
+{
+	if (from->version >= 0x200)
+		return;
+	const h2o_buffer_t *input = from->conn->callbacks->get_socket(from->conn)->input;
+	const char *fault = head_fault((struct str){ input->bytes, input->size });
+	if (fault == NULL)
+		return;
+	from->http1_is_persistent = 0;
+	outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR(""), "%s", fault);
+}
+
 static int on_request(h2o_handler_t *self, h2o_req_t *from)
 {
 	struct server *server = ((struct handler *)self)->server;
@@ -188,6 +202,7 @@ static int on_request(h2o_handler_t *self, h2o_req_t *from)
 	guard_handled(wire);
 	metric_add(METRIC_REQUEST_HANDLED, 1);
 	take_request(exchange, from, development);
+	check_head(exchange, from);
 	if (check_request(exchange, from->entity.len) && from->entity.len > 0)
 		exchange->request.body = str_copy(exchange->arena, slice(from->entity));
 	exchange_run(exchange);

@@ -12,6 +12,8 @@
 
 #define TEXT_MAX ((size_t)4 << 20)
 
+#define XML_TAG_MAX ((size_t)2 * XML_ATTRIBUTES_MAX) /* attributes and namespaces */
+
 /* An element that is still open. */
 struct level {
 	struct xml *element;
@@ -195,6 +197,50 @@ static bool check_encoding(struct str text, struct outcome *outcome)
 	return true;
 }
 
+/* Where what begins with `open` at the front of `rest` ends; 0 where it does not begin so. */
+static size_t end_of(struct str rest, struct str open, struct str close)
+{
+	if (!str_starts(rest, open))
+		return 0;
+	const char *const end =
+		memmem(rest.at + open.length, rest.length - open.length, close.at, close.length);
+	return end == NULL ? rest.length : (size_t)(end - rest.at) + close.length;
+}
+
+/* Of a tag: how many attributes and namespaces, as far as `=` outside of quotes tells; *end is behind its `>`. */
+static size_t tag_attributes(struct str tag, size_t *end)
+{
+	size_t count = 0, at = 0;
+	char quote = '\0';
+	for (; at < tag.length && (quote != '\0' || tag.at[at] != '>'); at++) {
+		const char byte = tag.at[at];
+		if (quote != '\0')
+			quote = byte == quote ? '\0' : quote;
+		else if (byte == '"' || byte == '\'')
+			quote = byte;
+		else
+			count += byte == '=';
+	}
+	*end = at;
+	return count;
+}
+
+/* libxml2 compares each attribute of a tag with all before it, and tells us of none until the tag has ended: 100,000 of them are 4 s. So they are counted first. */
+static bool tags_are_bounded(struct str text)
+{
+	struct str rest = text;
+	for (size_t at; (at = str_index(rest, '<')) < rest.length;) {
+		rest = str_part(rest, at, rest.length);
+		size_t end = end_of(rest, STR("<!--"), STR("-->"));
+		if (end == 0)
+			end = end_of(rest, STR("<![CDATA["), STR("]]>"));
+		if (end == 0 && tag_attributes(rest, &end) > XML_TAG_MAX)
+			return false;
+		rest = str_part(rest, end, rest.length);
+	}
+	return true;
+}
+
 static xmlParserCtxtPtr parser_new(struct tree *tree, struct str text)
 {
 	xmlSAXHandler handler = { .initialized = XML_SAX2_MAGIC,
@@ -230,6 +276,11 @@ const struct xml *xml_parse(struct arena *arena, struct str text, struct outcome
 		text = str_part(text, 3, text.length);
 	if (!check_encoding(text, outcome))
 		return NULL;
+	if (!tags_are_bounded(text)) {
+		outcome_fail(outcome, OUTCOME_TOO_LARGE, STR(""),
+			"an element of the XML has too many attributes");
+		return NULL;
+	}
 	xmlParserCtxtPtr parser = parser_new(&tree, text);
 	const bool good = parser != NULL && parser->wellFormed && parser->nsWellFormed &&
 			  tree.refusal == NULL && tree.root != NULL && tree.depth == 0;

@@ -165,6 +165,23 @@ def test_what_is_no_http(hub, text):
     alive(hub)
 
 
+def test_requests_that_two_would_read_differently(hub):
+    """A proxy that takes the other length, or the other host, would have one caller's bytes read as the next one's request (RFC 9112 6.3)."""
+    body, smuggled = "hello", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for first, lines in (("POST /fhir HTTP/1.1", "Content-Length: 5\r\nContent-Length: 40\r\n"), ("POST /fhir HTTP/1.1", "content-length: 5\r\nContent-Length: 5\r\n"),
+                         ("POST /fhir HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), ("POST /fhir HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
+                         ("POST /fhir HTTP/1.1", "Host: elsewhere\r\nContent-Length: 5\r\n"), ("POST /fhir HTTP/1.0", "Transfer-Encoding: chunked\r\n")):
+        sent = "5\r\nhello\r\n0\r\n\r\n" if "chunked" in lines else body
+        for before in ("", smuggled):  # also as the second request of a connection
+            with socket.create_connection(("127.0.0.1", hub.dev_port), timeout=10) as wire:
+                wire.sendall(f"{before}{first}\r\nHost: localhost\r\n{lines}\r\n{sent}{smuggled}".encode())
+                answer = b""
+                while part := wire.recv(65536):
+                    answer += part
+            assert answer.count(b"HTTP/1.1 200") == (1 if before else 0), answer
+            assert answer.count(b"HTTP/1.1 400") == 1 and b"OperationOutcome" in answer, answer
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(hub):
     for version in (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1):

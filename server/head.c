@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "server/head.h"
+
+/* The next line without its end, which may lack the CR as the library's does. */
+static struct str next_line(struct str *rest)
+{
+	const size_t end = str_index(*rest, '\n');
+	struct str line = str_part(*rest, 0, end);
+	*rest = str_part(*rest, end + 1, rest->length);
+	if (line.length > 0 && line.at[line.length - 1] == '\r')
+		line.length--;
+	return line;
+}
+
+const char *head_fault(struct str input)
+{
+	unsigned hosts = 0, lengths = 0, codings = 0;
+	struct str rest = input;
+	const bool old = str_ends(next_line(&rest), STR(" HTTP/1.0"));
+	while (rest.length > 0) {
+		struct str value;
+		const struct str line = next_line(&rest);
+		if (line.length == 0)
+			break;
+		const struct str name = str_cut(line, ':', &value);
+		hosts += str_equal_nocase(name, STR("host"));
+		lengths += str_equal_nocase(name, STR("content-length"));
+		codings += str_equal_nocase(name, STR("transfer-encoding"));
+	}
+	if (hosts > 1)
+		return "more than one Host";
+	if (lengths > 1)
+		return "more than one Content-Length";
+	if (codings > 1 || (codings == 1 && lengths == 1))
+		return "Transfer-Encoding stands alone, without Content-Length";
+	if (codings == 1 && old)
+		return "HTTP/1.0 has no Transfer-Encoding";
+	return NULL;
+}
