@@ -93,6 +93,20 @@ static const struct row rows[ELEMENTS] = {
 #undef END
 };
 
+/* Which types a Reference may lead to; NULL: any. */
+static const char *const targets[ELEMENTS] = {
+#define TYPE(type)
+#define ELEMENT(type, name, min, max, datatype, values)
+#define CHOICE(type, name, choice, datatype)
+#define TARGETS(type, name, types) [type##_##name] = (types),
+#define END
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+};
+
 /* The rules of the table, numbered by the lines they stand in. */
 #define NUMBERED(line) RULE_##line
 #define AT_LINE(line)  NUMBERED(line)
@@ -277,11 +291,21 @@ static void check_special(const struct row *row, const struct json *json, const 
 	}
 }
 
+static void check_reference(const struct row *row, const struct json *json,
+	const struct place *place, struct walk *walk)
+{
+	check_object(KIND_REFERENCE, json, place, NULL, walk);
+	if (json->type == JSON_OBJECT)
+		element_target_check(targets[row - rows], json, place, walk);
+}
+
 static void check_value(const struct row *row, const struct json *json, const struct place *place,
 	struct walk *walk)
 {
 	if (row->datatype < PRIMITIVES)
 		check_primitive(row, json, place, walk);
+	else if (row->datatype == DATATYPE_REFERENCE)
+		check_reference(row, json, place, walk);
 	else if (row->datatype < DATATYPE_OPAQUE)
 		check_object(
 			(enum element_type)(row->datatype - PRIMITIVES), json, place, NULL, walk);

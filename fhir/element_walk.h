@@ -51,6 +51,10 @@ struct element_rule {
 bool element_rule_broken(const struct element_rule *rule, uint64_t members, const struct json *json,
 	struct walk *walk);
 
+/* Adds an error where a Reference is seen to lead to a type that is not among `targets` (joined by '|'; NULL: any may be), or to another than its own `type` says. */
+void element_target_check(const char *targets, const struct json *json, const struct place *place,
+	const struct walk *walk);
+
 /* Tells of contained resources that nothing refers to and that do not refer to the one around them (dom-3). */
 void element_contained_check(struct str expression, const struct walk *walk);
 

@@ -2,6 +2,7 @@
 #include "fhir/resource.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "fhir/base/json.h"
 #include "fhir/primitive.h"
@@ -23,6 +24,21 @@ static const char *const names[] = {
 const char *resource_type_name(enum resource_type type)
 {
 	return names[type];
+}
+
+static int by_name(const void *name, const void *row)
+{
+	return str_compare(*(const struct str *)name, str_of(*(const char *const *)row));
+}
+
+bool resource_name_is_known(struct str name)
+{
+	static const char *const known[] = {
+#define NAME(type) #type,
+#include "fhir/resource.tbl"
+	};
+	return bsearch(&name, known, sizeof(known) / sizeof(known[0]), sizeof(known[0]), by_name) !=
+	       NULL;
 }
 
 struct str resource_patient_id(struct str reference, struct str base)

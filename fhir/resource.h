@@ -29,6 +29,9 @@ struct resource {
 	struct str body; /* see struct observation.body */
 };
 
+/* Is it the name of a resource type of R4, whether the hub stores such or not? */
+bool resource_name_is_known(struct str name);
+
 /*
  * The bytes of the resource: id, meta.versionId and meta.lastUpdated put into the stored body. Nothing else is touched, so decimals and dates are as sent.
  */

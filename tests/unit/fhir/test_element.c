@@ -10,6 +10,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/element.h"
 #include "fhir/primitive.h"
+#include "fhir/resource.h"
 
 enum { ONE = 0, MANY = 1 };
 
@@ -330,14 +331,20 @@ static const struct broken broken[] = {
 		"'contained':[{'resourceType':'Device','id':'b'}]}" },
 };
 
+/* JSON, written here with single quotes. */
+static struct str quoted(struct arena *arena, struct str text)
+{
+	char *out = arena_alloc(arena, text.length + 1);
+	for (size_t i = 0; i < text.length; i++)
+		out[i] = text.at[i] == '\'' ? '"' : text.at[i];
+	return (struct str){ out, text.length };
+}
+
 /* Does the object break the rule of this key, told behind its text in brackets? */
 static bool breaks(struct arena *arena, const struct broken *row, const char *text)
 {
 	struct outcome outcome = { .arena = arena };
-	char *json_text = arena_alloc(arena, strlen(text) + 1);
-	for (size_t i = 0; text[i] != '\0'; i++)
-		json_text[i] = text[i] == '\'' ? '"' : text[i];
-	const struct json *json = json_parse(arena, str_of(json_text), 100, &outcome);
+	const struct json *json = json_parse(arena, quoted(arena, str_of(text)), 100, &outcome);
 	assert_non_null(json);
 	element_check(row->type, json, STR("X"), NULL, &outcome);
 	const struct str key = str_format(arena, "(%s)", row->key);
@@ -383,6 +390,123 @@ static void every_rule(void **state)
 	arena_free(&arena);
 }
 
+/* ---- what References lead to */
+
+/* What is said of {'name':{reference}} in this type of object, beside a contained Device `d` and Linkage `l`; empty where nothing is. */
+static struct str refused_target(
+	struct arena *arena, enum element_type type, const char *name, struct str reference)
+{
+	bool many = false;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (rows[i].type == type && strcmp(rows[i].name, name) == 0)
+			many = rows[i].many;
+	struct outcome outcome = { .arena = arena };
+	const struct str text = str_format(arena,
+		"{'%s':%s{%.*s}%s,'contained':[{'resourceType':'Device','id':'d'},"
+		"{'resourceType':'Linkage','id':'l'}]}",
+		name, many ? "[" : "", STR_ARG(reference), many ? "]" : "");
+	const struct json *json = json_parse(arena, quoted(arena, text), 100, &outcome);
+	assert_non_null(json);
+	element_check(type, json, STR("X"), NULL, &outcome);
+	const struct str where = str_format(arena, "X.%s%s", name, many ? "[0]" : "");
+	for (const struct issue *issue = outcome.first; issue != NULL; issue = issue->next)
+		if (issue->severity == SEVERITY_ERROR && issue->kind == OUTCOME_VALUE &&
+			str_equal(issue->expression, where))
+			return issue->text;
+	return (struct str){ 0 };
+}
+
+static const struct target {
+	enum element_type type;
+	const char *name, *types;
+} targets[] = {
+#define TYPE(type)
+#define ELEMENT(type, name, min, max, datatype, values)
+#define CHOICE(type, name, choice, datatype)
+#define TARGETS(type, name, types) { KIND_##type, #name, types },
+#define END
+#include "fhir/element.tbl"
+#undef TYPE
+#undef ELEMENT
+#undef CHOICE
+#undef END
+};
+
+/* The ways to say a type: what stands in front of it, and behind. */
+static const struct {
+	const char *before, *behind;
+} ways[] = { { "'reference':'", "/1'" }, { "'reference':'", "/1/_history/2'" },
+	{ "'reference':'https://x.example/a/", "/1'" }, { "'reference':'", "?identifier=a|b'" },
+	{ "'type':'", "'" }, { "'type':'http://hl7.org/fhir/StructureDefinition/", "'" } };
+
+static bool is_taken(struct arena *arena, const struct target *target, struct str type)
+{
+	size_t taken = 0;
+	assert_true(resource_name_is_known(type));
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		const struct str text = str_format(
+			arena, "%s%.*s%s", ways[i].before, STR_ARG(type), ways[i].behind);
+		if (refused_target(arena, target->type, target->name, text).length == 0)
+			taken++;
+	}
+	assert_true(taken == 0 || taken == COUNT(ways)); /* whichever way it is said */
+	return taken > 0;
+}
+
+static void every_target(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new(1 << 24);
+	assert_int_equal(COUNT(targets), 21);
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		struct str rest = str_of(targets[i].types);
+		while (rest.at != NULL) {
+			const struct str type = str_cut(rest, '|', &rest);
+			if (!is_taken(arena, &targets[i], type))
+				fail_msg("%s refuses %.*s", targets[i].name, STR_ARG(type));
+		}
+		if (is_taken(arena, &targets[i], STR("Linkage")))
+			fail_msg("%s takes what it may not refer to", targets[i].name);
+	}
+	arena_free(&arena);
+}
+
+static void other_targets(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new(1 << 22);
+	static const struct {
+		const char *text, *told;
+	} devices[] = {
+		{ "'reference':'#d'", "" },
+		{ "'reference':'#'", "" },
+		{ "'reference':'urn:uuid:c757873d-ec9a-4326-a141-556f43239520'", "" },
+		{ "'reference':'https://x.example/Linkages/1'", "" },
+		{ "'reference':'https://x.example/1'", "" },
+		{ "'identifier':{'value':'a'}", "" },
+		{ "'type':'Thing'", "" },
+		{ "'reference':'Device/1','type':'Device'", "" },
+		{ "'reference':'#l'",
+			"device refers to a resource of type Linkage; it may refer to: Device, "
+			"DeviceMetric" },
+		{ "'reference':'Device/1','type':'DeviceMetric'",
+			"device says that it is of type DeviceMetric, and refers to one of type "
+			"Device" },
+		{ "'type':'Patient','identifier':{'value':'a'}",
+			"device refers to a resource of type Patient; it may refer to: Device, "
+			"DeviceMetric" },
+	};
+	for (size_t i = 0; i < COUNT(devices); i++) {
+		const struct str told =
+			refused_target(arena, KIND_OBSERVATION, "device", str_of(devices[i].text));
+		if (!str_is(told, devices[i].told))
+			fail_msg("%s: %.*s", devices[i].text, STR_ARG(told));
+	}
+	const struct str any = STR("'reference':'Linkage/1'");
+	assert_true(refused_target(arena, KIND_OBSERVATION, "focus", any).length == 0);
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +516,8 @@ int main(void)
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(every_required_row),
 		cmocka_unit_test(every_rule),
+		cmocka_unit_test(every_target),
+		cmocka_unit_test(other_targets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
