@@ -8,6 +8,7 @@ import pytest
 
 import hub as hubs
 from hub import ATTEST, FNR, bundle, issues, observation, person, results
+from test_08_pcd01 import acknowledged, message
 
 ORGNR = "urn:oid:2.16.578.1.12.4.1.4.101"
 SECURITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -163,6 +164,25 @@ def test_provenance_comes_by_its_target(vendor, doctor):
     assert page(answer) == ([first, second], [of_both], []) and answer.json()["total"] == 3
     assert page(doctor.next(answer)) == ([third], [of_third], [])
     assert page(doctor.search(line, _revinclude="Provenance:target:Observation"))[1] == sorted([of_both, of_third])
+
+
+def test_a_reading_by_pcd01_brings_the_provenance_of_its_message(hub, vendor, doctor):
+    line = person()
+    acknowledged(vendor.pcd01(message("blood-pressure", line)))
+    answer = doctor.search(line, _revinclude="Provenance:target")
+    match, included, told = page(answer)
+    made = {entry["resource"]["target"][0]["reference"]: entry["resource"] for entry in answer.json()["entry"] if entry["search"]["mode"] == "include"}
+    assert sorted(made) == sorted(match) and len(match) == len(included) == 2 and told == []
+    assert hub.entries(line)[0]["count"] == 4
+    assert all(doctor.get(f"/fhir/Provenance/{one['id']}").json() == one for one in made.values())
+
+
+def test_a_literal_patient_is_the_same_stub(vendor, doctor):
+    line = person()
+    stored(vendor, reading(line))
+    stub = page(doctor.search(line, _include="Observation:subject"))[1]
+    stored(vendor, {**reading(line), "subject": {"reference": stub[0]}})
+    assert page(doctor.search(line, _include="Observation:subject"))[1] == stub
 
 
 def test_a_star_is_all_there_is(vendor, doctor):
