@@ -39,15 +39,23 @@ static void answer(struct exchange *exchange)
 
 static const struct door inner_door = { .name = "bundle", .answer = answer };
 
-/* A search stands in the body of the Bundle, so what it names stands in no URL: it is what POST _search is. */
-static void take_search(struct exchange *exchange, struct str type, struct str query)
+/* What is asked stands in the body of the Bundle, so what it names stands in no URL: it is what POST of a form is. */
+static void take_form(
+	struct exchange *exchange, struct str path, const char *rest, struct str query)
 {
 	struct request *request = &exchange->request;
 	request->method = STR("POST");
-	request->path = str_format(exchange->arena, "/fhir/%.*s/_search", STR_ARG(type));
+	request->path = str_format(exchange->arena, "/fhir/%.*s%s", STR_ARG(path), rest);
 	request->query = (struct str){ 0 };
 	request->body = str_copy(exchange->arena, query);
 	request->content_type = STR("application/x-www-form-urlencoded");
+}
+
+/* A type, whose search has that name. */
+static bool is_type(struct str path)
+{
+	return path.length > 0 && path.at[0] >= 'A' && path.at[0] <= 'Z' &&
+	       str_index(path, '/') == path.length;
 }
 
 static void take_request(struct exchange *exchange, const struct inner *inner)
@@ -69,8 +77,10 @@ static void take_request(struct exchange *exchange, const struct inner *inner)
 	request->request_id = outer->request_id;
 	request->head = str_is(inner->method, "HEAD");
 	const bool gets = request->head || str_is(inner->method, "GET");
-	if (gets && str_index(path, '/') == path.length && path.length > 0 && path.at[0] != '_')
-		take_search(exchange, path, query.at == NULL ? STR("") : query);
+	if (gets && is_type(path))
+		take_form(exchange, path, "/_search", query.at == NULL ? STR("") : query);
+	else if (gets && str_ends(path, STR("/$lastn")))
+		take_form(exchange, path, "", query.at == NULL ? STR("") : query);
 }
 
 static void find_route(struct exchange *exchange)

@@ -69,6 +69,9 @@ static void take_inner(struct exchange *exchange, struct bundle_work *work, size
 		refuse(entry, "entry.request must be POST and the type of the resource");
 		return;
 	}
+	if (str_is(from->method, "PUT") &&
+		!links_update(work->upload->links, index, &work->bundle.entries[index].resource))
+		return;
 	if (work->bundle.type == BUNDLE_TRANSACTION && !str_is(from->method, "GET")) {
 		if (work->upload->changes == NULL)
 			work->upload->changes =

@@ -10,6 +10,7 @@ struct links;
 struct link_walk {
 	struct links *links;
 	size_t from; /* the entry that is walked */
+	bool known;  /* ids that are not known yet are of no use to it */
 };
 
 /* A Reference that was found. */

@@ -5,6 +5,7 @@
 
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
+#include "fhir/primitive.h"
 #include "server/form.h"
 #include "server/interaction/link_text.h"
 #include "server/loop.h"
@@ -177,10 +178,25 @@ static struct str entry_text(struct links *links, size_t number, const struct li
 	return str_format(arena, "%.*s,\"identifier\":%.*s", STR_ARG(text), STR_ARG(identifier));
 }
 
-/* A reference to another entry. */
-static bool to_entry(struct links *links, size_t from, size_t number,
-	const struct link_place *place, struct str *out)
+/* The id of an entry that updates by id is in its URL. */
+static bool updated_entry(struct links *links, size_t number, struct str *out)
 {
+	const struct bundle_entry *to = &links->bundle->entries[number];
+	struct str id;
+	const struct str type = str_cut(to->url, '/', &id);
+	if (!str_is(to->method, "PUT") || envelope_type(type) == TYPE_NONE ||
+		!primitive_is_valid(PRIMITIVE_id, id))
+		return false;
+	*out = str_format(links->exchange->arena, "\"%.*s\"", STR_ARG(to->url));
+	return true;
+}
+
+/* A reference to another entry. */
+static bool to_entry(const struct link_walk *walk, size_t number, const struct link_place *place,
+	struct str *out)
+{
+	struct links *links = walk->links;
+	const size_t from = walk->from;
 	const struct bundle_entry *to = &links->bundle->entries[number];
 	if (str_is(to->type, "Patient")) {
 		if (patient_entry(links, to->resource, out))
@@ -188,8 +204,16 @@ static bool to_entry(struct links *links, size_t from, size_t number,
 		return refuse(
 			links, from, "refers to a Patient entry that has no national identifier");
 	}
-	if (envelope_type(to->type) == TYPE_NONE)
+	if (updated_entry(links, number, out))
+		return true;
+	if (envelope_type(to->type) == TYPE_NONE ||
+		(to->method.length > 0 && !str_is(to->method, "POST")))
 		return refuse(links, from, "refers to an entry that is not stored here");
+	if (walk->known)
+		return refuse(links, from,
+			"an update refers to an entry that this Bundle creates, whose id is not "
+			"known "
+			"yet; send the update after it, with its id");
 	targets_begin(links);
 	*out = entry_text(links, number, place);
 	add_link(links, from, number, place->is_target);
@@ -197,9 +221,11 @@ static bool to_entry(struct links *links, size_t from, size_t number,
 }
 
 /* `Type?identifier=system|value`. */
-static bool to_condition(struct links *links, size_t from, struct str text,
+static bool to_condition(const struct link_walk *walk, struct str text,
 	const struct link_place *place, struct str *out)
 {
+	struct links *links = walk->links;
+	const size_t from = walk->from;
 	struct arena *arena = links->exchange->arena;
 	struct str rest, name, value, code;
 	const struct str type_name = str_cut(text, '?', &rest);
@@ -222,7 +248,7 @@ static bool to_condition(struct links *links, size_t from, struct str text,
 		links->keys = link_keys_new(arena, links->bundle);
 	size_t entry;
 	if (link_keys_find(links->keys, type, key, &entry))
-		return to_entry(links, from, entry, place, out);
+		return to_entry(walk, entry, place, out);
 	if (links->target_count == links->target_room)
 		return refuse(links, from, "too many conditional references");
 	struct target *target = want(links, links->target_count, type);
@@ -234,6 +260,13 @@ static bool to_condition(struct links *links, size_t from, struct str text,
 	return true;
 }
 
+/* Does it name what is meant by a condition, `Type?...`? */
+static bool is_condition(struct str text)
+{
+	return !str_starts(text, STR("urn:")) && str_index(text, '?') < text.length &&
+	       str_index(text, ':') > str_index(text, '?');
+}
+
 /* What stands in the place of a reference; false where it stays, or an error was added. */
 static bool rewrite(void *context, const struct link_place *place, struct str *out)
 {
@@ -243,14 +276,16 @@ static bool rewrite(void *context, const struct link_place *place, struct str *o
 	const bool urn = str_starts(text, STR("urn:"));
 	if (text.length == 0 || text.at[0] == '#')
 		return false;
-	if (!urn && str_index(text, '?') < text.length &&
-		str_index(text, ':') > str_index(text, '?'))
-		return to_condition(links, walk->from, text, place, out);
+	if (is_condition(text) && walk->known)
+		return refuse(links, walk->from,
+			"an update may not hold a conditional reference; send it with the id");
+	if (is_condition(text))
+		return to_condition(walk, text, place, out);
 	if (links->urls == NULL)
 		links->urls = link_urls_new(links->exchange->arena, links->bundle);
 	size_t number;
 	if (link_urls_find(links->urls, text, walk->from, &number))
-		return to_entry(links, walk->from, number, place, out);
+		return to_entry(walk, number, place, out);
 	if (urn)
 		refuse(links, walk->from,
 			"refers by urn to what no entry of the Bundle has as its fullUrl");
@@ -266,7 +301,7 @@ void links_take(struct links *links, size_t index)
 {
 	struct upload_entry *entry = &links->upload->entries[index];
 	struct arena *arena = links->exchange->arena;
-	struct link_walk walk = { links, index };
+	struct link_walk walk = { links, index, false };
 	struct str text;
 	if (entry->resource->raw.length > UPLOAD_RESOURCE_MAX)
 		return; /* VALIDATE refuses it */
@@ -274,6 +309,19 @@ void links_take(struct links *links, size_t index)
 		entry->outcome.errors > 0)
 		return;
 	entry->resource = json_parse(arena, text, text.length, &entry->outcome);
+}
+
+bool links_update(struct links *links, size_t index, const struct json **resource_io)
+{
+	struct upload_entry *entry = &links->upload->entries[index];
+	struct arena *arena = links->exchange->arena;
+	struct link_walk walk = { links, index, true };
+	struct str text;
+	if ((*resource_io)->raw.length <= UPLOAD_RESOURCE_MAX &&
+		link_rewrite(arena, *resource_io, rewrite, &walk, &text) &&
+		entry->outcome.errors == 0)
+		*resource_io = json_parse(arena, text, text.length, &entry->outcome);
+	return entry->outcome.errors == 0;
 }
 
 /* ---- whose Devices and Provenances are */

@@ -122,6 +122,47 @@ def test_a_transaction_is_refused_for_one_change(hub, reader):
     assert twice.status_code == 400 and ids(reader.search(line)) == [made["id"]]
 
 
+def test_a_batch_asks_what_no_type_is(reader):
+    """The CapabilityStatement; and $lastn by a number, which stands in the Bundle's body as in that of POST."""
+    line = person()
+    made = reader.upload(observation(line)).json()
+    answer = reader.upload(of(("GET", "metadata"), ("GET", f"Observation/$lastn?patient.identifier={FNR}|{line}&max=1")))
+    assert results(answer) == [200, 200], answer.text
+    statement, last = [entry["resource"] for entry in answer.json()["entry"]]
+    assert statement["resourceType"] == "CapabilityStatement" and [entry["resource"]["id"] for entry in last["entry"]] == [made["id"]]
+
+
+@pytest.mark.parametrize("type", ["batch", "transaction"])
+def test_what_is_updated_is_referred_to_by_its_id(reader, type):
+    """FHIR R4 http.html#trules: a reference to the fullUrl of an entry becomes one to its id, which of an update is known."""
+    line = person()
+    group, member = [reader.upload(observation(line, code=code)).json() for code in ("8867-4", "9279-1")]
+    sent = of(("PUT", f"Observation/{group['id']}", group), ("PUT", f"Observation/{member['id']}", {**member, "note": [{"text": "endret"}]}),
+              ("POST", "Observation", observation(line, code="8310-5", unit="Cel", value="37.1")), type=type)
+    urls = [entry["fullUrl"] for entry in sent["entry"]]
+    sent["entry"][0]["resource"] = {**group, "hasMember": [{"reference": urls[1]}]}
+    sent["entry"][2]["resource"]["derivedFrom"] = [{"reference": urls[0]}]
+    answer = reader.upload(sent)
+    assert results(answer) == [200, 200, 201], answer.text
+    assert reader.get(f"/fhir/Observation/{group['id']}").json()["hasMember"] == [{"reference": f"Observation/{member['id']}"}]
+    made = reader.get("/fhir/" + answer.json()["entry"][2]["response"]["location"]).json()
+    assert made["derivedFrom"] == [{"reference": f"Observation/{group['id']}"}]
+
+
+@pytest.mark.parametrize("type", ["batch", "transaction"])
+def test_an_update_stores_no_reference_that_leads_nowhere(reader, type):
+    line = person()
+    group = reader.upload(observation(line)).json()
+    new = ("POST", "Observation", observation(line, code="9279-1"))
+    for at, text in enumerate(("urn:uuid:here", f"urn:uuid:{uuid.uuid4()}", "Observation?identifier=urn:a|b")):
+        sent = of(("PUT", f"Observation/{group['id']}", group), new, type=type)
+        reference = sent["entry"][1]["fullUrl"] if at == 0 else text
+        sent["entry"][0]["resource"] = {**group, "hasMember": [{"reference": reference}]}
+        answer = reader.upload(sent)
+        assert (results(answer)[0] if type == "batch" else answer.status_code) == 422, answer.text
+        assert "refer" in answer.text and reader.get(f"/fhir/Observation/{group['id']}").json() == group
+
+
 def test_many_inner_requests_are_all_answered(reader):
     line = person()
     made = reader.upload(observation(line)).json()
