@@ -218,7 +218,7 @@ static bool read_quantity(struct search_parsing *parsing, const char *name, stru
 
 /* ---- references */
 
-/* Type/id, Type/id/_history/n or id; of a resource type's form, not of a list of types: what is stored may be of any. */
+/* Type/id or id; of a resource type's form, not of a list of types: what is stored may be of any. */
 static bool read_relative(struct str text, struct search_reference *out)
 {
 	const size_t slash = str_index(text, '/');

@@ -60,7 +60,8 @@ static bool check_media(struct exchange *exchange)
 		if (media_fits(exchange, *media))
 			return true;
 	return outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, NOWHERE,
-		"Content-Type must be %s, in UTF-8", media_of(exchange)[0]);
+		"Content-Type must be %s, in UTF-8%s", media_of(exchange)[0],
+		exchange->route->style == STYLE_FHIR ? ", of fhirVersion 4.0" : "");
 }
 
 static bool is_known(const struct interaction *interaction, struct str name)
@@ -127,7 +128,8 @@ void step_parse(struct exchange *exchange)
 	if (!exchange->presentation.format &&
 		!accept_allows(exchange->request.accept, route->style)) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_ACCEPTABLE, NOWHERE,
-			"the answer is JSON in UTF-8");
+			"the answer is JSON in UTF-8%s",
+			route->style == STYLE_FHIR ? ", of fhirVersion 4.0" : "");
 		return;
 	}
 	if (route->interaction->parse != NULL)

@@ -18,9 +18,9 @@ enum prefer_return prefer_return_of(struct str prefer);
 /* handling=lenient: what a search does not know is ignored, and said (FHIR R4 search 3.1.1.2). */
 bool prefer_is_lenient(struct str prefer);
 
-/* Does the Accept header (empty: anything) allow what this style of route answers with? RFC 9110 12.5.1; a range with q=0 does not count. */
+/* Does the Accept header (empty: anything) allow what this style of route answers with? RFC 9110 12.5.1; a range with q=0, or of another fhirVersion than 4.0, does not count. */
 bool accept_allows(struct str accept, enum route_style style);
-/* Content-Type without its parameters, compared without case; charset, where given, must be UTF-8. */
+/* Content-Type without its parameters, compared without case; charset, where given, must be UTF-8, and fhirVersion 4.0. */
 bool media_is(struct str content_type, const char *media);
 
 /* {public_url}/fhir, or the development door's own. On the arena. */

@@ -139,18 +139,37 @@ static bool is_of_person(struct str segment)
 	return false;
 }
 
+/* A sender's bytes move no cursor of the operator's terminal: controls of ASCII, and those from U+0080 to U+009F, in UTF-8 or alone. How many bytes the one at `at` is printed for. */
+static size_t print_byte(struct str text, bool utf8, size_t at)
+{
+	const unsigned char byte = (unsigned char)text.at[at];
+	const unsigned char next = at + 1 < text.length ? (unsigned char)text.at[at + 1] : 0;
+	const bool two = utf8 && byte == 0xc2 && next < 0xa0;
+	const bool one = byte < ' ' || byte == 0x7f || (!utf8 && byte >= 0x80 && byte < 0xa0);
+	putchar(one || two ? '.' : byte);
+	return two ? 2 : 1;
+}
+
+static void print_plain(struct str segment)
+{
+	const bool utf8 = str_is_utf8(segment);
+	for (size_t i = 0; i < segment.length;)
+		i += print_byte(segment, utf8, i);
+	putchar('\n');
+}
+
 /* What could be a national id is one, wherever it stands. */
 static void print_masked(struct str segment)
 {
-	for (size_t i = 0; i < segment.length; i++) {
+	const bool utf8 = str_is_utf8(segment);
+	for (size_t i = 0; i < segment.length;) {
 		const struct str next = str_part(segment, i, PERSON_DIGITS);
 		if (next.length == PERSON_DIGITS && str_is_digits(next) && is_person(next)) {
 			fputs("***********", stdout);
-			i += PERSON_DIGITS - 1;
+			i += PERSON_DIGITS;
 			continue;
 		}
-		const unsigned char byte = (unsigned char)segment.at[i];
-		putchar(byte < ' ' || byte == 0x7f ? '.' : byte);
+		i += print_byte(segment, utf8, i);
 	}
 	putchar('\n');
 }
@@ -166,7 +185,7 @@ static void print_message(struct str message, bool whole)
 		if (segment.length == 0)
 			continue;
 		if (whole)
-			printf("%.*s\n", STR_ARG(segment));
+			print_plain(segment);
 		else if (is_of_person(segment))
 			printf("%.*s (left out)\n", STR_ARG(str_part(segment, 0, 3)));
 		else

@@ -82,7 +82,7 @@ static void respond(struct exchange *exchange)
 	} else {
 		const struct resource resource = { TYPE_OBSERVATION, id, written->version,
 			written->updated, entry->observation.body };
-		resource_render(&buf, &resource);
+		presentation_render(&buf, exchange->arena, &exchange->presentation, &resource);
 	}
 	respond_with(exchange, status, MEDIA_FHIR, buf_str(&buf));
 }

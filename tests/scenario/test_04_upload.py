@@ -331,7 +331,7 @@ def test_the_largest_bundle(hub, vendor):
 # ---- malformed
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/fhir+xml", "application/json; charset=iso-8859-1", "application/x-www-form-urlencoded", "", "application/fhir+jsonx"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "application/fhir+xml", "application/json; charset=iso-8859-1", "application/x-www-form-urlencoded", "", "application/fhir+jsonx", "application/fhir+json; fhirVersion=5.0"])
 def test_other_media_types(hub, vendor, kind):
     before = stored(hub)
     for path, resource in (("/fhir/Observation", observation(person())), ("/fhir", bundle(observation(person())))):
@@ -352,10 +352,21 @@ def test_a_compressed_body_is_not_taken(vendor):
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("accept,status", [("application/fhir+json", 201), ("*/*", 201), ("application/json;q=0.5", 201), ("application/xml", 406), ("application/fhir+xml, application/fhir+json;q=0", 406)])
+@pytest.mark.parametrize("accept,status", [("application/fhir+json", 201), ("*/*", 201), ("application/json;q=0.5", 201), ("application/xml", 406), ("application/fhir+xml, application/fhir+json;q=0", 406),
+                                           ("application/fhir+json; fhirVersion=4.0", 201), ('application/fhir+json; fhirVersion="5.0"', 406), ("application/fhir+json; fhirVersion=3.0, application/fhir+json", 201)])
 def test_accept(vendor, accept, status):
     answer = vendor.request("POST", "/fhir/Observation", headers={**FHIR_JSON, "Accept": accept}, content=json.dumps(observation(person())))
     assert answer.status_code == status, answer.text
+
+
+def test_an_answer_looks_as_it_was_asked_to(vendor):
+    """_summary and _elements are held to by create as by any other answer that shows a resource."""
+    sent = observation(person(), note=[{"text": "etter trapp"}])
+    for query, shown in (("_elements=status", False), ("_summary=true", False), ("_summary=false", True)):
+        sent["effectiveDateTime"] = f"2026-11-2{len(query) % 10}T08:00:11+01:00"
+        made = vendor.request("POST", f"/fhir/Observation?{query}", headers=FHIR_JSON, content=json.dumps(sent))
+        assert made.status_code == 201 and ("note" in made.json()) == shown, (query, made.text)
+        assert shown or made.json()["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
 GOOD = json.dumps(observation("0"))

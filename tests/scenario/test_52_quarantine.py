@@ -75,6 +75,11 @@ def test_the_operator_sees_no_person_unless_asked_and_noted(hub):
     assert f"PID|||{who}" in whole and "looked at whole by" in whole and "the vendor asks" in whole
     assert hub.sql("select what from hub.quarantine_event where why = 'the vendor asks'") == [(1,)]
     assert hub.sql(events) == [(before[0][0] + 1,)]
+    # a sender's bytes move nothing on the operator's terminal
+    with hub.mllp() as sender:
+        number = number_of(sender.send(alert(person()).replace("MDC_MASS_BODY_ACTUAL", "\x1b[2J\x9b2J")))
+    for more in ((), ("--text", "controls")):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", hub.maalehub("quarantine", "show", number, *more))
     # who may administrate may not read it, and the operator's login reads nothing else
     for user, table in (("hub_admin", "quarantine"), ("hub_read", "quarantine"), ("hub_quarantine", "observation"), ("hub_quarantine", "person")):
         with pytest.raises(Exception, match="permission denied"):
