@@ -143,6 +143,14 @@ static double value_key(const struct search *search, double value)
 	return store_value_key(value, i < search->sort_count && search->sorts[i].descending);
 }
 
+static struct str code_key(const struct search *search, struct str code)
+{
+	size_t i = 0;
+	while (i < search->sort_count && search->sorts[i].key != SEARCH_KEY_CODE)
+		i++;
+	return store_code_key(code, i < search->sort_count && search->sorts[i].descending);
+}
+
 static enum resource_type type_of(const struct search *search)
 {
 	return search->type == TYPE_NONE ? TYPE_OBSERVATION : search->type;
@@ -174,7 +182,9 @@ BIND(key_highs, db_uuids(binding->params, binding->finding->key_highs, binding->
 BIND(after_id, db_int8(binding->params, page_id(binding->finding)))
 BIND(after_time, db_time(binding->params, page_time(binding->finding)))
 BIND(after_updated, db_time(binding->params, binding->finding->after.updated))
-BIND(after_code, db_text(binding->params, binding->finding->after.code))
+BIND(after_code,
+	db_text(binding->params, code_key(binding->search->search, binding->finding->after.code)))
+BIND(code_none, db_text(binding->params, code_key(binding->search->search, STR(""))))
 BIND(after_value, db_float8(binding->params,
 			  value_key(binding->search->search, binding->finding->after.value)))
 BIND(value_none, db_float8(binding->params, value_key(binding->search->search, NAN)))

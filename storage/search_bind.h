@@ -61,6 +61,8 @@ struct part_finding {
 
 /* What a row without value counts as, so that it comes last. */
 double store_value_key(double value, bool descending);
+/* The same of one without codings. */
+struct str store_code_key(struct str code, bool descending);
 struct finding *finding_new(struct store_search *search);
 /* The usual condition on the code: exactly one coding. */
 bool finding_is_one_coding(const struct finding *finding);

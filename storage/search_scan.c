@@ -73,6 +73,21 @@ double store_value_key(double value, bool descending)
 	return descending ? -INFINITY : INFINITY;
 }
 
+/* No code begins with the last of Unicode's characters. */
+struct str store_code_key(struct str code, bool descending)
+{
+	if (code.length > 0)
+		return code;
+	return descending ? STR("") : STR("\xf4\x8f\xbf\xbf");
+}
+
+static int order_of_codes(struct str a, struct str b)
+{
+	const size_t least = a.length < b.length ? a.length : b.length;
+	const int order = least == 0 ? 0 : memcmp(a.at, b.at, least);
+	return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
 static int order_by(
 	const struct search_sort *sort, const struct store_row *a, const struct store_row *b)
 {
@@ -89,10 +104,8 @@ static int order_by(
 	case SEARCH_KEY_CODE:
 		break;
 	}
-	const size_t least = a->code.length < b->code.length ? a->code.length : b->code.length;
-	const int order = least == 0 ? 0 : memcmp(a->code.at, b->code.at, least);
-	return order != 0 ? order
-			  : (a->code.length > b->code.length) - (a->code.length < b->code.length);
+	return order_of_codes(store_code_key(a->code, sort->descending),
+		store_code_key(b->code, sort->descending));
 }
 
 int store_row_order(

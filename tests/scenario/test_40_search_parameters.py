@@ -147,3 +147,17 @@ def test_the_log_of_a_filtered_search_counts_what_left(hub, reader, vendor):
     assert len(ids(reader.search(line, **{"value-quantity": "ge68"}))) == 2
     entries = [entry for entry in hub.citizen(line).log().json()["entries"] if entry["event"] == "search"]
     assert entries[0]["count"] == 2, entries[0]
+
+
+@pytest.mark.parametrize("sort", ["code", "-code", "code,-date", "-code,date", "value-quantity,code", "-_lastUpdated,code"])
+def test_what_has_no_coding_comes_last_and_is_not_lost_between_pages(reader, sort):
+    line = person()
+    bare = [reader.upload({**observation(line, at=f"2026-11-2{at}T08:00:11+01:00"), "code": {"text": f"bare {at}"}}).json()["id"] for at in range(3)]
+    coded = [reader.upload(observation(line, at=f"2026-11-1{at}T08:00:11+01:00", code=code)).json()["id"] for at, code in enumerate(("8867-4", "9279-1"))]
+    pages, answer = [], reader.search(line, _sort=sort, _count="1")
+    while answer is not None:
+        pages += ids(answer)
+        answer = reader.next(answer) if any(link["relation"] == "next" for link in answer.json()["link"]) else None
+    assert sorted(pages) == sorted(bare + coded) and pages == ids(reader.search(line, _sort=sort)), sort
+    if sort.lstrip("-").startswith("code"):
+        assert set(pages[:2]) == set(coded)
