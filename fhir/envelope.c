@@ -104,7 +104,26 @@ static void read_provenance(const struct fields *fields, const struct observatio
 		out->time = span;
 }
 
-bool envelope_read(struct arena *arena, const struct json *json, struct str expression,
+/* What no real resource comes near, and what costs a row, or a look at all the others, for each of them. */
+static bool lists_are_bounded(struct arena *arena, const struct json *json, struct str expression,
+	struct outcome *outcome)
+{
+	static const struct {
+		const char *name;
+		unsigned most;
+	} lists[] = { { "identifier", 100 }, { "contained", 64 }, { "component", 1000 } };
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const struct json *list = json_get(json, lists[i].name);
+		if (list != NULL && list->count > lists[i].most)
+			return outcome_fail(outcome, OUTCOME_TOO_LARGE,
+				str_format(arena, "%.*s.%s", STR_ARG(expression), lists[i].name),
+				"%u stand here; a resource may have %u", list->count,
+				lists[i].most);
+	}
+	return true;
+}
+
+static bool read_any(struct arena *arena, const struct json *json, struct str expression,
 	const struct observation_policy *policy, struct observation *out, struct outcome *outcome)
 {
 	const unsigned errors = outcome->errors;
@@ -142,4 +161,11 @@ bool envelope_read(struct arena *arena, const struct json *json, struct str expr
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
 	*out = read;
 	return true;
+}
+
+bool envelope_read(struct arena *arena, const struct json *json, struct str expression,
+	const struct observation_policy *policy, struct observation *out, struct outcome *outcome)
+{
+	return (policy->made_here || lists_are_bounded(arena, json, expression, outcome)) &&
+	       read_any(arena, json, expression, policy, out, outcome);
 }

@@ -22,6 +22,9 @@
 
 #define NODES_AT_ONCE 64
 
+/* Of a text in slices: yajl reads a token that goes on in the next slice from its beginning again, and so would read 16 MiB a thousand times. */
+#define TOKEN_MAX ((size_t)2 << 20)
+
 /* An array or object that is still open. */
 struct level {
 	struct json *parent;
@@ -460,8 +463,13 @@ bool json_parser_run(
 	if (status != yajl_status_ok)
 		return end(tree, status, slice, out, outcome);
 	tree->fed += slice.length;
-	if (tree->fed < tree->text.length)
-		return false;
+	if (tree->fed < tree->text.length) {
+		if (tree->fed - tree->end <= TOKEN_MAX)
+			return false;
+		*out = fail_at(tree, tree->end, OUTCOME_TOO_LARGE,
+			STR("a text, or a gap, of more than 2 MiB"), outcome);
+		return true;
+	}
 	tree->completing = true;
 	status = yajl_complete_parse(tree->parser);
 	return end(tree, status, slice, out, outcome);

@@ -17,7 +17,6 @@
 #define NODES_FEW    10000
 
 #define PARSE_BYTES 16384 /* between looks at the clock */
-#define LOOK_AT     32    /* entries between looks at the clock */
 
 #define AT_ONCE 8 /* inner requests under way */
 
@@ -164,7 +163,7 @@ static void parse(struct exchange *exchange)
 		return;
 	while (work->taken < work->bundle.count) {
 		take_entry(exchange, work, work->taken++);
-		if (work->taken % LOOK_AT == 0 && turn_is_over(turn)) {
+		if (turn_is_over(turn)) {
 			exchange_yield(exchange);
 			return;
 		}

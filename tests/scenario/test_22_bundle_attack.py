@@ -84,3 +84,23 @@ def test_the_answers_of_a_batch_are_bounded(hub):
     assert len(answer.content) < 48 << 20
     assert "Bundle of its own" in hubs.outcome_of(answer.json()["entry"][-1])
     assert results(caller.post("/fhir", headers=FHIR_JSON, content=json.dumps({**asking, "entry": asking["entry"][:1]}))) == [200]
+
+
+def test_a_list_that_is_too_long_refuses_its_own_entry(vendor):
+    """Thousands of identifiers, contained resources or components held the loop for seconds, and were a row or a look-up each."""
+    who = person()
+    good = reading(who, 0)
+    device = {"resourceType": "Device"}
+    for number, (name, most, one) in enumerate((("identifier", 100, lambda i: {"system": "urn:vendor", "value": f"{who}-{i}"}), ("contained", 64, lambda i: {**device, "id": f"d{i}"}),
+                                                ("component", 1000, lambda i: {"code": {"coding": [{"system": "urn:vendor", "code": "a"}]}, "valueInteger": i})), 1):
+        for count, status in ((most, 201), (most + 1, 413)):
+            answer = vendor.upload(bundle(good, reading(who, number, **{name: [one(i) for i in range(count)]}), reading(who, 10 * number + count)))
+            assert results(answer)[1:] == [status, 201], (name, count, answer.text[:500])
+
+
+def test_a_text_of_megabytes_is_refused_as_it_comes(vendor):
+    """The parser read it from its beginning again with each slice: 16 MiB took a minute."""
+    answer = vendor.post("/fhir", headers=FHIR_JSON, content='{"resourceType":"Bundle","type":"' + "\\u0041" * 500000 + '","entry":[]}')
+    assert answer.status_code == 413 and "2 MiB" in hubs.issues(answer)
+    answer = vendor.post("/fhir", headers=FHIR_JSON, content='{"resourceType":"Bundle","type":"batch",' + " " * (3 << 20) + '"entry":[]}')
+    assert answer.status_code == 413
