@@ -219,6 +219,13 @@ struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_
 	return mac;
 }
 
+size_t seal_reading_key_hash(const struct mac128 *key)
+{
+	uint64_t halves[2];
+	memcpy(halves, key->bytes, sizeof(halves));
+	return (size_t)(halves[0] ^ halves[1]);
+}
+
 void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str group,
 	struct mac128 *low, struct mac128 *high)
 {

@@ -41,6 +41,11 @@ struct person_key seal_person(const struct seal *seal, const char digits[static 
 struct mac128 seal_reading_key(const struct seal *seal, uint32_t tenant, uint64_t person,
 	struct str client, struct str text);
 /*
+ * For tables of such keys: of both halves, since the first alone is the same for all readings of
+ * one device.
+ */
+size_t seal_reading_key_hash(const struct mac128 *key);
+/*
  * Between which keys a controller's readings of one group lie: "I" or "D", then U+001F and the
  * system, U+001F and the value, as the identity text has them.
  */

@@ -22,9 +22,7 @@ struct key_set {
 
 static struct key_slot *slot_of(const struct key_set *set, const struct mac128 *key)
 {
-	size_t at;
-	memcpy(&at, key->bytes, sizeof(at)); /* a key is an HMAC */
-	at &= set->mask;
+	size_t at = seal_reading_key_hash(key) & set->mask;
 	while (set->slots[at].job != NULL && memcmp(&set->slots[at].key, key, sizeof(*key)) != 0)
 		at = (at + 1) & set->mask;
 	return &set->slots[at];
