@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* POST /fhir/Observation. */
+/* POST /fhir/Observation, and of a Device that says whose it is. */
 #include "fhir/base/json.h"
 #include "fhir/bundle.h"
 #include "server/interaction/interactions.h"
@@ -14,23 +14,31 @@ static void parse(struct exchange *exchange)
 		json_parse(exchange->arena, exchange->request.body, NODES_MAX, &exchange->outcome);
 	if (json == NULL)
 		return;
-	const struct str type = json_text(json, "resourceType");
-	if (!str_is(type, "Observation")) {
+	const char *type = resource_type_name(route_type(exchange->route));
+	if (!str_is(json_text(json, "resourceType"), type)) {
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("resourceType"),
-			"an Observation is expected here");
+			"%s is expected here", type);
 		return;
 	}
 	struct upload *upload = upload_new(exchange, 1);
 	upload->whole = true;
 	upload->entries[0].resource = json;
-	upload->entries[0].expression = STR("Observation");
+	upload->entries[0].expression = str_of(type);
 	upload->entries[0].if_none_exist = exchange->request.if_none_exist;
 	exchange->work = upload;
 }
 
 static void validate(struct exchange *exchange)
 {
-	upload_validate(exchange, exchange->work);
+	struct upload *upload = exchange->work;
+	struct upload_entry *entry = &upload->entries[0];
+	upload_validate(exchange, upload);
+	/* In a Bundle it is of the patient of the readings that refer to it; here nothing does. */
+	if (upload->checked == upload->count && entry->outcome.errors == 0 &&
+		!upload_names_patient(&entry->observation))
+		outcome_fail(&entry->outcome, OUTCOME_UNKNOWN_PATIENT_ID, STR("Device.patient"),
+			"patient.identifier with a national identifier is required: a Device is "
+			"kept with its patient");
 }
 
 static void who(struct exchange *exchange)
@@ -62,8 +70,8 @@ static void respond(struct exchange *exchange)
 	const struct write_item *written = entry->written;
 	const struct str id = upload_id(exchange, entry);
 	exchange->response.location =
-		str_format(exchange->arena, "%.*s/Observation/%.*s/_history/%d",
-			STR_ARG(base_url(exchange)), STR_ARG(id), written->version);
+		str_format(exchange->arena, "%.*s/%s/%.*s/_history/%d", STR_ARG(base_url(exchange)),
+			resource_type_name(written->key.type), STR_ARG(id), written->version);
 	exchange->response.etag = str_format(exchange->arena, "W/\"%d\"", written->version);
 	exchange->response.modified = written->updated;
 	upload_explain(entry);
@@ -80,7 +88,7 @@ static void respond(struct exchange *exchange)
 		written->fate == WRITE_GONE) {
 		outcome_render(&buf, &entry->outcome);
 	} else {
-		const struct resource resource = { TYPE_OBSERVATION, id, written->version,
+		const struct resource resource = { written->key.type, id, written->version,
 			written->updated, entry->observation.body };
 		presentation_render(&buf, exchange->arena, &exchange->presentation, &resource);
 	}

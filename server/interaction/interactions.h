@@ -26,6 +26,7 @@ extern const struct interaction interaction_organization_get;
 extern const struct interaction interaction_organization_post;
 extern const struct interaction interaction_organization_read;
 extern const struct interaction interaction_patch;
+extern const struct interaction interaction_patient_create;
 extern const struct interaction interaction_patient_find;
 extern const struct interaction interaction_patient_read;
 extern const struct interaction interaction_pcd01;

@@ -167,6 +167,7 @@ static void write_routes(struct buf *buf, enum resource_type type)
 		const struct interaction *interaction;
 		const char *code;
 	} codes[] = {
+		{ &interaction_create, "create" },
 		{ &interaction_read, "read" },
 		{ &interaction_organization_read, "read" },
 		{ &interaction_vread, "vread" },
@@ -188,7 +189,8 @@ static void write_stored(struct buf *buf, enum resource_type type)
 {
 	buf_add_text(buf, ",{");
 	json_write_member(buf, "type", str_of(resource_type_name(type)));
-	buf_add_text(buf, ",\"documentation\":\"Stored by Bundles.\",\"interaction\":[");
+	buf_add_text(buf,
+		",\"documentation\":\"Comes in Bundles, a Device also alone.\",\"interaction\":[");
 	write_routes(buf, type);
 	buf_add_byte(buf, ']');
 	write_parameters(buf, type);
@@ -207,6 +209,9 @@ static void write_organization(struct buf *buf)
 static void write_patient(struct buf *buf)
 {
 	buf_add_text(buf, ",{\"type\":\"Patient\",\"interaction\":[");
+	write_code(buf, &interaction_patient_create, "create",
+		"Makes it a patient of the caller's controller, whom readings may refer to by id. "
+		"The national identifier is kept, and nothing else.");
 	write_code(buf, &interaction_patient_read, "read",
 		"The stub; the number comes back to whom the attest names it.");
 	write_code(buf, &interaction_patient_find, "search-type",

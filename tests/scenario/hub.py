@@ -344,11 +344,11 @@ class Hub:
         assert answer.status_code == 200, answer.text
         return [entry for entry in answer.json()["entries"] if entry["event"] != "insight"]
 
-    def controller(self, name="Ny kommune", scopes="read,write,locator"):
+    def controller(self, name="Ny kommune", scopes="read,write,locator", *more):
         """A data controller more, with a client that uploads for it: (orgnr, caller)."""
         orgnr = int(people.orgnr(next(_organisations)))
         client = f"klient-{orgnr}"
-        self.maalehub("tenant", "add", str(orgnr), name)
+        self.maalehub("tenant", "add", str(orgnr), name, *more)
         self.maalehub("client", "add", client, str(orgnr), client, "--scopes", scopes)
         caller = self.as_("solvik-dho", set={"client_id": client, PARENT: str(orgnr), "scope": SCOPES})
         # a loop looks for new clients once a second at most, or whoever is refused could keep the database busy
