@@ -95,11 +95,12 @@ bool admin_kept_do(struct admin *admin, const struct tenant *tenant, const struc
 /* Joins the persons of two national ids (D-number and fødselsnummer of one person): an alias where one is unknown, links both ways where both are known. */
 bool admin_person_join(struct admin *admin, const struct seal *seal, const char a[static 11],
 	const char b[static 11], struct outcome *outcome);
-/* A patient's block (sperre): all controllers when tenant_orgnr is 0, everybody when actor_orgnr is 0. admin_block_add() fills in the number. */
+/* A patient's block (sperre): all controllers when tenant_orgnr is 0, everybody when actor_orgnr is 0, everything when code is empty. admin_block_add() fills in the number. */
 struct block_row {
 	uint64_t id;
 	const char *digits; /* the patient's national id, 11 digits */
 	uint32_t tenant_orgnr, actor_orgnr;
+	struct coding code;
 };
 bool admin_block_add(struct admin *admin, const struct seal *seal, struct block_row *block,
 	struct outcome *outcome);

@@ -29,6 +29,10 @@ bool admin_begin(struct admin *admin, struct outcome *outcome);
 /* Ends the transaction: COMMIT when `good`, else ROLLBACK. Gives `good`, or false when COMMIT failed. */
 bool admin_end(struct admin *admin, bool good, struct outcome *outcome);
 
+/* The concept of a rule's or a block's leading code, as a parameter; interned where it is not. */
+bool admin_canon(
+	struct admin *admin, struct coding code, const char **out, struct outcome *outcome);
+
 /* A number as a parameter. */
 const char *admin_number(struct admin *admin, int64_t number);
 /* Text as a parameter: a copy with NUL. */

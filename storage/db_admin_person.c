@@ -100,8 +100,12 @@ bool admin_person_join(struct admin *admin, const struct seal *seal, const char 
 static bool block_insert(struct admin *admin, const struct person_place *place,
 	struct block_row *block, struct outcome *outcome)
 {
+	const char *canon = "0";
+	if (block->code.code.length > 0 && !admin_canon(admin, block->code, &canon, outcome))
+		return false;
 	const char *values[] = { place->home, place->person,
-		admin_number(admin, block->tenant_orgnr), admin_number(admin, block->actor_orgnr) };
+		admin_number(admin, block->tenant_orgnr), admin_number(admin, block->actor_orgnr),
+		canon };
 	PGresult *rows = admin_sql(admin, SQL_ADMIN_BLOCK_ADD, values, outcome);
 	if (rows == NULL)
 		return false;

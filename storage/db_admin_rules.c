@@ -113,9 +113,7 @@ bool admin_senders(
 	return true;
 }
 
-/* The concept of a rule's leading code; interned where it is not. */
-static bool canon_of(
-	struct admin *admin, struct coding code, const char **out, struct outcome *outcome)
+bool admin_canon(struct admin *admin, struct coding code, const char **out, struct outcome *outcome)
 {
 	enum reading_class class;
 	const struct coding canon = code_canon(&code, 1, &class);
@@ -145,7 +143,7 @@ static const char *moment(struct admin *admin, instant at)
 static bool rule_insert(struct admin *admin, struct rule_row *rule, struct outcome *outcome)
 {
 	const char *canon = "0";
-	if (rule->code.code.length > 0 && !canon_of(admin, rule->code, &canon, outcome))
+	if (rule->code.code.length > 0 && !admin_canon(admin, rule->code, &canon, outcome))
 		return false;
 	const char *values[] = { admin_number(admin, rule->tenant_orgnr),
 		admin_number(admin, rule->reader_orgnr), admin_number(admin, rule->class),

@@ -12,6 +12,7 @@ struct command_line {
 	struct arena *arena;
 	const char *config_path;
 	const struct config *config; /* NULL for a command that needs nothing */
+	const char *takes;           /* of the command's row */
 	int argc;                    /* words after the command's own */
 	char **argv;
 	struct outcome *outcome;
@@ -31,6 +32,8 @@ struct command {
 #include "tools/commands.tbl"
 #undef COMMAND
 
+/* Are all words and options those that the command takes, each once and with its value? False adds an issue; no word is repeated in it, for it may be a national id. */
+bool command_words_are_good(struct command_line *line);
 /* The value of --NAME among the words, or NULL. */
 const char *command_option(const struct command_line *line, const char *name);
 /* Is --NAME there (an option without value)? */

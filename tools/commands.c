@@ -14,47 +14,6 @@ static const struct {
 
 static const char *const classes[] = { NULL, "health", "welfare", "administrative" };
 
-static bool is_option(const char *word)
-{
-	return word[0] == '-' && word[1] == '-';
-}
-
-/* Options that stand alone; every other option has a value. */
-static bool is_flag(const char *word)
-{
-	return strcmp(word, "--reader") == 0 || strcmp(word, "--production") == 0 ||
-	       strcmp(word, "--all") == 0;
-}
-
-const char *command_option(const struct command_line *line, const char *name)
-{
-	for (int i = 0; i + 1 < line->argc; i++)
-		if (is_option(line->argv[i]) && strcmp(line->argv[i] + 2, name) == 0)
-			return line->argv[i + 1];
-	return NULL;
-}
-
-bool command_flag(const struct command_line *line, const char *name)
-{
-	for (int i = 0; i < line->argc; i++)
-		if (is_option(line->argv[i]) && strcmp(line->argv[i] + 2, name) == 0)
-			return true;
-	return false;
-}
-
-const char *command_word(const struct command_line *line, int index)
-{
-	for (int i = 0; i < line->argc; i++) {
-		if (is_option(line->argv[i])) {
-			i += is_flag(line->argv[i]) ? 0 : 1;
-			continue;
-		}
-		if (index-- == 0)
-			return line->argv[i];
-	}
-	return NULL;
-}
-
 bool command_orgnr(struct command_line *line, const char *text, const char *what, uint32_t *out)
 {
 	uint64_t number;
@@ -248,10 +207,22 @@ static bool parse_class(struct command_line *line, const char *text, enum readin
 		"`%s` is none of health, welfare, administrative", text);
 }
 
+/* --code, where it is given. */
+static bool parse_code(struct command_line *line, struct coding *out)
+{
+	const char *code = command_option(line, "code");
+	if (code == NULL)
+		return true;
+	out->system = str_cut(str_of(code), '|', &out->code);
+	return out->code.length > 0 ||
+	       outcome_fail(line->outcome, OUTCOME_VALUE, STR("--code"),
+		       "a code is SYSTEM|CODE, for instance http://loinc.org|8867-4");
+}
+
 bool command_rule_add(struct command_line *line)
 {
 	const char *class = command_option(line, "class"),
-		   *purpose = command_option(line, "purpose"), *code = command_option(line, "code");
+		   *purpose = command_option(line, "purpose");
 	struct rule_row rule = { .valid_from = INSTANT_MIN, .valid_to = INSTANT_MAX };
 	if (!command_orgnr(line, command_option(line, "from"), "--from", &rule.tenant_orgnr) ||
 		!command_orgnr(line, command_option(line, "to"), "--to", &rule.reader_orgnr) ||
@@ -260,12 +231,8 @@ bool command_rule_add(struct command_line *line)
 	if (!purpose_parse(str_of(purpose == NULL ? "TREAT" : purpose), &rule.purpose))
 		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--purpose"),
 			"`%s` is none of TREAT, ETREAT, COC, BTG", purpose);
-	if (code != NULL) {
-		rule.code.system = str_cut(str_of(code), '|', &rule.code.code);
-		if (rule.code.code.length == 0)
-			return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--code"),
-				"a code is SYSTEM|CODE, for instance http://loinc.org|8867-4");
-	}
+	if (!parse_code(line, &rule.code))
+		return false;
 	struct admin *admin = command_admin(line, NULL);
 	if (admin == NULL || !admin_rule_add(admin, &rule, line->outcome))
 		return finish(admin, false);
@@ -344,7 +311,7 @@ bool command_block_add(struct command_line *line)
 	struct national_id id;
 	if ((tenant != NULL && !command_orgnr(line, tenant, "--tenant", &block.tenant_orgnr)) ||
 		(actor != NULL && !command_orgnr(line, actor, "--actor", &block.actor_orgnr)) ||
-		!read_national(line, &id))
+		!parse_code(line, &block.code) || !read_national(line, &id))
 		return false;
 	block.digits = id.digits;
 	struct seal *seal = load_seal(line);

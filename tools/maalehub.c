@@ -16,6 +16,16 @@ static const struct command commands[] = {
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+/* Exit statuses of a command line that is no command's; 2 means something else to a script that asks `pcd01 explain`. */
+#define USAGE         2
+#define USAGE_EXPLAIN 3
+
+static void usage(FILE *out, const struct command *command)
+{
+	fprintf(out, "  %s%s%s %s\n", command->noun, command->verb[0] == '\0' ? "" : " ",
+		command->verb, command->takes);
+}
+
 static void help(FILE *out)
 {
 	fputs("maalehub [--config FILE] COMMAND ...\n\n"
@@ -23,10 +33,10 @@ static void help(FILE *out)
 	      "(default: $MAALEHUB_CONFIG,\n"
 	      "else /etc/maalehub/hub.conf); `maalehubd --settings` tells its keys. Commands:\n\n",
 		out);
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %s%s%s %s\n      %s\n", commands[i].noun,
-			commands[i].verb[0] == '\0' ? "" : " ", commands[i].verb, commands[i].takes,
-			commands[i].text);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		usage(out, &commands[i]);
+		fprintf(out, "      %s\n", commands[i].text);
+	}
 	fputs("\nA new installation: migrate, tenant add for each organisation, client add for "
 	      "each system, rule add for what is shared, check.\n"
 	      "Changes hold for the next request; nothing has to be restarted.\n",
@@ -47,6 +57,35 @@ static const struct command *find(int argc, char **argv, int *used)
 	return NULL;
 }
 
+/* Prints the commands of one noun; false: it has none. */
+static bool help_noun(FILE *out, const char *noun)
+{
+	bool any = false;
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].noun, noun) != 0)
+			continue;
+		usage(out, &commands[i]);
+		any = true;
+	}
+	return any;
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* What is no command: its noun's help where that is asked for, else what there is. */
+static int not_found(int argc, char **argv)
+{
+	if (argc == 2 && is_help(argv[1]) && help_noun(stdout, argv[0]))
+		return 0;
+	fprintf(stderr, "maalehub: no command `%s%s%s` (maalehub --help lists them)\n", argv[0],
+		argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	help_noun(stderr, argv[0]);
+	return USAGE;
+}
+
 static int report(const struct outcome *outcome, bool done)
 {
 	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
@@ -61,10 +100,19 @@ static int run(const struct command *command, const char *path, int argc, char *
 {
 	struct arena *arena = arena_new(64 << 20);
 	struct outcome outcome = { .arena = arena };
-	struct command_line line = {
-		.arena = arena, .config_path = path, .argc = argc, .argv = argv, .outcome = &outcome
-	};
+	struct command_line line = { .arena = arena,
+		.config_path = path,
+		.argc = argc,
+		.argv = argv,
+		.outcome = &outcome,
+		.takes = command->takes };
 	bool done = false;
+	if (!command_words_are_good(&line)) {
+		report(&outcome, false);
+		usage(stderr, command);
+		arena_free(&arena);
+		return command->needs == NEEDS_NOTHING ? USAGE_EXPLAIN : USAGE;
+	}
 	if (command->needs == NEEDS_CONFIGURATION)
 		line.config = config_load(arena, path, &outcome);
 	if (command->needs == NEEDS_NOTHING || line.config != NULL)
@@ -81,19 +129,26 @@ int main(int argc, char **argv)
 
 	if (path == NULL)
 		path = "/etc/maalehub/hub.conf";
-	if (argc > 2 && strcmp(argv[1], "--config") == 0) {
+	if (argc > 1 && strcmp(argv[1], "--config") == 0) {
+		if (argc == 2) {
+			fputs("maalehub: --config wants a file\n", stderr);
+			return USAGE;
+		}
 		path = argv[2];
 		at = 3;
 	}
-	if (at >= argc || strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "help") == 0) {
+	if (at >= argc || is_help(argv[at]) || strcmp(argv[at], "help") == 0) {
 		help(at >= argc ? stderr : stdout);
-		return at >= argc ? 2 : 0;
+		return at >= argc ? USAGE : 0;
 	}
 	const struct command *command = find(argc - at, argv + at, &used);
-	if (command == NULL) {
-		fprintf(stderr, "maalehub: no command `%s%s%s` (maalehub --help lists them)\n",
-			argv[at], at + 1 < argc ? " " : "", at + 1 < argc ? argv[at + 1] : "");
-		return 2;
+	if (command == NULL)
+		return not_found(argc - at, argv + at);
+	at += used;
+	if (at < argc && is_help(argv[at])) {
+		usage(stdout, command);
+		printf("      %s\n", command->text);
+		return 0;
 	}
-	return run(command, path, argc - at - used, argv + at + used);
+	return run(command, path, argc - at, argv + at);
 }

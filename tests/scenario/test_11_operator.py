@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 import people
-from hub import FHIR_JSON, FNR, ROOT, SOLVIK, SYKEHUS, found, observation, person
+from hub import BUILD, FHIR_JSON, FNR, ROOT, SOLVIK, SYKEHUS, found, observation, person
 
 
 def run(hub, *arguments, **rest):
@@ -46,6 +46,47 @@ def test_help_teaches(hub):
 def test_what_is_wrong_is_said(hub, arguments, says):
     done = run(hub, *arguments, stdin="")
     assert done.returncode in (1, 2) and done.stderr.startswith("maalehub: ") and says in done.stderr, done.stderr
+
+
+COMMANDS = re.findall(r'^COMMAND\("(\w+)", *"(\w*)", *"([^"]*)"', (ROOT / "tools/commands.tbl").read_text(), re.M)
+
+
+@pytest.mark.parametrize("noun,verb,takes", COMMANDS)
+def test_every_command_has_its_help_and_passes_over_nothing(noun, verb, takes):
+    """What is not taken is refused before the configuration is read: nothing is there, and nothing is done by half."""
+    def say(*words):
+        done = subprocess.run([BUILD / "tools/maalehub", *f"{noun} {verb}".split(), *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, env={"MAALEHUB_CONFIG": "/nowhere"})
+        return done.returncode, done.stdout, done.stderr
+
+    status, out, _ = say("--help")
+    assert status == 0 and takes in out and len(out.splitlines()) == 2
+    words = re.sub(r"\[.*?\]", "", takes).split()
+    for more, says in ((["--nonsense", "x"], "--nonsense"), (["--nonsense"], "--nonsense"), (["x"] * (len(words) + 1) + ["99999999999"], "word"), (["--config", "x"], "before the command")):
+        status, out, err = say(*more)
+        assert status == (3 if noun == "pcd01" else 2) and out == "" and says in err and takes in err and "99999999999" not in err, err
+    for option in re.findall(r"--\w+(?= [^-\]])", takes):
+        for more in ([option], [option, "--config"]):
+            assert say(*more)[0] in (2, 3) and f"`{option}` wants a value" in say(*more)[2], option
+        assert "twice" in say(option, "x", option, "y")[2]
+
+
+def test_the_help_of_a_noun():
+    done = subprocess.run([BUILD / "tools/maalehub", "rule", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and [line.split()[1] for line in done.stdout.splitlines()] == ["add", "list", "revoke"]
+    done = subprocess.run([BUILD / "tools/maalehub", "--config"], capture_output=True, text=True)
+    assert done.returncode == 2 and "wants a file" in done.stderr
+
+
+def test_a_block_of_one_code(hub):
+    """The patient objects to the pulse alone, by whatever code it is; the weight is seen, and the end of the block ends it."""
+    line, vendor, doctor = person(), hub.as_("solvik-dho"), hub.as_("sykehus-epj")
+    for code in ("8867-4", "29463-7"):
+        assert vendor.upload(observation(line, code=code)).status_code == 201
+    block = hub.maalehub("block", "add", "--tenant", str(SOLVIK), "--code", "http://snomed.info/sct|364075005", stdin=line + "\n").split()[-1]
+    assert [one["code"]["coding"][0]["code"] for one in found(doctor.search(line))] == ["29463-7"]
+    hub.maalehub("block", "end", block)
+    assert len(found(doctor.search(line))) == 2
+    assert run(hub, "block", "add", "--code", "8867-4", stdin=line + "\n").returncode == 1
 
 
 def test_lists(hub):
