@@ -439,7 +439,11 @@ static bool end(struct json_parser *tree, yajl_status status, struct str slice, 
 	} else if (status != yajl_status_ok) {
 		const char *why =
 			(const char *)yajl_get_error(tree->parser, 0, bytes, slice.length);
-		fail_at(tree, at, OUTCOME_STRUCTURE, str_trim(str_of(why)), outcome);
+		fail_at(tree, at, OUTCOME_STRUCTURE,
+			str_starts(tree->text, STR("\xef\xbb\xbf"))
+				? STR("a byte order mark stands before the text; JSON has none")
+				: str_trim(str_of(why)),
+			outcome);
 	} else if (arena_full(tree->arena)) {
 		fail_at(tree, at, OUTCOME_TOO_LARGE, STR("too large"), outcome);
 	} else {

@@ -33,8 +33,8 @@ class Place:
         self.port, self.dev_port = free_ports()
         self.environment = {**os.environ, "MAALEHUB_STATE": self.state, "MAALEHUB_BUILD": str(BUILD)}
 
-    def run(self, *arguments, seconds=240, command=QUICKSTART, **rest):
-        return subprocess.run([str(command), *arguments], env=self.environment, capture_output=True, text=True, timeout=seconds, cwd=ROOT, **rest)
+    def run(self, *arguments, seconds=240, command=QUICKSTART, environment=None, **rest):
+        return subprocess.run([str(command), *arguments], env={**self.environment, **(environment or {})}, capture_output=True, text=True, timeout=seconds, cwd=ROOT, **rest)
 
     def start(self):
         self.log = open(os.path.join(self.state, "out"), "w+")
@@ -125,12 +125,30 @@ def test_a_pcd01_file_of_ones_own(place):
     ("broken.hl7", "MSH|^~\\&|x||||20261120||ORU^R01^ORU_R01|B-1|P|2.6\rOBX|1|NM|1\r", "MSA|A"),
     ("letter.txt", "Kjære hub, her er pulsen min: 72.", "Not an HL7 message"),
     ("empty.json", "", "is empty"),
+    ("list.json", "[1]", "OperationOutcome"),
+    ("bom.json", b"\xef\xbb\xbf" + json.dumps(observation(None)).encode(), "byte order mark"),
+    ("xml.xml", '<?xml version="1.0"?><Observation xmlns="http://hl7.org/fhir"/>', "application/fhir+json"),
+    ("soap.xml", '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body/></e:Envelope>', "Fault"),
+    ("words.hl7", "PID|1\r", "must begin with MSH|^~\\&|"),
     ("picture.png", b"\x89PNG\r\n\x1a\n\x00\x00", "MSA|A"),
 ])
 def test_a_file_that_is_broken(place, name, content, says):
     done = send(place, name, content)
     assert done.returncode != 0
     assert says in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_a_large_file_is_what_it_begins_with(place):
+    """The kind is told by the first sign, however much stands behind it."""
+    line = person()
+    entries = [{"resource": observation(line, at=f"2026-11-{day:02}T08:{minute:02}:01+01:00"), "request": {"method": "POST", "url": "Observation"}} for day in range(1, 11) for minute in range(40)]
+    done = send(place, "large.json", json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}))
+    assert done.returncode == 0 and "batch-response" in done.stdout and done.stdout.count('"201 Created"') == 400, done.stdout[:2000] + done.stderr
+
+
+def test_what_was_refused_shows_nothing_of_the_patient(place):
+    done = send(place, "framed.hl7", b"\x0b" + (ROOT / "tools/sample/oximeter.hl7").read_bytes() + b"\x1c\r")
+    assert done.returncode != 0 and "MSA|AE" in done.stdout and "now holds" not in done.stdout
 
 
 def test_a_file_that_is_not_there(place):
@@ -145,6 +163,20 @@ def test_a_second_run_is_told_what_to_do(place):
     assert place.process.poll() is None  # and the first goes on
 
 
+def test_two_at_once_on_one_folder(place):
+    """The second is told so though the first is still building."""
+    other = Place()
+    command = [QUICKSTART, "--once", "--port", str(other.port), "--dev-port", str(other.dev_port)]
+    first = subprocess.Popen(command, env=other.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    first.stdout.readline()  # Building ...
+    second = other.run(*command[1:], seconds=60)
+    said = first.communicate(timeout=240)[0]
+    assert second.returncode == 1 and "already running" in second.stderr
+    assert first.returncode == 0 and "every step" in said, said
+    subprocess.run([ROOT / "tools/shell/cluster.sh", "drop", other.state], check=False, capture_output=True)
+    subprocess.run(["rm", "-rf", other.state], check=False)
+
+
 def test_ports_that_are_taken(place):
     other = Place()
     done = other.run("--once", "--port", str(place.port), "--dev-port", str(other.dev_port), seconds=240)
@@ -157,6 +189,59 @@ def test_ports_that_are_taken(place):
 def test_arguments_it_does_not_know(place, arguments, says):
     done = place.run(*arguments, seconds=30)
     assert done.returncode != 0 and says in done.stdout + done.stderr
+
+
+def test_ports_that_cannot_be(place):
+    for arguments in (["--port", "99999"], ["--port", "0"], ["--port", "123456"], ["--dev-port", "65530"], ["--port", "7000", "--dev-port", "6990"], ["--dev-port", "-1"]):
+        done = place.run("--once", *arguments, seconds=30)
+        assert done.returncode == 2 and "port" in done.stderr and "Building" not in done.stdout, (arguments, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("option", ["--send", "--port", "--dev-port"])
+def test_an_option_without_its_value_starts_nothing(place, option):
+    other = Place()
+    done = other.run(option, seconds=30)
+    assert done.returncode == 2 and f"{option} wants a" in done.stderr and done.stdout == ""
+    assert os.listdir(other.state) == []
+
+
+def test_a_state_folder_that_cannot_be(place):
+    with tempfile.NamedTemporaryFile() as file:
+        for state in (file.name, "/proc/nowhere"):
+            done = place.run("--once", seconds=30, environment={"MAALEHUB_STATE": state})
+            assert done.returncode == 1 and state in done.stderr and "MAALEHUB_STATE" in done.stderr and "Building" not in done.stdout
+
+
+def test_fresh_deletes_no_strangers_folder(place):
+    other = Place()
+    letter = os.path.join(other.state, "letter")
+    open(letter, "w").close()
+    done = other.run("--once", "--fresh", seconds=30)
+    assert done.returncode == 1 and other.state in done.stderr and os.path.exists(letter)
+
+
+def test_signs_in_the_path_and_settings_of_others(place):
+    """A folder with blanks and signs that scripts mind, a proxy, another database's settings: none of it is meant for the private hub."""
+    other = Place()
+    other.state = os.path.join(other.state, "o'brien & co|#1")
+    strange = {"MAALEHUB_STATE": other.state, "PGHOST": "db.example.org", "PGPORT": "1", "PGSERVICE": "none", "PGOPTIONS": "-c statement_timeout=1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
+               "all_proxy": "http://127.0.0.1:9", "TMPDIR": "/nonexistent"}
+    done = other.run("--once", "--port", str(other.port), "--dev-port", str(other.dev_port), environment=strange)
+    try:
+        assert done.returncode == 0 and "every step went as it should" in done.stdout, done.stdout + done.stderr
+        shown = subprocess.run(["bash", "-c", '. "$1/env" && test -f "$CA_FILE" && echo "$MAALEHUB_STATE"', "bash", other.state], capture_output=True, text=True)
+        assert shown.stdout == other.state + "\n", shown.stderr
+    finally:
+        subprocess.run([ROOT / "tools/shell/cluster.sh", "drop", other.state], check=False, capture_output=True)
+        subprocess.run(["rm", "-rf", other.state], check=False)
+
+
+def test_the_token_by_path_and_by_url(place):
+    by_path = place.run("sykehus-epj", "GET", "/fhir/metadata", command=ROOT / "tools/token")
+    assert f'url = "https://localhost:{place.port}/fhir/metadata"' in by_path.stdout and "cacert" in by_path.stdout and "DPoP" in by_path.stdout
+    assert "url =" not in place.run("sykehus-epj", "GET", f"https://localhost:{place.port}/fhir/metadata", command=ROOT / "tools/token").stdout
+    nobody = place.run("nobody", "GET", "/fhir/metadata", command=ROOT / "tools/token")
+    assert nobody.returncode == 1 and "sykehus-epj" in nobody.stderr and nobody.stdout == ""
 
 
 def test_what_it_writes_for_others(place):

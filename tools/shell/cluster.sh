@@ -12,6 +12,7 @@
 # of its own below /var/lib/postgresql, named after DIR; `drop` knows it. The socket's folder has a short path (107-byte limit).
 # CLUSTER_SETTINGS may hold more postgresql.conf lines. CLUSTER_TEMPLATE: a folder that keeps a cluster as initdb made it; the suite makes many.
 set -euo pipefail
+unset "${!PG@}" # settings of another database
 
 action=${1:?start, stop, drop or env} dir=$(realpath -m "${2:?folder}")
 tag=$(printf '%s' "$dir" | sha256sum | cut -c1-10)
@@ -26,7 +27,7 @@ else
 	as() { (cd / && exec "$@"); }
 fi
 sock=${TMPDIR:-/tmp}/mh-$tag
-[ ${#sock} -lt 80 ] || sock=/tmp/mh-$tag
+[ ${#sock} -lt 80 ] && [ -d "${sock%/*}" ] && [ "${sock//[[:space:]\']/}" = "$sock" ] || sock=/tmp/mh-$tag
 
 # Whole or not at all, for others may be doing the same.
 keep_template() {

@@ -3,6 +3,10 @@
 # Wants: root (the checkout), state (the state folder), build (the build folder), port, dev_port, issuer_port;
 # mllp_port (dev_port + 20 where not set).
 
+# All of it is on this machine, in a database of its own: neither a proxy nor settings of another database are meant for it.
+unset "${!PG@}"
+export no_proxy="localhost,127.0.0.1${no_proxy:+,$no_proxy}" NO_PROXY="localhost,127.0.0.1${NO_PROXY:+,$NO_PROXY}"
+
 hub_say() { printf '%s\n' "$*"; }
 hub_fail() { printf '%s\n' "$*" >&2; return 1; }
 
@@ -91,7 +95,9 @@ hub_sender_key() {
 
 # The configuration from tools/sample/hub.conf; @NAMES@ are filled in. hub_config [extra lines]
 hub_config() {
-	sed -e "s|@STATE@|$state|g" -e "s|@PORT@|$port|g" -e "s|@DEV_PORT@|$dev_port|g" -e "s|@MLLP_PORT@|${mllp_port:-$((dev_port + 20))}|g" -e "s|@ISSUER@|http://127.0.0.1:$issuer_port|g" \
+	local folder
+	folder=$(printf '%s' "$state" | sed 's/[\\&|]/\\&/g')
+	sed -e "s|@STATE@|$folder|g" -e "s|@PORT@|$port|g" -e "s|@DEV_PORT@|$dev_port|g" -e "s|@MLLP_PORT@|${mllp_port:-$((dev_port + 20))}|g" -e "s|@ISSUER@|http://127.0.0.1:$issuer_port|g" \
 		-e "s|@DATABASE@|host=$PGHOST port=$PGPORT dbname=$PGDATABASE|g" "$root/tools/sample/hub.conf" >"$state/hub.conf.new"
 	[ $# -eq 0 ] || printf '%s\n' "$@" >>"$state/hub.conf.new"
 	mv "$state/hub.conf.new" "$state/hub.conf"
@@ -126,17 +132,20 @@ hub_start() {
 	hub_wait "http://127.0.0.1:$dev_port/readyz" 20 "the hub" "$state/hub.log"
 }
 
-# What other programs need to know.
+# What other programs need to know; a shell may source it.
 hub_env() {
+	local folder programs
+	printf -v folder '%q' "$state"
+	printf -v programs '%q' "$build"
 	cat >"$state/env" <<-EOF
 		HUB_URL=https://localhost:$port
 		DEV_URL=http://127.0.0.1:$dev_port
 		ISSUER_URL=http://127.0.0.1:$issuer_port
 		MLLP_PORT=${mllp_port:-$((dev_port + 20))}
-		CA_FILE=$state/keys/ca.pem
-		MAALEHUB_CONFIG=$state/hub.conf
-		MAALEHUB_STATE=$state
-		MAALEHUB_BUILD=$build
+		CA_FILE=$folder/keys/ca.pem
+		MAALEHUB_CONFIG=$folder/hub.conf
+		MAALEHUB_STATE=$folder
+		MAALEHUB_BUILD=$programs
 		PGHOST=$PGHOST
 		PGPORT=$PGPORT
 		PGDATABASE=$PGDATABASE
