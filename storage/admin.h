@@ -31,9 +31,13 @@ struct client_row {
 };
 bool admin_client_add(
 	struct admin *admin, const struct client_row *client, struct outcome *outcome);
-/* How the HL7 messages of a client are read; NULL: as before, an empty zone: none. */
-bool admin_client_set(struct admin *admin, struct str id, const struct str *zone,
-	const struct str *sentinels, struct outcome *outcome);
+/* How the HL7 messages of a client are read, and what it may do; NULL: as before, an empty zone: none, scopes 0: nothing, from the next request on. */
+struct client_change {
+	const struct str *zone, *sentinels;
+	const unsigned *scopes;
+};
+bool admin_client_set(struct admin *admin, struct str id, const struct client_change *to,
+	struct outcome *outcome);
 /* A sender known by a client certificate: either its orgnr or its thumbprint (64 hexadecimal digits) is given. */
 struct sender_row {
 	uint32_t id, orgnr;

@@ -24,7 +24,8 @@ bool admin_tenant_add(struct admin *admin, uint32_t orgnr, struct str name, bool
 {
 	const char *values[] = { admin_number(admin, orgnr), admin_string(admin, name),
 		controller ? "true" : "false" };
-	return change(admin, SQL_ADMIN_TENANT_ADD, values, "no tenant was added", outcome);
+	return change(admin, SQL_ADMIN_TENANT_ADD, values,
+		"an organisation with this number is registered already (tenant list)", outcome);
 }
 
 static bool check_reading(struct str zone, struct str sentinels, struct outcome *outcome)
@@ -41,16 +42,17 @@ static bool check_reading(struct str zone, struct str sentinels, struct outcome 
 	return true;
 }
 
-bool admin_client_set(struct admin *admin, struct str id, const struct str *zone,
-	const struct str *sentinels, struct outcome *outcome)
+bool admin_client_set(
+	struct admin *admin, struct str id, const struct client_change *to, struct outcome *outcome)
 {
 	const struct str none = { 0 };
-	if (!check_reading(
-		    zone == NULL ? none : *zone, sentinels == NULL ? none : *sentinels, outcome))
+	if (!check_reading(to->zone == NULL ? none : *to->zone,
+		    to->sentinels == NULL ? none : *to->sentinels, outcome))
 		return false;
 	const char *values[] = { admin_string(admin, id),
-		zone == NULL ? NULL : admin_string(admin, *zone),
-		sentinels == NULL ? NULL : admin_string(admin, *sentinels) };
+		to->zone == NULL ? NULL : admin_string(admin, *to->zone),
+		to->sentinels == NULL ? NULL : admin_string(admin, *to->sentinels),
+		to->scopes == NULL ? NULL : admin_number(admin, *to->scopes) };
 	return change(admin, SQL_ADMIN_CLIENT_SET, values, "there is no such client", outcome);
 }
 
@@ -62,8 +64,10 @@ bool admin_client_add(struct admin *admin, const struct client_row *client, stru
 		admin_number(admin, client->orgnr), admin_number(admin, client->scopes),
 		client->zone.length == 0 ? NULL : admin_string(admin, client->zone),
 		admin_string(admin, client->name), admin_string(admin, client->sentinels) };
-	return change(
-		admin, SQL_ADMIN_CLIENT_ADD, values, "no tenant has the client's orgnr", outcome);
+	return change(admin, SQL_ADMIN_CLIENT_ADD, values,
+		"no organisation has this number (tenant list), or a client of this id is "
+		"registered already (client list)",
+		outcome);
 }
 
 bool admin_sender_add(struct admin *admin, struct sender_row *sender, struct outcome *outcome)

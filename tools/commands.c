@@ -153,16 +153,23 @@ bool command_client_add(struct command_line *line)
 bool command_client_set(struct command_line *line)
 {
 	const char *id = command_word(line, 0), *zone = command_option(line, "zone"),
-		   *sentinels = command_option(line, "sentinels");
-	if (id == NULL || (zone == NULL && sentinels == NULL))
+		   *sentinels = command_option(line, "sentinels"),
+		   *allowed = command_option(line, "scopes");
+	unsigned bits = 0;
+	if (id == NULL || (zone == NULL && sentinels == NULL && allowed == NULL))
 		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR(""),
-			"client set CLIENT_ID [--zone ZONE] [--sentinels LIST]");
+			"which client, and what is to change? client set CLIENT_ID --scopes, "
+			"--zone or --sentinels");
+	if (allowed != NULL && allowed[0] != '\0' && !parse_scopes(line, allowed, &bits))
+		return false;
 	const struct str zone_text = str_of(zone == NULL ? "" : zone),
 			 list = str_of(sentinels == NULL ? "" : sentinels);
+	const struct client_change to = { .zone = zone == NULL ? NULL : &zone_text,
+		.sentinels = sentinels == NULL ? NULL : &list,
+		.scopes = allowed == NULL ? NULL : &bits };
 	struct admin *admin = command_admin(line, NULL);
 	return admin != NULL &&
-	       finish(admin, admin_client_set(admin, str_of(id), zone == NULL ? NULL : &zone_text,
-				     sentinels == NULL ? NULL : &list, line->outcome));
+	       finish(admin, admin_client_set(admin, str_of(id), &to, line->outcome));
 }
 
 static void print_scopes(unsigned bits)
@@ -186,6 +193,8 @@ bool command_client_list(struct command_line *line)
 	for (size_t i = 0; i < count; i++) {
 		printf("%-36.*s  %u  %.*s  ", STR_ARG(clients[i].id), clients[i].orgnr,
 			STR_ARG(clients[i].name));
+		if (clients[i].scopes == 0)
+			printf("may do nothing");
 		print_scopes(clients[i].scopes);
 		printf("%s%.*s", clients[i].zone.length > 0 ? "  zone " : "",
 			STR_ARG(clients[i].zone));

@@ -39,7 +39,8 @@ def test_help_teaches(hub):
     (("fly",), "no command `fly`"), (("tenant",), "no command"), (("tenant", "fly"), "tenant fly"), (("tenant", "add"), "ORGNR"), (("tenant", "add", "12345"), "organisation number"),
     (("tenant", "add", "310000018", "X"), "organisation number"), (("tenant", "add", "310000019"), "NAME"), (("client", "add", "x"), "ORGNR"), (("client", "add", "x", "310000019", "X"), "--scopes"),
     (("client", "add", "x", "310000019", "X", "--scopes", "read,fly"), "fly"), (("client", "add", "x", "310000019", "X", "--scopes", "read", "--zone", "Mars"), "Mars"), (("client", "add", "x", "999999999", "X", "--scopes", "read"), ""),
-    (("rule", "add"), "--from"), (("rule", "add", "--from", "310000019"), "--to"), (("rule", "add", "--from", "310000019", "--to", "310000035", "--class", "all"), "all"),
+    (("tenant", "add", str(SOLVIK), "Solvik"), "registered already"), (("client", "add", "solvik-dho", str(SOLVIK), "X", "--scopes", "read"), "registered already"),
+    (("client", "set", "solvik-dho"), "--scopes"), (("client", "set", "nobody", "--scopes", ""), "no such client"), (("client", "set", "solvik-dho", "--scopes", "fly"), "fly"), (("rule", "add"), "--from"), (("rule", "add", "--from", "310000019"), "--to"), (("rule", "add", "--from", "310000019", "--to", "310000035", "--class", "all"), "all"),
     (("rule", "add", "--from", "310000019", "--to", "310000035", "--purpose", "FUN"), "FUN"), (("rule", "add", "--from", "310000019", "--to", "310000035", "--code", "8867-4"), "SYSTEM|CODE"),
     (("rule", "add", "--from", people.orgnr(77), "--to", "310000035"), ""), (("rule", "revoke"), "number"), (("rule", "revoke", "x"), "number"), (("rule", "revoke", "999999"), ""), (("block", "end", "999999"), ""), (("block", "add", "--tenant", "1"), "--tenant"),
 ])
@@ -75,6 +76,18 @@ def test_the_help_of_a_noun():
     assert done.returncode == 0 and [line.split()[1] for line in done.stdout.splitlines()] == ["add", "list", "revoke"]
     done = subprocess.run([BUILD / "tools/maalehub", "--config"], capture_output=True, text=True)
     assert done.returncode == 2 and "wants a file" in done.stderr
+
+
+def test_a_client_is_stopped_at_once(hub):
+    orgnr, caller = hub.controller()
+    name = f"klient-{orgnr}"
+    assert caller.upload(observation(person())).status_code == 201
+    hub.maalehub("client", "set", name, "--scopes", "")
+    assert "may do nothing" in next(line for line in hub.maalehub("client", "list").splitlines() if line.startswith(f"{name} "))
+    assert caller.upload(observation(person())).status_code == 403 and caller.get("/fhir/Observation").status_code == 403
+    hub.maalehub("client", "set", name, "--scopes", "write")
+    time.sleep(1.1)  # before an unregistered caller is refused the rules are asked for, once a second
+    assert caller.upload(observation(person())).status_code == 201 and caller.get("/fhir/Observation").status_code == 403
 
 
 def test_a_block_of_one_code(hub):
@@ -333,6 +346,30 @@ def test_the_database_goes_and_comes_back(mortal):
     assert httpx.get(mortal.dev_url + "/readyz", timeout=20).status_code == 200
     assert vendor.upload(observation(line, at="2026-11-20T09:00:01+01:00")).status_code == 201
     assert len(found(doctor.search(line))) == 2
+
+
+def test_a_backup_restored_into_a_new_database(mortal):
+    """What belongs to a database and not to its contents does not come back by pg_restore: migrate brings it, and check tells before."""
+    assert mortal.as_("solvik-dho").upload(observation(person())).status_code == 201
+    at, dump = ["-h", mortal.pg["PGHOST"], "-U", "postgres"], str(mortal.dir / "hub.dump")
+    subprocess.run(["pg_dump", *at, "-Fc", "-f", dump, mortal.pg["PGDATABASE"]], check=True)
+    subprocess.run(["createdb", *at, "restored"], check=True)
+    subprocess.run(["pg_restore", *at, "-d", "restored", "--exit-on-error", dump], check=True)
+    settings = "select r.rolname, s.setconfig from pg_db_role_setting s join pg_roles r on r.oid = s.setrole join pg_database d on d.oid = s.setdatabase where d.datname = %s order by 1"
+    try:
+        assert mortal.sql(settings, "restored") == []
+        (mortal.dir / "restored.conf").write_text((mortal.dir / "hub.conf").read_text().replace(f"dbname={mortal.pg['PGDATABASE']}", "dbname=restored"))
+
+        def tool(*words):
+            return subprocess.run([mortal.build / "tools/maalehub", "--config", mortal.dir / "restored.conf", *words], capture_output=True, text=True)
+
+        assert tool("check").returncode == 1
+        assert "0 migrations applied" in tool("migrate").stdout
+        checked = tool("check")
+        assert checked.returncode == 0, checked.stderr
+        assert mortal.sql(settings, "restored") == mortal.sql(settings, mortal.pg["PGDATABASE"]) != []
+    finally:
+        mortal.sql("drop database restored")
 
 
 def test_it_starts_before_its_database(mortal):

@@ -364,17 +364,22 @@ static void test_clients(void **state)
 	assert_true(str_is(clients[0].sentinels, "-1,150456:>100"));
 	assert_int_equal(clients[1].sentinels.length, 0);
 	const struct str list = STR("127"), none = STR(""), bad = STR("127;"), zone = STR("UTC");
-	assert_true(admin_client_set(admin, STR("vendor-1"), NULL, &none, &outcome));
-	assert_true(admin_client_set(admin, STR("vendor-2"), &zone, &list, &outcome));
-	assert_false(admin_client_set(admin, STR("vendor-2"), NULL, &bad, &outcome));
+	assert_true(admin_client_set(admin, STR("vendor-1"),
+		&(struct client_change){ .zone = NULL, .sentinels = &none }, &outcome));
+	assert_true(admin_client_set(admin, STR("vendor-2"),
+		&(struct client_change){ .zone = &zone, .sentinels = &list }, &outcome));
+	assert_false(admin_client_set(admin, STR("vendor-2"),
+		&(struct client_change){ .zone = NULL, .sentinels = &bad }, &outcome));
 	assert_true(says(&outcome, "sentinels"));
 	outcome = fresh();
-	assert_false(admin_client_set(admin, STR("vendor-9"), NULL, &list, &outcome));
+	assert_false(admin_client_set(admin, STR("vendor-9"),
+		&(struct client_change){ .zone = NULL, .sentinels = &list }, &outcome));
 	outcome = fresh();
 	assert_true(admin_clients(admin, &clients, &count, &outcome));
 	assert_true(str_is(clients[0].zone, "Europe/Oslo") && clients[0].sentinels.length == 0);
 	assert_true(str_is(clients[1].zone, "UTC") && str_is(clients[1].sentinels, "127"));
-	assert_true(admin_client_set(admin, STR("vendor-2"), &none, NULL, &outcome));
+	assert_true(admin_client_set(admin, STR("vendor-2"),
+		&(struct client_change){ .zone = &none, .sentinels = NULL }, &outcome));
 	admin_close(&admin);
 }
 
