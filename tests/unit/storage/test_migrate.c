@@ -351,7 +351,7 @@ static void test_clients(void **state)
 	client.id = STR("vendor-3");
 	client.orgnr = 999999977;
 	assert_false(admin_client_add(admin, &client, &outcome));
-	assert_true(says(&outcome, "no tenant"));
+	assert_true(says(&outcome, "no organisation"));
 	outcome = fresh();
 	client.zone = STR("Mars");
 	assert_false(admin_client_add(admin, &client, &outcome));
