@@ -97,12 +97,26 @@ def test_it_is_found_as_any_other(hub, vendor, reader):
     assert targets(walked) == sorted(f"Observation/{r['id']}" for r in mine)
 
 
+def test_it_comes_with_its_reading(vendor, reader):
+    line = person()
+    acknowledged(vendor.pcd01(message("pulse-oximeter", line)))
+    answer = reader.search(line, _revinclude="Provenance:target")
+    assert answer.status_code == 200, answer.text
+    modes = [(entry["search"]["mode"], entry["resource"]["resourceType"]) for entry in answer.json()["entry"]]
+    mine = readings(reader, line)
+    assert modes.count(("match", "Observation")) == modes.count(("include", "Provenance")) == len(mine) and len(modes) == 2 * len(mine)
+    included = [entry["resource"] for entry in answer.json()["entry"] if entry["search"]["mode"] == "include"]
+    assert sorted(included, key=lambda one: one["id"]) == sorted(provenances(reader, line), key=lambda one: one["id"])
+    page = reader.search(line, _revinclude="Provenance:target", _count="1")
+    assert [entry["resource"]["resourceType"] for entry in page.json()["entry"]] == ["Observation", "Provenance"]
+    assert page.json()["entry"][1]["resource"]["target"][0]["reference"] == f"Observation/{page.json()['entry'][0]['resource']['id']}"
+
+
 def test_what_came_by_fhir_has_none(vendor, reader):
     line = person()
     assert vendor.upload(observation(line)).status_code == 201
     mine, = readings(reader, line)
     assert provenances(reader, line) == [] and resources(reader.get(f"/fhir/Provenance?target=Observation/{mine['id']}")) == []
-    # the same reading by PCD-01 stores nothing new
     assert reader.get(f"/fhir/Provenance/{mine['id']}").status_code == 404
 
 
