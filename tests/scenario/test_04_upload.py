@@ -421,7 +421,7 @@ def test_real_numbers_are_not_for_a_test_installation(vendor):
 
 def test_paths_and_methods(hub, vendor, reader):
     for method, path, status in (("GET", "/fhir/Nothing", 404), ("GET", "/", 404), ("DELETE", "/fhir/Observation", 405), ("PUT", "/fhir/metadata", 405),
-                                 ("GET", "/fhir", 405), ("POST", "/fhir/Patient", 404), ("POST", "/fhir/metadata", 405), ("GET", "/pcd01", 405), ("PATCH", "/fhir/Observation", 405), ("DELETE", "/fhir/Observation/x", 404)):
+                                 ("GET", "/fhir", 405), ("POST", "/fhir/Nothing", 404), ("POST", "/fhir/metadata", 405), ("GET", "/pcd01", 405), ("PATCH", "/fhir/Observation", 405), ("DELETE", "/fhir/Observation/x", 404)):
         answer = reader.request(method, path)
         assert answer.status_code == status, (method, path, answer.text)
         if status == 405:
