@@ -186,19 +186,31 @@ static void render_result(struct buf *buf, const struct bundle_result *result)
 	buf_add(buf, STR("}}"));
 }
 
-void bundle_render_results(
-	struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count)
+void bundle_results_begin(struct buf *buf, enum bundle_type type)
 {
 	buf_add(buf, STR("{\"resourceType\":\"Bundle\",\"type\":\""));
 	buf_add_text(buf, type == BUNDLE_TRANSACTION ? "transaction-response" : "batch-response");
 	buf_add_byte(buf, '"');
-	for (size_t i = 0; i < count; i++) {
-		buf_add_text(buf, i == 0 ? ",\"entry\":[" : ",");
-		render_result(buf, &results[i]);
-	}
-	if (count > 0)
-		buf_add_byte(buf, ']');
-	buf_add_byte(buf, '}');
+}
+
+void bundle_results_add(struct buf *buf, size_t index, const struct bundle_result *result)
+{
+	buf_add_text(buf, index == 0 ? ",\"entry\":[" : ",");
+	render_result(buf, result);
+}
+
+void bundle_results_end(struct buf *buf, size_t count)
+{
+	buf_add_text(buf, count == 0 ? "}" : "]}");
+}
+
+void bundle_render_results(
+	struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count)
+{
+	bundle_results_begin(buf, type);
+	for (size_t i = 0; i < count; i++)
+		bundle_results_add(buf, i, &results[i]);
+	bundle_results_end(buf, count);
 }
 
 static void render_link(struct buf *buf, const char *relation, struct str url)

@@ -48,6 +48,10 @@ struct bundle_result {
 
 void bundle_render_results(
 	struct buf *buf, enum bundle_type type, const struct bundle_result *results, size_t count);
+/* The same in parts, for a long one: the beginning, each result by its index from 0, the end. */
+void bundle_results_begin(struct buf *buf, enum bundle_type type);
+void bundle_results_add(struct buf *buf, size_t index, const struct bundle_result *result);
+void bundle_results_end(struct buf *buf, size_t count);
 
 /* A page of a searchset: `self` and `next` are absolute URLs, `next` empty on the last page; `issues`, when not empty (it may be NULL), becomes an OperationOutcome entry of mode outcome. */
 struct bundle_page {

@@ -9,6 +9,7 @@
 
 #include "server/loop.h"
 #include "server/session.h"
+#include "server/spent.h"
 #include "server/steps.h"
 
 static void (*const steps[])(struct exchange *exchange) = {
@@ -40,9 +41,9 @@ static void release(struct exchange *exchange)
 		return;
 	session_drop(&exchange->session);
 	rules_drop(&exchange->rules);
-	exchange->loop->live--;
-	struct arena *arena = exchange->arena;
-	arena_free(&arena);
+	struct loop *loop = exchange->loop;
+	loop->live--;
+	spent_add(loop, exchange->arena);
 }
 
 /* The caller's ownership goes over to the list. */

@@ -24,6 +24,7 @@ enum step {
 /* What a door read off the wire; slices live as long as the exchange (the body and headers are copied or kept by the door). */
 struct request {
 	struct str method, path, query, body;
+	struct str at_wire; /* a long body's bytes, valid while there is a wire: body.h */
 	struct str content_type, accept, prefer, if_none_exist, host, origin;
 	struct str if_match, if_none_match, if_modified_since;
 	struct str authorization, dpop; /* empty where absent */

@@ -5,6 +5,7 @@
  */
 #include "server/http.h"
 
+#include "server/body.h"
 #include "server/head.h"
 #include "server/loop_wire.h"
 
@@ -204,7 +205,9 @@ static int on_request(h2o_handler_t *self, h2o_req_t *from)
 	take_request(exchange, from, development);
 	check_head(exchange, from);
 	if (check_request(exchange, from->entity.len) && from->entity.len > 0)
-		exchange->request.body = str_copy(exchange->arena, slice(from->entity));
+		exchange->request.at_wire = slice(from->entity);
+	if (from->entity.len <= BODY_AT_ONCE)
+		body_take(exchange);
 	exchange_run(exchange);
 	return 0;
 }

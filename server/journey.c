@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The steps that are the interaction's own; what all interactions need before theirs stands here once. */
+#include "server/body.h"
 #include "server/form.h"
 #include "server/respond.h"
 #include "server/steps.h"
@@ -116,12 +117,15 @@ static bool read_presentation(struct exchange *exchange)
 void step_parse(struct exchange *exchange)
 {
 	const struct route *route = exchange->route;
-	if (exchange->request.body.length > route->body_max && route->body_max > 0) {
+	const struct request *request = &exchange->request;
+	const size_t length =
+		request->at_wire.length > 0 ? request->at_wire.length : request->body.length;
+	if (length > route->body_max && route->body_max > 0) {
 		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, NOWHERE,
 			"a body may be %zu bytes here", route->body_max);
 		return;
 	}
-	if (!check_media(exchange))
+	if (!body_take(exchange) || !check_media(exchange))
 		return;
 	if (!read_presentation(exchange))
 		return;

@@ -15,6 +15,7 @@
 #include "server/loop_wire.h"
 #include "server/release.h"
 #include "server/session.h"
+#include "server/spent.h"
 
 #define TICK_MS           200
 #define TICK              (TICK_MS * INSTANT_SECOND / 1000)
@@ -185,9 +186,9 @@ static void turn(struct loop *loop)
 {
 	struct server *server = loop->server;
 	const instant until_tick = server->sweep_at - loop->now;
-	int32_t wait = loop->resume != NULL || server->unsettled || until_tick <= 0
-			       ? 0
-			       : (int32_t)(until_tick / (INSTANT_SECOND / 1000)) + 1;
+	const bool busy = loop->resume != NULL || loop->spent_count > 0 || server->unsettled;
+	int32_t wait =
+		busy || until_tick <= 0 ? 0 : (int32_t)(until_tick / (INSTANT_SECOND / 1000)) + 1;
 	if (wait > TICK_MS)
 		wait = TICK_MS;
 	h2o_evloop_run(server->evloop, wait);
@@ -205,6 +206,7 @@ static void turn(struct loop *loop)
 	if (loop->now >= server->sweep_at || server->sweep_at - loop->now > TICK)
 		tick(loop);
 	db_flush(loop->db, loop->now);
+	spent_free_piece(loop);
 }
 
 static void *run(void *context)
@@ -214,6 +216,7 @@ static void *run(void *context)
 	open_database(loop);
 	while (!loop_drained(loop))
 		turn(loop);
+	spent_free_all(loop);
 	loop_finish(loop);
 	return NULL;
 }

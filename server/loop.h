@@ -36,6 +36,8 @@ struct loop_post {
 };
 
 /* Everything one core owns. */
+#define LOOP_SPENT 16
+
 struct loop {
 	struct hub *hub;
 	unsigned index;
@@ -47,9 +49,11 @@ struct loop {
 	bool rules_loading;
 	struct sessions *sessions; /* verified tokens (session.h); NULL until the first */
 	bool draining;
-	bool releasing;           /* release.c is at work */
-	instant release_at;       /* when it looks again */
-	unsigned live;            /* exchanges */
+	bool releasing;                  /* release.c is at work */
+	instant release_at;              /* when it looks again */
+	unsigned live;                   /* exchanges */
+	struct arena *spent[LOOP_SPENT]; /* being freed (spent.h) */
+	unsigned spent_count;
 	_Atomic instant ticked;   /* when the last turn began: /livez asks its age */
 	_Atomic bool db_is_ready; /* as seen in the last turn */
 	_Atomic unsigned connections;

@@ -259,6 +259,8 @@ void step_respond(struct exchange *exchange)
 		respond_error(exchange);
 	else if (exchange->route->interaction->respond != NULL)
 		exchange->route->interaction->respond(exchange);
+	if (exchange->yielded)
+		return; /* a long answer is being written */
 	if (exchange->outcome.errors > 0 && exchange->response.status == 0)
 		respond_error(exchange); /* respond found that it cannot */
 	if (exchange->presentation.pretty && exchange->response.content_type != NULL &&

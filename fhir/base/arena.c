@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * A chain of blocks that grow in size. Each piece is zeroed when it is handed out, not when its block is
- * taken, so that a small exchange pays for what it uses. With AddressSanitizer every piece is followed by a
+ * taken, so that a small exchange pays for what it uses; a very large one comes in fresh pages. With AddressSanitizer every piece is followed by a
  * poisoned gap, or the fuzzers would not see a read past the end of one.
  */
 #include "fhir/base/arena.h"
@@ -32,6 +32,7 @@
 #define ALIGNMENT   ((size_t)16)
 #define BLOCK_FIRST ((size_t)16 << 10)
 #define BLOCK_LAST  ((size_t)256 << 10)
+#define PAGES_FROM  ((size_t)256 << 10)
 
 struct block {
 	struct block *next;
@@ -57,9 +58,10 @@ static size_t rounded(size_t size)
 	return (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
 }
 
-static char *block_new(struct arena *arena, size_t size)
+static char *block_new(struct arena *arena, size_t size, bool zeroed)
 {
-	struct block *block = malloc(sizeof(*block) + size);
+	struct block *block =
+		zeroed ? calloc(1, sizeof(*block) + size) : malloc(sizeof(*block) + size);
 	if (block == NULL)
 		abort();
 	block->next = arena->blocks;
@@ -85,27 +87,35 @@ void arena_allow(struct arena *arena, size_t more)
 	arena->limit = more > SIZE_MAX - arena->limit ? SIZE_MAX : arena->limit + more;
 }
 
-void arena_free(struct arena **arena)
+bool arena_free_some(struct arena **arena, size_t bytes)
 {
 	if (*arena == NULL)
-		return;
-	struct block *block = (*arena)->blocks;
-	while (block != NULL) {
-		struct block *next = block->next;
+		return true;
+	for (size_t freed = 0; (*arena)->blocks != NULL && freed < bytes;) {
+		struct block *block = (*arena)->blocks;
+		(*arena)->blocks = block->next;
+		freed += block->size;
 		ARENA_OPEN((char *)(block + 1), block->size);
 		free(block);
-		block = next;
 	}
+	if ((*arena)->blocks != NULL)
+		return false;
 	free(*arena);
 	*arena = NULL;
+	return true;
+}
+
+void arena_free(struct arena **arena)
+{
+	arena_free_some(arena, SIZE_MAX);
 }
 
 /* A piece that the current block has no room for. Large ones get a block of their own and leave the rest for later. */
 static char *piece_new(struct arena *arena, size_t size)
 {
 	if (size > arena->block_size / 4)
-		return block_new(arena, size);
-	arena->at = block_new(arena, arena->block_size);
+		return block_new(arena, size, false);
+	arena->at = block_new(arena, arena->block_size, false);
 	arena->left = arena->block_size - size;
 	if (arena->block_size < BLOCK_LAST)
 		arena->block_size *= 2;
@@ -114,13 +124,19 @@ static char *piece_new(struct arena *arena, size_t size)
 	return piece;
 }
 
-static char *take(struct arena *arena, size_t size)
+/* What the arena is charged for `size` bytes. */
+static size_t charge(struct arena *arena, size_t size)
 {
 	const size_t want = rounded(size == 0 ? 1 : size);
 	arena->used += want;
 	if (arena->used > arena->limit)
 		arena->full = true;
-	const size_t taken = want + ARENA_GAP;
+	return want + ARENA_GAP;
+}
+
+static char *take(struct arena *arena, size_t size)
+{
+	const size_t taken = charge(arena, size);
 	char *piece = arena->at;
 	if (taken <= arena->left) {
 		arena->at += taken;
@@ -132,8 +148,18 @@ static char *take(struct arena *arena, size_t size)
 	return piece;
 }
 
+/* The system's pages are zero already: each is paid for when it is first written, not all of them at once. */
+static char *take_pages(struct arena *arena, size_t size)
+{
+	char *piece = block_new(arena, charge(arena, size), true);
+	ARENA_OPEN(piece, size);
+	return piece;
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
+	if (size >= PAGES_FROM)
+		return take_pages(arena, size);
 	return memset(take(arena, size), 0, size);
 }
 

@@ -18,6 +18,9 @@ struct arena *arena_new(size_t limit);
 /* Frees the arena and all it handed out, and sets the pointer to NULL. Accepts a pointer to NULL. */
 void arena_free(struct arena **arena);
 
+/* The same a piece at a time: gives back at least `bytes`, or all that is left. True, and the pointer NULL, once nothing is left; until then nothing else may be asked of it. */
+bool arena_free_some(struct arena **arena, size_t bytes);
+
 /* `size` zeroed bytes that live as long as the arena. Never NULL; size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 

@@ -31,7 +31,11 @@ struct bundle_work {
 	size_t asked;          /* entries whose inner request has begun */
 	size_t summed;         /* entries whose answer is in the next */
 	size_t answers;        /* bytes */
+	struct json *json;     /* the whole of it, once parsed */
+	bool read;             /* entries and links are there */
 	bool stored;           /* the creates are done */
+	struct buf answer;     /* as far as it is written */
+	size_t told;           /* entries in it */
 	struct upload *upload;
 };
 
@@ -129,21 +133,40 @@ static void take_entry(struct exchange *exchange, struct bundle_work *work, size
 	links_take(work->upload->links, index);
 }
 
-/* False: there is more to parse, or an error was added. */
+/* Gives way where the turn is over. */
+static bool gives_way(struct exchange *exchange, struct turn turn)
+{
+	if (!turn_is_over(turn))
+		return false;
+	exchange_yield(exchange);
+	return true;
+}
+
+/* The next piece of it: the text, the entries, what is kept of each, their links. False: gave way, or an error was added. */
 static bool parse_text(struct exchange *exchange, struct bundle_work *work, struct turn turn)
 {
-	struct json *json = NULL;
-	while (!json_parser_run(work->parser, PARSE_BYTES, &json, &exchange->outcome)) {
-		if (!turn_is_over(turn))
-			continue;
-		exchange_yield(exchange);
-		return false;
+	while (work->json == NULL) {
+		if (json_parser_run(work->parser, PARSE_BYTES, &work->json, &exchange->outcome) &&
+			work->json == NULL)
+			return false;
+		if (gives_way(exchange, turn))
+			return false;
 	}
-	if (json == NULL || !bundle_read(exchange->arena, json, &work->bundle, &exchange->outcome))
-		return false;
-	work->upload = upload_new(exchange, work->bundle.count);
-	work->upload->whole = work->bundle.type == BUNDLE_TRANSACTION;
-	work->upload->links = links_new(exchange, &work->bundle, work->upload);
+	if (work->bundle.entries == NULL) {
+		if (!bundle_read(exchange->arena, work->json, &work->bundle, &exchange->outcome))
+			return false;
+		if (gives_way(exchange, turn))
+			return false;
+	}
+	struct upload *upload = work->upload;
+	if (upload == NULL) {
+		work->upload = upload = upload_new(exchange, work->bundle.count);
+		upload->whole = work->bundle.type == BUNDLE_TRANSACTION;
+		if (gives_way(exchange, turn))
+			return false;
+	}
+	upload->links = links_new(exchange, &work->bundle, upload);
+	work->read = true;
 	return true;
 }
 
@@ -159,14 +182,12 @@ static void parse(struct exchange *exchange)
 			exchange->arena, body, body.length / BYTES_A_NODE + NODES_FEW);
 		exchange->work = work;
 	}
-	if (work->upload == NULL && !parse_text(exchange, work, turn))
+	if (!work->read && !parse_text(exchange, work, turn))
 		return;
 	while (work->taken < work->bundle.count) {
 		take_entry(exchange, work, work->taken++);
-		if (turn_is_over(turn)) {
-			exchange_yield(exchange);
+		if (gives_way(exchange, turn))
 			return;
-		}
 	}
 }
 
@@ -288,23 +309,34 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	out->outcome = &entry->outcome;
 }
 
+/* Of thousands of entries, in slices. */
 static void respond(struct exchange *exchange)
 {
-	const struct bundle_work *work = exchange->work;
+	struct bundle_work *work = exchange->work;
 	const size_t count = work->bundle.count;
-	struct bundle_result *results = arena_array(exchange->arena, count, sizeof(results[0]));
-	for (size_t i = 0; i < count; i++)
+	const struct turn turn = turn_begin();
+	if (work->told == 0) {
+		work->answer = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
+		bundle_results_begin(&work->answer, work->bundle.type);
+	}
+	while (work->told < count) {
+		const size_t i = work->told;
+		struct bundle_result result = { 0 };
+		if (gives_way(exchange, turn))
+			return;
 		result_of(exchange, &work->upload->entries[i], &work->bundle.entries[i],
-			work->inners == NULL ? NULL : work->inners[i], &results[i]);
-	struct buf buf = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
-	bundle_render_results(&buf, work->bundle.type, results, count);
-	if (buf.full) {
+			work->inners == NULL ? NULL : work->inners[i], &result);
+		bundle_results_add(&work->answer, i, &result);
+		work->told++;
+	}
+	bundle_results_end(&work->answer, count);
+	if (work->answer.full) {
 		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
 			"the answer is larger than %zu MiB; what the Bundle stores is stored",
 			RESPONSE_MAX >> 20);
 		return;
 	}
-	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&work->answer));
 }
 
 const struct interaction interaction_bundle = {

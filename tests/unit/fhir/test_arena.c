@@ -104,6 +104,25 @@ static void an_array_that_overflows_fills_the_arena(void **state)
 	arena_free(&arena);
 }
 
+static void it_is_freed_a_piece_at_a_time(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new((size_t)64 << 20);
+	for (int i = 0; i < 8; i++) {
+		const char *large = arena_alloc(arena, (size_t)1 << 20);
+		assert_int_equal(large[0], 0);
+		assert_int_equal(large[((size_t)1 << 20) - 1], 0);
+	}
+	int pieces = 1;
+	while (!arena_free_some(&arena, (size_t)1 << 20)) {
+		assert_non_null(arena);
+		pieces++;
+	}
+	assert_null(arena);
+	assert_in_range(pieces, 8, 10);
+	assert_true(arena_free_some(&arena, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +132,7 @@ int main(void)
 		cmocka_unit_test(past_the_limit_it_is_full_for_good_and_goes_on),
 		cmocka_unit_test(large_pieces_leave_the_block_to_small_ones),
 		cmocka_unit_test(an_array_that_overflows_fills_the_arena),
+		cmocka_unit_test(it_is_freed_a_piece_at_a_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,11 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "fhir/base/arena.h"
 #include "server/audit.h"
+#include "server/body.h"
 #include "server/interaction/interactions.h"
 #include "server/log.h"
 #include "server/loop.h"
@@ -235,10 +237,15 @@ static void audit(struct exchange *exchange)
 		audit_row(exchange, LOG_READ, TYPE_OBSERVATION);
 }
 
+/* How many turns the answer takes. */
+static unsigned respond_turns;
+
 static void respond(struct exchange *exchange)
 {
-	responses++;
-	respond_with(exchange, 200, MEDIA_FHIR, STR("{}"));
+	if (++responses < respond_turns)
+		exchange_yield(exchange);
+	else
+		respond_with(exchange, 200, MEDIA_FHIR, STR("{}"));
 }
 
 static const struct interaction reading = {
@@ -295,6 +302,7 @@ static int begin(void **state)
 	database_version = 1;
 	remembers = 0;
 	wants_afresh = false;
+	respond_turns = 1;
 	hub = (struct hub){ .config = &config, .rules = rules_of(1, true) };
 	in_database = rules_of(2, true);
 	loop = (struct loop){ .hub = &hub, .now = 100 * INSTANT_SECOND };
@@ -554,6 +562,74 @@ static void another_media_type_is_not_parsed(void **state)
 	leave(exchange);
 }
 
+/* An exchange whose body of `length` bytes still lies at the wire, after its first turn. */
+static struct exchange *start_long(char *at, size_t length)
+{
+	memset(at, 'x', length);
+	struct exchange *exchange = exchange_new(&loop, &door, &wire, (size_t)4 << 20);
+	exchange->route = &route;
+	exchange->request.content_type = STR("application/json");
+	exchange->request.at_wire = (struct str){ at, length };
+	exchange_run(exchange);
+	return exchange;
+}
+
+static void a_long_body_is_taken_in_slices(void **state)
+{
+	(void)state;
+	const size_t length = 2 * BODY_AT_ONCE + 100;
+	char *at = malloc(length);
+	assert_non_null(at);
+	struct exchange *exchange = start_long(at, length);
+	for (int turns = 1; turns < 3; turns++) {
+		assert_int_equal(parses, 0);
+		assert_int_equal(exchange->request.body.length, (size_t)turns * BODY_AT_ONCE);
+		exchange_resume(&loop);
+	}
+	assert_int_equal(parses, 1);
+	assert_int_equal(exchange->request.body.length, length);
+	assert_memory_equal(exchange->request.body.at, at, length);
+	free(at);
+	come_back();
+	come_back();
+	assert_int_equal(status, 200);
+	leave(exchange);
+}
+
+static void who_hangs_up_is_read_no_further(void **state)
+{
+	(void)state;
+	const size_t length = 3 * BODY_AT_ONCE;
+	char *at = malloc(length);
+	assert_non_null(at);
+	struct exchange *exchange = start_long(at, length);
+	exchange_wire_gone(exchange);
+	free(at);
+	for (int turns = 0; turns < 4; turns++)
+		exchange_resume(&loop);
+	assert_int_equal(parses, 0);
+	assert_int_equal(answers, 0);
+	assert_int_equal(loop.live, 0);
+}
+
+static void a_long_answer_is_written_in_slices(void **state)
+{
+	(void)state;
+	respond_turns = 3;
+	struct exchange *exchange = start();
+	come_back();
+	come_back();
+	for (unsigned turns = 1; turns < 3; turns++) {
+		assert_int_equal(responses, turns);
+		assert_int_equal(answers, 0);
+		exchange_resume(&loop);
+	}
+	assert_int_equal(responses, 3);
+	assert_int_equal(answers, 1);
+	assert_int_equal(status, 200);
+	leave(exchange);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -572,6 +648,9 @@ int main(void)
 		CASE(who_was_registered_a_moment_ago_is_let_in),
 		CASE(strangers_do_not_make_the_hub_load_its_rules),
 		CASE(another_media_type_is_not_parsed),
+		CASE(a_long_body_is_taken_in_slices),
+		CASE(who_hangs_up_is_read_no_further),
+		CASE(a_long_answer_is_written_in_slices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
