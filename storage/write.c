@@ -9,8 +9,6 @@
 /* A group numbers all its rows from one lease. */
 #define JOB_ROWS_MAX (LEASE_IDS / 2)
 #define BACKLOG      400u /* rows waiting behind a group under way, from which on another lane helps */
-#define LONG_GROUP \
-	100u /* readings of a group that takes long: nobody waits behind it where a lane is free */
 
 void job_append(struct job_queue *queue, struct job *job)
 {
@@ -138,7 +136,7 @@ static size_t rows_waiting(const struct job_queue *queue, size_t most)
 	return rows;
 }
 
-static bool is_long(const struct job *job)
+bool job_is_long(const struct job *job)
 {
 	return job->reading_count >= LONG_GROUP;
 }
@@ -158,7 +156,7 @@ static void lane_help(struct writer *writer, struct lane *idle)
 		const unsigned kept = slow ? 0 : 1;
 		for (size_t rows = 0; rows < BACKLOG / 2 && busy->queue.count > kept;) {
 			struct job *job = busy->queue.first;
-			if (slow && is_long(job))
+			if (slow && job_is_long(job))
 				break;
 			job_remove(&busy->queue, NULL, job);
 			rows += job->reading_count + job->log_count;

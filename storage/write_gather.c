@@ -136,7 +136,9 @@ void group_gather(struct group *group)
 		if (taken.first != NULL &&
 			(rows + more > limit || keys + keys_of(job) > set.mask / 2))
 			break;
-		if (is_clashing(&set, job) || is_of_other_rules(&version, job)) {
+		const bool apart =
+			taken.first != NULL && job_is_long(job) != job_is_long(taken.first);
+		if (apart || is_clashing(&set, job) || is_of_other_rules(&version, job)) {
 			before = job;
 			skipped++;
 			continue;
