@@ -203,15 +203,6 @@ static void fail_unknown(const struct place *place, struct str name, struct walk
 
 /* ---- values */
 
-static bool is_among(struct str text, const char *values)
-{
-	struct str rest = str_of(values);
-	while (rest.at != NULL)
-		if (str_equal(str_cut(rest, '|', &rest), text))
-			return true;
-	return false;
-}
-
 static void check_primitive(const struct row *row, const struct json *json,
 	const struct place *place, struct walk *walk)
 {
@@ -220,7 +211,7 @@ static void check_primitive(const struct row *row, const struct json *json,
 		!primitive_is_valid(primitive, json->text))
 		outcome_fail(walk->outcome, OUTCOME_VALUE, place_path(place, walk), "%s is not %s",
 			row->name, primitive_form(primitive));
-	else if (row->values[0] != '\0' && !is_among(json->text, row->values))
+	else if (row->values[0] != '\0' && !str_is_listed(json->text, row->values))
 		outcome_fail(walk->outcome, OUTCOME_CODE_INVALID, place_path(place, walk),
 			"%s is not %s", row->name, row->values);
 	else if (primitive == PRIMITIVE_dateTime && primitive_is_loose_time(json->text))

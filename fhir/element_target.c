@@ -8,15 +8,6 @@
 #include "fhir/element_walk.h"
 #include "fhir/resource.h"
 
-static bool is_among(struct str text, const char *values)
-{
-	struct str rest = str_of(values);
-	while (rest.at != NULL)
-		if (str_equal(str_cut(rest, '|', &rest), text))
-			return true;
-	return false;
-}
-
 static struct str of_contained(struct str id, const struct walk *walk)
 {
 	json_each(item, json_get(walk->root, "contained"))
@@ -88,9 +79,9 @@ void element_target_check(const char *targets, const struct json *json, const st
 {
 	const struct str led = of_reference(json_text(json, "reference"), walk);
 	const struct str said = of_type(json_text(json, "type"));
-	if (targets != NULL && led.length > 0 && !is_among(led, targets))
+	if (targets != NULL && led.length > 0 && !str_is_listed(led, targets))
 		fail(led, targets, place, walk);
-	else if (targets != NULL && said.length > 0 && !is_among(said, targets))
+	else if (targets != NULL && said.length > 0 && !str_is_listed(said, targets))
 		fail(said, targets, place, walk);
 	if (led.length > 0 && said.length > 0 && !str_equal(led, said))
 		outcome_fail(walk->outcome, OUTCOME_VALUE, place_path(place, walk),

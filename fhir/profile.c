@@ -164,15 +164,6 @@ static bool has_value(const struct check *check)
 	return false;
 }
 
-static bool is_listed(struct str code, const char *codes)
-{
-	struct str rest = str_of(codes);
-	while (rest.at != NULL)
-		if (str_equal(str_cut(rest, '|', &rest), code))
-			return true;
-	return false;
-}
-
 static void check_quantity(const struct check *check, const struct json *quantity,
 	const char *where, const char *units)
 {
@@ -183,7 +174,7 @@ static void check_quantity(const struct check *check, const struct json *quantit
 	struct str code = json_text(quantity, "code");
 	if (!check->claimed) /* {beats}/min is /min */
 		code = ucum_plain(check->reading->arena, code);
-	if (!str_is(json_text(quantity, "system"), SYSTEM_UCUM) || !is_listed(code, units))
+	if (!str_is(json_text(quantity, "system"), SYSTEM_UCUM) || !str_is_listed(code, units))
 		tell_code(check, where, "a unit of UCUM among ", units);
 }
 

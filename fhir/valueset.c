@@ -83,15 +83,6 @@ static bool is_same(struct str name, struct coding coding)
 	       str_equal(thing.canon.system, facts.canon.system);
 }
 
-static bool is_listed(const char *codes, struct str code)
-{
-	struct str rest = str_of(codes);
-	while (rest.at != NULL)
-		if (str_equal(str_cut(rest, '|', &rest), code))
-			return true;
-	return false;
-}
-
 bool valueset_contains(struct str url, struct str system, struct str code)
 {
 	struct str rest;
@@ -105,7 +96,7 @@ bool valueset_contains(struct str url, struct str system, struct str code)
 		return code_find(coding, &facts) && facts.class == class_of(rest);
 	for (size_t i = 0; i < ROWS; i++)
 		if (str_is(url, rows[i].url) && str_is(system, rows[i].system) &&
-			is_listed(rows[i].codes, code))
+			str_is_listed(code, rows[i].codes))
 			return true;
 	return false;
 }

@@ -55,6 +55,15 @@ struct str str_cut(struct str s, char byte, struct str *rest_out)
 	return (struct str){ s.at, at };
 }
 
+bool str_is_listed(struct str s, const char *list)
+{
+	struct str rest = str_of(list);
+	while (rest.at != NULL)
+		if (str_equal(str_cut(rest, '|', &rest), s))
+			return true;
+	return false;
+}
+
 struct str str_part(struct str s, size_t from, size_t length)
 {
 	if (s.at == NULL)

@@ -53,6 +53,9 @@ size_t str_index(struct str s, char byte);
 /* The part before the first `byte`; *rest_out is what follows it, or an empty slice with at == NULL where there is none. */
 struct str str_cut(struct str s, char byte, struct str *rest_out);
 
+/* True where `s` is one of the words of `list`, which are parted by `|` (as the tables write them). */
+bool str_is_listed(struct str s, const char *list);
+
 /* From `from`, at most `length` bytes; clipped to the slice. */
 struct str str_part(struct str s, size_t from, size_t length);
 
