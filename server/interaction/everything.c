@@ -178,9 +178,8 @@ void everything_stub(struct exchange *exchange, const struct search_work *work,
 	struct resource *resource_out, struct str *rendered_out)
 {
 	const struct search *search = &work->search;
-	char *id = arena_array(exchange->arena, 1, 27);
-	seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
-	*resource_out = (struct resource){ .type = TYPE_PATIENT, .id = { id, 26 } };
+	*resource_out = (struct resource){ .type = TYPE_PATIENT,
+		.id = patient_id(exchange, &work->patient) };
 	*rendered_out = patient_render(
 		exchange, resource_out->id, search->has_identifier ? &search->identifier : NULL);
 }

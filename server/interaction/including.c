@@ -121,9 +121,7 @@ static void include_patient(
 	if (number == NULL && search->has_identifier && work->patient.bucket == key->bucket &&
 		seal_equal(&work->patient.mac, &key->mac, sizeof(key->mac)))
 		number = &search->identifier;
-	char *text = arena_alloc(exchange->arena, 27);
-	seal_patient_id(exchange->loop->hub->seal, key, text);
-	const struct str id = { text, 26 };
+	const struct str id = patient_id(exchange, key);
 	struct search_included *included = is_included(work, TYPE_PATIENT, id) ? NULL : place(work);
 	if (included == NULL)
 		return;

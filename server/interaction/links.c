@@ -8,6 +8,7 @@
 #include "fhir/primitive.h"
 #include "server/form.h"
 #include "server/interaction/link_text.h"
+#include "server/interaction/patient.h"
 #include "server/loop.h"
 #include "server/session.h"
 #include "storage/store_change.h"
@@ -115,12 +116,10 @@ static bool refuse(struct links *links, size_t index, const char *text)
 /* The patient's own id, and the number beside it, by which alone the hub knows who it is. */
 static struct str patient_text(struct links *links, const struct national_id *patient)
 {
-	const struct exchange *exchange = links->exchange;
-	char id[27];
-	const struct person_key key = seal_person(exchange->loop->hub->seal, patient->digits);
-	seal_patient_id(exchange->loop->hub->seal, &key, id);
+	struct exchange *exchange = links->exchange;
+	const struct str id = patient_id_of(exchange, patient);
 	return str_format(exchange->arena,
-		"\"Patient/%s\",\"identifier\":{\"system\":\"%s\",\"value\":\"%s\"}", id,
+		"\"Patient/%.*s\",\"identifier\":{\"system\":\"%s\",\"value\":\"%s\"}", STR_ARG(id),
 		national_system(patient->kind), patient->digits);
 }
 

@@ -8,6 +8,7 @@
 #include "fhir/observation.h"
 #include "server/audit.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/patient.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/respond.h"
@@ -210,13 +211,10 @@ static void write_entry(struct exchange *exchange, struct buf *buf,
 {
 	const struct locate_work *work = exchange->work;
 	const struct tenant *tenant = rules_tenant(exchange->rules, entry->tenant);
-	const struct person_key person =
-		seal_person(exchange->loop->hub->seal, work->patient.digits);
-	char patient[27];
-	seal_patient_id(exchange->loop->hub->seal, &person, patient);
+	const struct str patient = patient_id_of(exchange, &work->patient);
 	uint8_t digest[32];
-	seal_sha256(
-		str_format(exchange->arena, "%s|%u|%.*s", patient, tenant->orgnr, STR_ARG(name)),
+	seal_sha256(str_format(exchange->arena, "%.*s|%u|%.*s", STR_ARG(patient), tenant->orgnr,
+			    STR_ARG(name)),
 		digest);
 	json_write_comma(buf);
 	buf_add_byte(buf, '{');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Page tokens hold all there is to a page, so the hub remembers no searches. */
+#include "server/interaction/patient.h"
 #include "server/interaction/searching.h"
 #include "server/loop.h"
 
@@ -26,10 +27,9 @@ struct str page_query(struct exchange *exchange, const struct search_work *work)
 			filters.length > 0 ? "&" : "", STR_ARG(filters));
 	if (!work->named || !work->possible)
 		return filters;
-	char id[27];
-	seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
-	return str_format(exchange->arena, "patient=%s%s%.*s", id, filters.length > 0 ? "&" : "",
-		STR_ARG(filters));
+	const struct str id = patient_id(exchange, &work->patient);
+	return str_format(exchange->arena, "patient=%.*s%s%.*s", STR_ARG(id),
+		filters.length > 0 ? "&" : "", STR_ARG(filters));
 }
 
 /* Doubles travel by their bits: nothing is lost, and infinities and "none" are numbers too. */

@@ -7,6 +7,10 @@
 /* The number of a patient where the attest names it; else NULL: it comes back to nobody else. */
 const struct national_id *patient_named(
 	const struct exchange *exchange, const struct person_key *key);
+/* The id by which a person is a Patient here, whether known or not; on the arena. */
+struct str patient_id(struct exchange *exchange, const struct person_key *key);
+/* The same of a number. */
+struct str patient_id_of(struct exchange *exchange, const struct national_id *number);
 /* The stub of a Patient, on the arena; without its number where that is NULL. */
 struct str patient_render(
 	struct exchange *exchange, struct str id, const struct national_id *number);

@@ -7,6 +7,7 @@
 #include "fhir/bundle.h"
 #include "server/audit.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/patient.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/respond.h"
@@ -136,11 +137,9 @@ static void audit(struct exchange *exchange)
 static void respond(struct exchange *exchange)
 {
 	const struct patient_work *work = exchange->work;
-	char id[27];
-	const struct person_key key = seal_person(exchange->loop->hub->seal, work->patient.digits);
-	seal_patient_id(exchange->loop->hub->seal, &key, id);
-	exchange->response.location =
-		str_format(exchange->arena, "%.*s/Patient/%s", STR_ARG(base_url(exchange)), id);
+	const struct str id = patient_id_of(exchange, &work->patient);
+	exchange->response.location = str_format(
+		exchange->arena, "%.*s/Patient/%.*s", STR_ARG(base_url(exchange)), STR_ARG(id));
 	const enum prefer_return prefer = prefer_return_of(exchange->request.prefer);
 	struct buf buf = buf_new(exchange->arena, 512, RESPONSE_MAX);
 	if (prefer == RETURN_MINIMAL) {
@@ -150,10 +149,7 @@ static void respond(struct exchange *exchange)
 	if (prefer == RETURN_OUTCOME)
 		outcome_render(&buf, &exchange->outcome);
 	else
-		buf_add_format(&buf,
-			"{\"resourceType\":\"Patient\",\"id\":\"%s\",\"identifier\":[{\"system\":"
-			"\"%s\",\"value\":\"%s\"}]}",
-			id, national_system(work->patient.kind), work->patient.digits);
+		buf_add(&buf, patient_render(exchange, id, &work->patient));
 	respond_with(exchange, 201, MEDIA_FHIR, buf_str(&buf));
 }
 

@@ -8,6 +8,7 @@
 #include "server/audit.h"
 #include "server/form.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/patient.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/respond.h"
@@ -86,9 +87,7 @@ static void audit(struct exchange *exchange)
 static void respond(struct exchange *exchange)
 {
 	const struct find_work *work = exchange->work;
-	char id[27];
-	const struct person_key key = seal_person(exchange->loop->hub->seal, work->patient.digits);
-	seal_patient_id(exchange->loop->hub->seal, &key, id);
+	const struct str id = patient_id_of(exchange, &work->patient);
 	const struct str base = base_url(exchange);
 	struct buf buf = buf_new(exchange->arena, 1024, RESPONSE_MAX);
 	buf_add_text(&buf, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":1,"
@@ -96,11 +95,11 @@ static void respond(struct exchange *exchange)
 	buf_add(&buf, base);
 	buf_add_text(&buf, "/Patient/_search\"}],\"entry\":[{\"fullUrl\":\"");
 	buf_add(&buf, base);
-	buf_add_format(&buf,
-		"/Patient/%s\",\"resource\":{\"resourceType\":\"Patient\",\"id\":\"%s\","
-		"\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]},"
-		"\"search\":{\"mode\":\"match\"}}]}",
-		id, id, national_system(work->patient.kind), work->patient.digits);
+	buf_add_text(&buf, "/Patient/");
+	buf_add(&buf, id);
+	buf_add_text(&buf, "\",\"resource\":");
+	buf_add(&buf, patient_render(exchange, id, &work->patient));
+	buf_add_text(&buf, ",\"search\":{\"mode\":\"match\"}}]}");
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }
 

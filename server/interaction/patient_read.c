@@ -12,6 +12,8 @@
 #include "server/resolve.h"
 #include "server/respond.h"
 
+#define ID_LENGTH ((size_t)26) /* seal_patient_id() writes as many and a NUL */
+
 struct patient_work {
 	struct person_key key;
 	const struct national_id *named; /* by the attest, or NULL */
@@ -28,6 +30,19 @@ const struct national_id *patient_named(
 			return &attest->patients[i];
 	}
 	return NULL;
+}
+
+struct str patient_id(struct exchange *exchange, const struct person_key *key)
+{
+	char *id = arena_bytes(exchange->arena, ID_LENGTH + 1);
+	seal_patient_id(exchange->loop->hub->seal, key, id);
+	return (struct str){ id, ID_LENGTH };
+}
+
+struct str patient_id_of(struct exchange *exchange, const struct national_id *number)
+{
+	const struct person_key key = seal_person(exchange->loop->hub->seal, number->digits);
+	return patient_id(exchange, &key);
 }
 
 struct str patient_render(

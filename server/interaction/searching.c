@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* GET /fhir/Observation and POST /fhir/Observation/_search; Device and Provenance alike. */
 #include "server/interaction/searching.h"
+#include "server/interaction/patient.h"
 
 #include <stdlib.h>
 
@@ -408,7 +409,6 @@ void search_audit_page(struct exchange *exchange)
 
 static void add_path(struct exchange *exchange, const struct search_work *work, struct buf *buf)
 {
-	char id[27];
 	switch (work->operation) {
 	case OPERATION_SEARCH:
 		buf_add_format(buf, "/%s", resource_type_name(type_of(exchange)));
@@ -420,8 +420,8 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 		buf_add_text(buf, "/Observation/_history");
 		break;
 	case OPERATION_EVERYTHING:
-		seal_patient_id(exchange->loop->hub->seal, &work->patient, id);
-		buf_add_format(buf, "/Patient/%s/$everything", id);
+		buf_add_format(buf, "/Patient/%.*s/$everything",
+			STR_ARG(patient_id(exchange, &work->patient)));
 		break;
 	}
 }
