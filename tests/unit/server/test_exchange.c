@@ -11,6 +11,7 @@
 #include "server/exchange.h"
 #include "server/loop.h"
 #include "server/session.h"
+#include "server/spent.h"
 #include "server/steps.h"
 
 /* What a step does each time it is run; a step runs at most four times here. */
@@ -303,6 +304,30 @@ static void an_answer_may_end_the_wire(void **state)
 	assert_int_equal(loop.live, 0);
 }
 
+/* The loop sleeps only while nothing waits to be freed: small arenas go at once, large ones a piece a turn, and no more than LOOP_SPENT of them wait. */
+static void large_memory_is_freed_by_and_by(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new((size_t)64 << 20);
+	arena_alloc(arena, 100);
+	spent_add(&loop, arena);
+	assert_int_equal(loop.spent_count, 0);
+	for (unsigned i = 0; i < LOOP_SPENT + 2; i++) {
+		arena = arena_new((size_t)64 << 20);
+		for (int piece = 0; piece < 5; piece++)
+			arena_alloc(arena, (size_t)1 << 20);
+		spent_add(&loop, arena);
+	}
+	assert_int_equal(loop.spent_count, LOOP_SPENT);
+	unsigned turns = 0;
+	for (; loop.spent_count > 0 && turns < 1000; turns++)
+		spent_free_piece(&loop);
+	assert_int_equal(loop.spent_count, 0);
+	assert_in_range(turns, 2 * LOOP_SPENT, 4 * LOOP_SPENT);
+	spent_free_piece(&loop);
+	spent_free_all(&loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup(a_client_may_leave_within_a_step, begin),
 		cmocka_unit_test_setup(many_are_resumed_in_order, begin),
 		cmocka_unit_test_setup(an_answer_may_end_the_wire, begin),
+		cmocka_unit_test_setup(large_memory_is_freed_by_and_by, begin),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

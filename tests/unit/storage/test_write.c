@@ -535,6 +535,45 @@ static void test_versions_apart(void **state)
 	upload_free(&uploads[1]);
 }
 
+static int64_t transaction_of(uint64_t person)
+{
+	assert_int_equal(bed_number("SELECT count(DISTINCT xmin::text) FROM hub.observation WHERE "
+				    "subject_id = %llu",
+				 (unsigned long long)person + 1000),
+		1);
+	return bed_number(
+		"SELECT xmin::text::int8 FROM hub.observation WHERE subject_id = %llu LIMIT 1",
+		(unsigned long long)person + 1000);
+}
+
+/* What takes long and what does not make groups of their own, though they came together: nobody's log row waits for a hundred readings. */
+static void test_long_apart(void **state)
+{
+	(void)state;
+	enum { COUNT = 3, LONG = 100 };
+	struct reading_plan plans[LONG];
+	for (unsigned i = 0; i < LONG; i++)
+		plans[i] = (struct reading_plan){ .tenant = 1,
+			.person = 25,
+			.device = "long-1",
+			.value = 70,
+			.time = NOON + (instant)i * 60 * INSTANT_SECOND };
+	struct reading_plan first = plans[0], last = plans[0];
+	first.person = 24;
+	last.person = 26;
+	unsigned done = 0;
+	struct upload *uploads[COUNT] = { upload_new(&hub, &first, 1, &done),
+		upload_new(&hub, plans, LONG, &done), upload_new(&hub, &last, 1, &done) };
+	for (unsigned i = 0; i < COUNT; i++)
+		store_write(hub.store, &uploads[i]->write);
+	assert_true(hub_until(&hub, &done, COUNT));
+	assert_int_equal(rows_of(25), LONG);
+	assert_int_equal(transaction_of(24), transaction_of(26));
+	assert_int_not_equal(transaction_of(24), transaction_of(25));
+	for (unsigned i = 0; i < COUNT; i++)
+		upload_free(&uploads[i]);
+}
+
 struct log_call {
 	struct store_log log;
 	struct outcome outcome;
@@ -618,6 +657,7 @@ int main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_versions_apart),
+		cmocka_unit_test(test_long_apart),
 		cmocka_unit_test(test_log_and_probe),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
