@@ -7,9 +7,6 @@
 #include "fhir/form.h"
 
 #define NODES_MAX 200000
-#define SUBSETTED                                                                    \
-	"{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ObservationValue\"," \
-	"\"code\":\"SUBSETTED\"}"
 
 /* ---- the parameters */
 
@@ -187,6 +184,15 @@ static const struct {
 #undef SUMMARY
 };
 
+static bool is_choice(struct str name)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		if (members[i].choice != NULL && str_is(name, members[i].choice))
+			return true;
+	}
+	return false;
+}
+
 /* A member, or one of a choice: `value` stands for valueQuantity. */
 static bool is_named(struct str key, struct str name)
 {
@@ -194,8 +200,8 @@ static bool is_named(struct str key, struct str name)
 		key = str_part(key, 1, key.length);
 	if (str_equal(key, name))
 		return true;
-	return (str_is(name, "value") || str_is(name, "effective")) && str_starts(key, name) &&
-	       key.at[name.length] >= 'A' && key.at[name.length] <= 'Z';
+	return str_starts(key, name) && key.at[name.length] >= 'A' && key.at[name.length] <= 'Z' &&
+	       is_choice(name);
 }
 
 /* Whether the table has rows for the type (or for what is inside a member of it), and one for this key. */
@@ -229,16 +235,18 @@ static bool is_mandatory(enum resource_type type, struct str key)
 	return false;
 }
 
-static bool is_asked(
-	const struct presentation *presentation, const struct resource *resource, struct str key)
+bool presentation_keeps(
+	const struct presentation *presentation, enum resource_type type, struct str key)
 {
+	if (presentation_is_plain(presentation))
+		return true;
 	bool known;
 	const bool modifies = str_is(key, "implicitRules") || str_is(key, "modifierExtension");
 	switch (presentation->summary) {
 	case SUMMARY_TRUE:
-		return in_summary(str_of(resource_type_name(resource->type)), STR(""), key, &known);
+		return in_summary(str_of(resource_type_name(type)), STR(""), key, &known);
 	case SUMMARY_TEXT:
-		return modifies || str_is(key, "text") || is_mandatory(resource->type, key);
+		return modifies || str_is(key, "text") || is_mandatory(type, key);
 	case SUMMARY_DATA:
 		return !str_is(key, "text");
 	case SUMMARY_FALSE:
@@ -249,7 +257,7 @@ static bool is_asked(
 		if (is_named(key, presentation->elements[i]))
 			return true;
 	}
-	return modifies || is_mandatory(resource->type, key);
+	return modifies || is_mandatory(type, key);
 }
 
 static void write_member(struct buf *buf, const struct json *item)
@@ -278,7 +286,7 @@ static void write_meta(struct buf *buf, const struct json *meta, const struct re
 		buf_add(buf, tag->raw);
 		buf_add_byte(buf, ',');
 	}
-	buf_add_text(buf, SUBSETTED "]}");
+	buf_add_text(buf, PRESENTATION_SUBSETTED "]}");
 }
 
 /* The objects of a member, of which the summary has parts alone. */
@@ -331,7 +339,7 @@ void presentation_render(struct buf *buf, struct arena *arena,
 	json_each(item, json)
 	{
 		if (str_is(item->key, "resourceType") || str_is(item->key, "meta") ||
-			!is_asked(presentation, resource, item->key))
+			!presentation_keeps(presentation, resource->type, item->key))
 			continue;
 		if (is_cut_inside(presentation, type, item))
 			write_inside(buf, type, item);

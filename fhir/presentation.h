@@ -30,11 +30,19 @@ bool presentation_is(struct str name);
 bool presentation_take(struct arena *arena, struct presentation *presentation, struct str name,
 	struct str value, struct outcome *outcome);
 
+/* The tag of a resource of which something was left out. */
+#define PRESENTATION_SUBSETTED                                                       \
+	"{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ObservationValue\"," \
+	"\"code\":\"SUBSETTED\"}"
+
 /* Does a stored resource leave as it is? */
 bool presentation_is_plain(const struct presentation *presentation);
+/* Does a resource of this type keep this member? id and meta it always does. */
+bool presentation_keeps(
+	const struct presentation *presentation, enum resource_type type, struct str key);
 /*
  * The bytes of a resource with what was asked for: resource_render() where that is everything. Else the members that were asked for, the mandatory ones, id and meta, with the tag SUBSETTED; each as its
- * stored bytes. Of the types that fhir/summary.tbl does not name, _summary=true gives all.
+ * stored bytes. What _summary=true leaves in: fhir/summary.tbl.
  */
 void presentation_render(struct buf *buf, struct arena *arena,
 	const struct presentation *presentation, const struct resource *resource);

@@ -135,7 +135,8 @@ static struct search_work *begin(const struct asking *asking)
 	struct search_work *work = search_read(
 		asking->exchange, buf_str(&asking->query), asking->place, OPERATION_EVERYTHING);
 	if (work != NULL)
-		work->with_patient = asking->with_patient && work->possible && !work->has_after;
+		work->with_patient = asking->with_patient && work->possible && !work->has_after &&
+				     !work->search.count_only;
 	return work;
 }
 
@@ -180,8 +181,8 @@ void everything_stub(struct exchange *exchange, const struct search_work *work,
 	const struct search *search = &work->search;
 	*resource_out = (struct resource){ .type = TYPE_PATIENT,
 		.id = patient_id(exchange, &work->patient) };
-	*rendered_out = patient_render(
-		exchange, resource_out->id, search->has_identifier ? &search->identifier : NULL);
+	*rendered_out = patient_render(exchange, &exchange->presentation, resource_out->id,
+		search->has_identifier ? &search->identifier : NULL);
 }
 
 const struct interaction interaction_everything_get = {

@@ -113,22 +113,6 @@ static struct search_included *place(struct search_work *work)
 	return &work->included[work->included_count++];
 }
 
-static void include_patient(
-	struct exchange *exchange, struct search_work *work, const struct person_key *key)
-{
-	const struct search *search = &work->search;
-	const struct national_id *number = patient_named(exchange, key);
-	if (number == NULL && search->has_identifier && work->patient.bucket == key->bucket &&
-		seal_equal(&work->patient.mac, &key->mac, sizeof(key->mac)))
-		number = &search->identifier;
-	const struct str id = patient_id(exchange, key);
-	struct search_included *included = is_included(work, TYPE_PATIENT, id) ? NULL : place(work);
-	if (included == NULL)
-		return;
-	included->resource = (struct resource){ .type = TYPE_PATIENT, .id = id };
-	included->rendered = patient_render(exchange, id, number);
-}
-
 /* _elements are those of the type that is searched for; a Device, say, comes whole. */
 static struct presentation presentation_of(
 	const struct exchange *exchange, const struct search_work *work, enum resource_type type)
@@ -137,6 +121,23 @@ static struct presentation presentation_of(
 	if (type != work->search.type)
 		presentation.element_count = 0;
 	return presentation;
+}
+
+static void include_patient(
+	struct exchange *exchange, struct search_work *work, const struct person_key *key)
+{
+	const struct search *search = &work->search;
+	const struct national_id *number = patient_named(exchange, key);
+	if (number == NULL && search->has_identifier && work->patient.bucket == key->bucket &&
+		seal_equal(&work->patient.mac, &key->mac, sizeof(key->mac)))
+		number = &search->identifier;
+	const struct presentation presentation = presentation_of(exchange, work, TYPE_PATIENT);
+	const struct str id = patient_id(exchange, key);
+	struct search_included *included = is_included(work, TYPE_PATIENT, id) ? NULL : place(work);
+	if (included == NULL)
+		return;
+	included->resource = (struct resource){ .type = TYPE_PATIENT, .id = id };
+	included->rendered = patient_render(exchange, &presentation, id, number);
 }
 
 static void include_organization(

@@ -219,9 +219,14 @@ static void respond_search(struct exchange *exchange)
 	struct str *rendered = arena_array(arena, rules->tenant_count, sizeof(*rendered));
 	const struct str base = base_url(exchange);
 	struct bundle_page page = { .base = base, .resources = resources, .rendered = rendered };
-	for (size_t i = 0; i < rules->tenant_count && page.count < work->count; i++) {
+	const bool counting = exchange->presentation.summary == SUMMARY_COUNT;
+	page.has_total = counting;
+	for (size_t i = 0; i < rules->tenant_count && (counting || page.count < work->count); i++) {
 		const struct tenant *tenant = &rules->tenants[i];
 		if (!tenant->active || !fits(arena, work->conditions, tenant))
+			continue;
+		page.total++;
+		if (counting)
 			continue;
 		resources[page.count] = (struct resource){ .type = TYPE_ORGANIZATION,
 			.id = organization_id(arena, tenant) };

@@ -11,8 +11,8 @@ const struct national_id *patient_named(
 struct str patient_id(struct exchange *exchange, const struct person_key *key);
 /* The same of a number. */
 struct str patient_id_of(struct exchange *exchange, const struct national_id *number);
-/* The stub of a Patient, on the arena; without its number where that is NULL. */
-struct str patient_render(
-	struct exchange *exchange, struct str id, const struct national_id *number);
+/* The stub of a Patient as it is asked for (patient_stub_write()), on the arena. */
+struct str patient_render(struct exchange *exchange, const struct presentation *presentation,
+	struct str id, const struct national_id *number);
 
 #endif

@@ -149,7 +149,8 @@ static void respond(struct exchange *exchange)
 	if (prefer == RETURN_OUTCOME)
 		outcome_render(&buf, &exchange->outcome);
 	else
-		buf_add(&buf, patient_render(exchange, id, &work->patient));
+		buf_add(&buf,
+			patient_render(exchange, &exchange->presentation, id, &work->patient));
 	respond_with(exchange, 201, MEDIA_FHIR, buf_str(&buf));
 }
 

@@ -84,6 +84,18 @@ static void audit(struct exchange *exchange)
 	row->body = detail_render(exchange->arena, &detail);
 }
 
+static void add_entry(struct exchange *exchange, struct buf *buf, struct str id)
+{
+	const struct find_work *work = exchange->work;
+	buf_add_text(buf, ",\"entry\":[{\"fullUrl\":\"");
+	buf_add(buf, base_url(exchange));
+	buf_add_text(buf, "/Patient/");
+	buf_add(buf, id);
+	buf_add_text(buf, "\",\"resource\":");
+	buf_add(buf, patient_render(exchange, &exchange->presentation, id, &work->patient));
+	buf_add_text(buf, ",\"search\":{\"mode\":\"match\"}}]");
+}
+
 static void respond(struct exchange *exchange)
 {
 	const struct find_work *work = exchange->work;
@@ -93,13 +105,10 @@ static void respond(struct exchange *exchange)
 	buf_add_text(&buf, "{\"resourceType\":\"Bundle\",\"type\":\"searchset\",\"total\":1,"
 			   "\"link\":[{\"relation\":\"self\",\"url\":\"");
 	buf_add(&buf, base);
-	buf_add_text(&buf, "/Patient/_search\"}],\"entry\":[{\"fullUrl\":\"");
-	buf_add(&buf, base);
-	buf_add_text(&buf, "/Patient/");
-	buf_add(&buf, id);
-	buf_add_text(&buf, "\",\"resource\":");
-	buf_add(&buf, patient_render(exchange, id, &work->patient));
-	buf_add_text(&buf, ",\"search\":{\"mode\":\"match\"}}]}");
+	buf_add_text(&buf, "/Patient/_search\"}]");
+	if (exchange->presentation.summary != SUMMARY_COUNT)
+		add_entry(exchange, &buf, id);
+	buf_add_byte(&buf, '}');
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }
 

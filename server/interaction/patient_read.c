@@ -5,7 +5,7 @@
  */
 #include "server/interaction/patient.h"
 
-#include "fhir/base/json.h"
+#include "fhir/patient_stub.h"
 #include "server/audit.h"
 #include "server/interaction/interactions.h"
 #include "server/loop.h"
@@ -45,16 +45,11 @@ struct str patient_id_of(struct exchange *exchange, const struct national_id *nu
 	return patient_id(exchange, &key);
 }
 
-struct str patient_render(
-	struct exchange *exchange, struct str id, const struct national_id *number)
+struct str patient_render(struct exchange *exchange, const struct presentation *presentation,
+	struct str id, const struct national_id *number)
 {
 	struct buf buf = buf_new(exchange->arena, 256, RESPONSE_MAX);
-	buf_add_text(&buf, "{\"resourceType\":\"Patient\"");
-	json_write_member(&buf, "id", id);
-	if (number != NULL)
-		buf_add_format(&buf, ",\"identifier\":[{\"system\":\"%s\",\"value\":\"%s\"}]",
-			national_system(number->kind), number->digits);
-	buf_add_byte(&buf, '}');
+	patient_stub_write(&buf, presentation, id, number);
 	return buf_str(&buf);
 }
 
@@ -95,7 +90,8 @@ static void respond(struct exchange *exchange)
 {
 	const struct patient_work *work = exchange->work;
 	respond_with(exchange, 200, MEDIA_FHIR,
-		patient_render(exchange, exchange->request.segment, work->named));
+		patient_render(
+			exchange, &exchange->presentation, exchange->request.segment, work->named));
 }
 
 const struct interaction interaction_patient_read = {

@@ -33,6 +33,11 @@ def test_organisations_are_found(reader):
     assert names(reader.get("/fhir/Organization?name:contains=sykehus")) == ["Nordre sykehus HF"] and names(reader.get("/fhir/Organization?name:exact=Solvik")) == []
     assert names(reader.form("/fhir/Organization/_search", [("_id", str(SOLVIK)), ("name", "Sol")])) == ["Solvik kommune"]
     assert len(names(reader.get("/fhir/Organization?_count=1"))) == 1
+    counted = reader.get("/fhir/Organization?name=sol&_summary=count").json()
+    assert counted["total"] == 1 and "entry" not in counted
+    text = reader.get(f"/fhir/Organization/{SOLVIK}?_summary=text").json()
+    assert set(text) == {"resourceType", "id", "meta"} and text["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert reader.get(f"/fhir/Organization/{SOLVIK}?_summary=true").json()["name"] == "Solvik kommune"
     for bad in ("colour=red", "name=", "_count=x", "_count=201", "name:missing=true"):
         answer = reader.get(f"/fhir/Organization?{bad}")
         assert answer.status_code == 400 and issues(answer), bad
@@ -62,3 +67,14 @@ def test_the_number_comes_back_to_whom_the_attest_names_it(hub):
     doctor = hub.as_("sykehus-annen")
     id = hub.as_("utvikler").form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"]
     assert doctor.get(f"/fhir/Patient/{id}").json()["identifier"] == [{"system": FNR, "value": who}]
+
+
+def test_a_patient_is_shown_as_it_is_asked_for(hub, reader):
+    who = person()
+    counted = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}"), ("_summary", "count")]).json()
+    assert counted["total"] == 1 and "entry" not in counted
+    shown = {summary: reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}"), ("_summary", summary)]).json()["entry"][0]["resource"] for summary in ("false", "true", "data", "text")}
+    assert [who in str(shown[summary]) for summary in shown] == [True, True, True, False]
+    assert "meta" not in shown["false"] and all(shown[summary]["meta"]["tag"][0]["code"] == "SUBSETTED" for summary in ("true", "data", "text"))
+    everything = reader.form("/fhir/Patient/$everything", [("identifier", f"{FNR}|{who}"), ("_elements", "status")]).json()["entry"][0]["resource"]
+    assert everything["resourceType"] == "Patient" and who not in str(everything)

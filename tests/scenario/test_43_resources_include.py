@@ -102,6 +102,25 @@ def test_a_device_comes_once_for_all_that_it_measured(vendor, doctor):
     assert page(doctor.get(f"/fhir/Observation?_id={ids}&_include=Observation:device&_sort=date")) == (places[1:3], sorted([mine, other]), [])
 
 
+def test_what_comes_is_in_the_form_that_was_asked_for(vendor, doctor):
+    """_summary is of all that stands on the page, _elements of what was searched for alone."""
+    line = person()
+    device = stored(vendor, meter(line, manufacturer="A&D", udiCarrier=[{"issuer": "urn:gs1", "carrierHRF": "(01)1"}]))[0]
+    stored(vendor, reading(line, device))
+    asked = {"_include": ["Observation:device", "Observation:patient"]}
+
+    def resources(**more):
+        return {entry["resource"]["resourceType"]: entry["resource"] for entry in doctor.search(line, **asked, **more).json()["entry"]}
+
+    plain, short, named = resources(), resources(_summary="true"), resources(_elements="status")
+    assert set(plain) == {"Observation", "Device", "Patient"} and not any("tag" in one.get("meta", {}) for one in plain.values())
+    assert short["Device"]["udiCarrier"] == [{"carrierHRF": "(01)1"}] and "manufacturer" not in short["Device"]
+    assert short["Patient"]["identifier"] == plain["Patient"]["identifier"]
+    assert all(one["meta"]["tag"][-1]["code"] == "SUBSETTED" for one in short.values())
+    assert named["Device"] == plain["Device"] and named["Patient"] == plain["Patient"]
+    assert "valueQuantity" not in named["Observation"] and named["Observation"]["meta"]["tag"][-1]["code"] == "SUBSETTED"
+
+
 def test_each_page_brings_what_its_own_matches_refer_to(vendor, doctor):
     line = person()
     meters = stored(vendor, meter(line), meter(line))

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "fhir/base/arena.h"
-#include "fhir/presentation.h"
+#include "fhir/patient_stub.h"
 
 #define HEAD "{\"resourceType\":\"Observation\",\"meta\":{"
 #define REST                                                                                 \
@@ -91,6 +91,77 @@ static void the_summary_leaves_out_what_has_no_sigma(void **state)
 		     "\"component\":[{\"code\":{\"text\":\"k\"},\"valueInteger\":7}]}");
 }
 
+/* Of the other types alike; what is mandatory stays, or what is left would be no such resource. */
+static const char *rendered_as(
+	const char *value, enum resource_type type, const char *members, const char *name)
+{
+	const struct presentation asks = asked(name, value);
+	const struct resource resource = { type, STR("x"), 2, 0,
+		str_format(arena, "{\"resourceType\":\"%s\",\"meta\":{},%s}",
+			resource_type_name(type), members) };
+	struct buf buf = buf_new(arena, 256, 1 << 16);
+	presentation_render(&buf, arena, &asks, &resource);
+	const char *rest = strstr(str_copy(arena, buf_str(&buf)).at, TAG "]}");
+	assert_non_null(rest);
+	return rest + strlen(TAG "]}");
+}
+
+static void the_other_types_have_a_summary(void **state)
+{
+	(void)state;
+	const char *provenance = "\"text\":{},\"target\":[{}],\"recorded\":\"r\",\"reason\":[{}],"
+				 "\"agent\":[{\"type\":{},\"role\":[{}],\"who\":{}}],"
+				 "\"entity\":[{\"role\":\"source\",\"what\":{},\"agent\":[{}]}]";
+	assert_string_equal(rendered_as("true", TYPE_PROVENANCE, provenance, "_summary"),
+		",\"target\":[{}],\"recorded\":\"r\",\"agent\":[{\"type\":{},\"who\":{}}],"
+		"\"entity\":[{\"role\":\"source\",\"what\":{}}]}");
+	assert_string_equal(rendered_as("text", TYPE_PROVENANCE, provenance, "_summary"),
+		",\"text\":{},\"target\":[{}],\"recorded\":\"r\","
+		"\"agent\":[{\"type\":{},\"role\":[{}],\"who\":{}}]}");
+	assert_string_equal(
+		rendered_as("occurred", TYPE_PROVENANCE,
+			"\"target\":[{}],\"occurredDateTime\":\"o\",\"_occurredDateTime\":{},"
+			"\"occurredx\":1,\"recorded\":\"r\",\"agent\":[{}]",
+			"_elements"),
+		",\"target\":[{}],\"occurredDateTime\":\"o\",\"_occurredDateTime\":{},"
+		"\"recorded\":\"r\",\"agent\":[{}]}");
+	const char *device = "\"text\":{},\"identifier\":[{}],\"udiCarrier\":[{\"issuer\":\"i\","
+			     "\"carrierHRF\":\"h\"}],\"status\":\"active\",\"safety\":[{}]";
+	assert_string_equal(rendered_as("true", TYPE_DEVICE, device, "_summary"),
+		",\"udiCarrier\":[{\"carrierHRF\":\"h\"}],\"status\":\"active\","
+		"\"safety\":[{}]}");
+	assert_string_equal(rendered_as("text", TYPE_DEVICE, device, "_summary"), ",\"text\":{}}");
+	const char *organization = "\"identifier\":[{}],\"active\":true,\"alias\":[\"a\"],"
+				   "\"name\":\"n\"";
+	assert_string_equal(rendered_as("true", TYPE_ORGANIZATION, organization, "_summary"),
+		",\"identifier\":[{}],\"active\":true,\"name\":\"n\"}");
+	assert_string_equal(rendered_as("name", TYPE_ORGANIZATION, organization, "_elements"),
+		",\"name\":\"n\"}");
+}
+
+static const char *patient(const struct presentation *asks, const struct national_id *known)
+{
+	struct buf buf = buf_new(arena, 256, 1 << 10);
+	patient_stub_write(&buf, asks, STR("x"), known);
+	return str_copy(arena, buf_str(&buf)).at;
+}
+
+static void a_patient_is_what_was_asked_of_it(void **state)
+{
+	(void)state;
+	const struct national_id known = { NATIONAL_FNR, "14845000094" };
+	const struct presentation plain = { 0 };
+	const struct presentation all = asked("_summary", "true"), text = asked("_summary", "text");
+	const struct presentation other = asked("_elements", "active");
+	assert_string_equal(patient(&plain, NULL), "{\"resourceType\":\"Patient\",\"id\":\"x\"}");
+	assert_non_null(strstr(patient(&plain, &known), "\"value\":\"14845000094\""));
+	assert_null(strstr(patient(&plain, &known), "SUBSETTED"));
+	assert_non_null(strstr(patient(&all, &known), "\"value\":\"14845000094\""));
+	assert_non_null(strstr(patient(&text, &known), "SUBSETTED"));
+	assert_null(strstr(patient(&text, &known), "identifier"));
+	assert_null(strstr(patient(&other, &known), "identifier"));
+}
+
 /* A tag more; those that are there stay. */
 static void the_tag_joins_others(void **state)
 {
@@ -159,6 +230,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(parts_keep_their_bytes, begin, end),
 		cmocka_unit_test_setup_teardown(
 			the_summary_leaves_out_what_has_no_sigma, begin, end),
+		cmocka_unit_test_setup_teardown(the_other_types_have_a_summary, begin, end),
+		cmocka_unit_test_setup_teardown(a_patient_is_what_was_asked_of_it, begin, end),
 		cmocka_unit_test_setup_teardown(the_tag_joins_others, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_not_there_is_named, begin, end),
 		cmocka_unit_test_setup_teardown(links_carry_what_was_asked, begin, end),
