@@ -102,12 +102,16 @@ bool admin_person_join(struct admin *admin, const struct seal *seal, const char 
 /* A patient's block (sperre): all controllers when tenant_orgnr is 0, everybody when actor_orgnr is 0, everything when code is empty. admin_block_add() fills in the number. */
 struct block_row {
 	uint64_t id;
-	const char *digits; /* the patient's national id, 11 digits */
+	const char *digits; /* the patient's national id, 11 digits; not of admin_blocks() */
 	uint32_t tenant_orgnr, actor_orgnr;
 	struct coding code;
+	struct str since, until; /* of admin_blocks() alone; until is empty where it is in force */
 };
 bool admin_block_add(struct admin *admin, const struct seal *seal, struct block_row *block,
 	struct outcome *outcome);
 bool admin_block_end(struct admin *admin, uint64_t id, struct outcome *outcome);
+/* The blocks of who a national id leads to, ended ones too, by their numbers. */
+bool admin_blocks(struct admin *admin, const struct person_key *key, struct block_row **out,
+	size_t *count, struct outcome *outcome);
 
 #endif

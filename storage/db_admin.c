@@ -132,3 +132,28 @@ int64_t admin_field_number(const PGresult *rows, int row, int column)
 	str_to_i64(str_of(PQgetvalue(rows, row, column)), &number);
 	return number;
 }
+
+static unsigned nibble(char digit)
+{
+	return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+struct str admin_field_bytes(struct admin *admin, const PGresult *rows, int row, int column)
+{
+	const char *hex = PQgetvalue(rows, row, column);
+	const size_t length = (size_t)PQgetlength(rows, row, column) / 2;
+	char *bytes = arena_bytes(admin->arena, length);
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = (char)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+	return (struct str){ bytes, length };
+}
+
+bool admin_bind(struct admin *admin, const char *name, uint32_t number, struct outcome *outcome)
+{
+	PGresult *result = admin_text(admin,
+		str_format(admin->arena, "SET LOCAL hub.%s = %u", name, number).at, 0, NULL,
+		outcome);
+	const bool good = result != NULL;
+	PQclear(result);
+	return good;
+}

@@ -14,7 +14,7 @@ struct admin {
 };
 
 /* At most so many parameters has a statement of the tool. */
-#define ADMIN_PARAMETERS_MAX 8
+#define ADMIN_PARAMETERS_MAX 14
 
 /* Runs one text as one statement, values as text (NULL: null). NULL adds FAULT with what the server said. The caller clears the result. */
 PGresult *admin_text(struct admin *admin, const char *text, unsigned count,
@@ -40,5 +40,9 @@ const char *admin_string(struct admin *admin, struct str text);
 /* A field of a result: text on the arena, or a number (0 where null). */
 struct str admin_field(struct admin *admin, const PGresult *rows, int row, int column);
 int64_t admin_field_number(const PGresult *rows, int row, int column);
+/* What encode(.., 'hex') gave, as bytes on the arena; empty where null. */
+struct str admin_field_bytes(struct admin *admin, const PGresult *rows, int row, int column);
+/* Binds a transaction to a controller or an actor: SET LOCAL hub.NAME. */
+bool admin_bind(struct admin *admin, const char *name, uint32_t number, struct outcome *outcome);
 
 #endif

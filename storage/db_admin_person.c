@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What the operator does to persons: joins and blocks. National ids come in, only their MACs and ciphertexts go to the database. */
 #include "fhir/base/arena.h"
+#include "fhir/observation.h"
 #include "storage/db_admin.h"
 
 /* A person as the statements name it. */
@@ -141,4 +142,31 @@ bool admin_block_end(struct admin *admin, uint64_t id, struct outcome *outcome)
 			"no block with this number is in force");
 	good = good && admin_run(admin, SQL_ADMIN_VERSION, NULL, NULL, outcome);
 	return admin_end(admin, good, outcome);
+}
+
+bool admin_blocks(struct admin *admin, const struct person_key *key, struct block_row **out,
+	size_t *count, struct outcome *outcome)
+{
+	const char *values[2];
+	coordinates(admin, key, values);
+	PGresult *rows = admin_sql(admin, SQL_ADMIN_BLOCKS, values, outcome);
+	if (rows == NULL)
+		return false;
+	*count = (size_t)PQntuples(rows);
+	*out = arena_array(admin->arena, *count, sizeof(**out));
+	for (int i = 0; i < (int)*count; i++) {
+		const struct concept code =
+			concept_parse(admin->arena, admin_field(admin, rows, i, 3));
+		(*out)[i] = (struct block_row){
+			.id = (uint64_t)admin_field_number(rows, i, 0),
+			.tenant_orgnr = (uint32_t)admin_field_number(rows, i, 1),
+			.actor_orgnr = (uint32_t)admin_field_number(rows, i, 2),
+			.code = code.count > 0 ? code.codings[0]
+					       : (struct coding){ { NULL, 0 }, { NULL, 0 } },
+			.since = admin_field(admin, rows, i, 4),
+			.until = admin_field(admin, rows, i, 5),
+		};
+	}
+	PQclear(rows);
+	return true;
 }

@@ -9,28 +9,14 @@ static bool begin(struct admin *admin, const struct tenant *tenant, struct outco
 {
 	if (!admin_begin(admin, outcome))
 		return false;
-	PGresult *result = admin_text(admin,
-		str_format(admin->arena, "SET LOCAL hub.tenant = %u", tenant->id).at, 0, NULL,
-		outcome);
-	const bool good = result != NULL;
-	PQclear(result);
-	return good || admin_end(admin, false, outcome);
-}
-
-static unsigned nibble(char digit)
-{
-	return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+	return admin_bind(admin, "tenant", tenant->id, outcome) || admin_end(admin, false, outcome);
 }
 
 /* The message's bytes: what the driver gives is their packed form in hexadecimal. */
 static bool read_body(struct admin *admin, const PGresult *rows, int row, struct str *out)
 {
-	const struct str hex = admin_field(admin, rows, row, 8);
-	char *bytes = arena_alloc(admin->arena, hex.length / 2 + 1);
-	for (size_t i = 0; i + 1 < hex.length; i += 2)
-		bytes[i / 2] = (char)(nibble(hex.at[i]) << 4 | nibble(hex.at[i + 1]));
 	return pack_open(admin->arena, (int)admin_field_number(rows, row, 7),
-		(struct str){ bytes, hex.length / 2 }, out);
+		admin_field_bytes(admin, rows, row, 8), out);
 }
 
 static struct kept_row read_row(struct admin *admin, const PGresult *rows, int row)

@@ -2,6 +2,10 @@
 /* The words behind a command, read by what its row in commands.tbl says that it takes: nothing is passed over in silence. */
 #include "tools/command.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "fhir/base/arena.h"
 
 enum taken { TAKEN_NOT, TAKEN_FLAG, TAKEN_VALUED };
@@ -140,4 +144,31 @@ bool command_words_are_good(struct command_line *line)
 		       "the command takes %d word%s and got %d; a name with blanks stands in "
 		       "quotes",
 		       words, words == 1 ? "" : "s", seen);
+}
+
+struct str command_operator(struct arena *arena)
+{
+	const char *sudo = getenv("SUDO_USER"), *user = getenv("USER");
+	return str_format(arena, "%s (uid %u)",
+		sudo != NULL   ? sudo
+		: user != NULL ? user
+			       : "?",
+		(unsigned)getuid());
+}
+
+size_t command_print_byte(struct str text, bool utf8, size_t at)
+{
+	const unsigned char byte = (unsigned char)text.at[at];
+	const unsigned char next = at + 1 < text.length ? (unsigned char)text.at[at + 1] : 0;
+	const bool two = utf8 && byte == 0xc2 && next < 0xa0;
+	const bool one = byte < ' ' || byte == 0x7f || (!utf8 && byte >= 0x80 && byte < 0xa0);
+	putchar(one || two ? '.' : byte);
+	return two ? 2 : 1;
+}
+
+void command_print(struct str text)
+{
+	const bool utf8 = str_is_utf8(text);
+	for (size_t i = 0; i < text.length;)
+		i += command_print_byte(text, utf8, i);
 }

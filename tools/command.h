@@ -44,5 +44,14 @@ const char *command_word(const struct command_line *line, int index);
 bool command_orgnr(struct command_line *line, const char *text, const char *what, uint32_t *out);
 /* The operator's connection, as `user` (NULL: hub_admin). */
 struct admin *command_admin(struct command_line *line, const char *user);
+/* What the hub's secret does; the caller frees it. NULL adds an error. */
+struct seal *command_seal(struct command_line *line);
+/* A national id from the next line of standard input, checked: it stands in no process list or history. False adds an error without it. */
+bool command_national(struct command_line *line, struct national_id *out);
+/* Who is at the terminal, as far as the machine can tell. */
+struct str command_operator(struct arena *arena);
+/* Others' bytes move no cursor of the operator's terminal: controls of ASCII, and those from U+0080 to U+009F, in UTF-8 or alone, become dots. How many bytes the one at `at` is printed for. */
+size_t command_print_byte(struct str text, bool utf8, size_t at);
+void command_print(struct str text);
 
 #endif

@@ -42,7 +42,7 @@ static bool finish(struct admin *admin, bool done)
 	return done;
 }
 
-static struct seal *load_seal(struct command_line *line)
+struct seal *command_seal(struct command_line *line)
 {
 	struct str secret = config_secret(line->arena, line->config, line->outcome);
 	struct seal *seal = secret.length == 0 ? NULL : seal_new(secret);
@@ -67,7 +67,7 @@ bool command_migrate(struct command_line *line)
 
 bool command_check(struct command_line *line)
 {
-	struct seal *seal = load_seal(line);
+	struct seal *seal = command_seal(line);
 	const bool secret = seal != NULL;
 	seal_free(&seal);
 	struct admin *admin = command_admin(line, NULL);
@@ -172,15 +172,16 @@ bool command_client_set(struct command_line *line)
 	       finish(admin, admin_client_set(admin, str_of(id), &to, line->outcome));
 }
 
-static void print_scopes(unsigned bits)
+/* read,write: as --scopes takes them. */
+static const char *scopes_text(struct command_line *line, unsigned bits)
 {
-	const char *comma = "";
-	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
-		if ((bits & scopes[i].scope) == 0)
-			continue;
-		printf("%s%s", comma, scopes[i].name);
-		comma = ",";
-	}
+	struct buf text = buf_new(line->arena, 64, 256);
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++)
+		if ((bits & scopes[i].scope) != 0)
+			buf_add_format(&text, "%s%s", text.length > 0 ? "," : "", scopes[i].name);
+	buf_add_text(&text, text.length == 0 ? "nothing" : "");
+	buf_add_byte(&text, '\0');
+	return text.at;
 }
 
 bool command_client_list(struct command_line *line)
@@ -190,12 +191,10 @@ bool command_client_list(struct command_line *line)
 	size_t count;
 	if (admin == NULL || !admin_clients(admin, &clients, &count, line->outcome))
 		return finish(admin, false);
+	printf("%-36s  %-9s  %-24s  %s\n", "client", "orgnr", "may", "name, how its HL7 is read");
 	for (size_t i = 0; i < count; i++) {
-		printf("%-36.*s  %u  %.*s  ", STR_ARG(clients[i].id), clients[i].orgnr,
-			STR_ARG(clients[i].name));
-		if (clients[i].scopes == 0)
-			printf("may do nothing");
-		print_scopes(clients[i].scopes);
+		printf("%-36.*s  %-9u  %-24s  %.*s", STR_ARG(clients[i].id), clients[i].orgnr,
+			scopes_text(line, clients[i].scopes), STR_ARG(clients[i].name));
 		printf("%s%.*s", clients[i].zone.length > 0 ? "  zone " : "",
 			STR_ARG(clients[i].zone));
 		printf("%s%.*s\n", clients[i].sentinels.length > 0 ? "  sentinels " : "",
@@ -240,6 +239,10 @@ bool command_rule_add(struct command_line *line)
 	if (!purpose_parse(str_of(purpose == NULL ? "TREAT" : purpose), &rule.purpose))
 		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--purpose"),
 			"`%s` is none of TREAT, ETREAT, COC, BTG", purpose);
+	if (rule.tenant_orgnr == rule.reader_orgnr)
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--to"),
+			"%u reads its own data without a rule; --to names another organisation",
+			rule.reader_orgnr);
 	if (!parse_code(line, &rule.code))
 		return false;
 	struct admin *admin = command_admin(line, NULL);
@@ -249,6 +252,15 @@ bool command_rule_add(struct command_line *line)
 	return finish(admin, true);
 }
 
+/* SYSTEM|CODE as --code takes it, or that there is no such limit. */
+static const char *code_text(struct command_line *line, struct coding code)
+{
+	return code.code.length == 0 ? "all codes"
+				     : str_format(line->arena, "%.*s|%.*s", STR_ARG(code.system),
+					       STR_ARG(code.code))
+					       .at;
+}
+
 bool command_rule_list(struct command_line *line)
 {
 	struct admin *admin = command_admin(line, NULL);
@@ -256,12 +268,13 @@ bool command_rule_list(struct command_line *line)
 	size_t count;
 	if (admin == NULL || !admin_rules(admin, &rules, &count, line->outcome))
 		return finish(admin, false);
+	printf("%-5s  %-9s  %-9s  %-14s  %-7s  %-9s  %s\n", "rule", "data of", "read by", "class",
+		"purpose", "state", "codes");
 	for (size_t i = 0; i < count; i++)
-		printf("%-5u %u lets %u read %s for %s: %.*s%s%.*s%s\n", rules[i].id,
+		printf("%-5u  %-9u  %-9u  %-14s  %-7s  %-9s  %s\n", rules[i].id,
 			rules[i].tenant_orgnr, rules[i].reader_orgnr, classes[rules[i].class],
-			purpose_code(rules[i].purpose), STR_ARG(rules[i].code.system),
-			rules[i].code.code.length > 0 ? "|" : "all codes",
-			STR_ARG(rules[i].code.code), rules[i].revoked ? "  (revoked)" : "");
+			purpose_code(rules[i].purpose), rules[i].revoked ? "revoked" : "in force",
+			code_text(line, rules[i].code));
 	return finish(admin, true);
 }
 
@@ -269,8 +282,8 @@ static bool parse_number(struct command_line *line, uint64_t *out)
 {
 	const char *word = command_word(line, 0);
 	if (word == NULL || !str_to_u64(str_of(word), out))
-		return outcome_fail(
-			line->outcome, OUTCOME_VALUE, STR(""), "which? its number (see list)");
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
+			"which? its number (`list` tells it)");
 	return true;
 }
 
@@ -285,8 +298,7 @@ bool command_rule_revoke(struct command_line *line)
 				     admin_rule_revoke(admin, (uint32_t)number, line->outcome));
 }
 
-/* A national id from standard input, checked. */
-static bool read_national(struct command_line *line, struct national_id *out)
+bool command_national(struct command_line *line, struct national_id *out)
 {
 	char text[64];
 	if (fgets(text, sizeof(text), stdin) == NULL)
@@ -303,9 +315,9 @@ static bool read_national(struct command_line *line, struct national_id *out)
 bool command_person_join(struct command_line *line)
 {
 	struct national_id a, b;
-	if (!read_national(line, &a) || !read_national(line, &b))
+	if (!command_national(line, &a) || !command_national(line, &b))
 		return false;
-	struct seal *seal = load_seal(line);
+	struct seal *seal = command_seal(line);
 	struct admin *admin = seal == NULL ? NULL : command_admin(line, NULL);
 	const bool done =
 		admin != NULL && admin_person_join(admin, seal, a.digits, b.digits, line->outcome);
@@ -320,10 +332,10 @@ bool command_block_add(struct command_line *line)
 	struct national_id id;
 	if ((tenant != NULL && !command_orgnr(line, tenant, "--tenant", &block.tenant_orgnr)) ||
 		(actor != NULL && !command_orgnr(line, actor, "--actor", &block.actor_orgnr)) ||
-		!parse_code(line, &block.code) || !read_national(line, &id))
+		!parse_code(line, &block.code) || !command_national(line, &id))
 		return false;
 	block.digits = id.digits;
-	struct seal *seal = load_seal(line);
+	struct seal *seal = command_seal(line);
 	struct admin *admin = seal == NULL ? NULL : command_admin(line, NULL);
 	const bool done = admin != NULL && admin_block_add(admin, seal, &block, line->outcome);
 	if (done)
@@ -339,4 +351,37 @@ bool command_block_end(struct command_line *line)
 		return false;
 	struct admin *admin = command_admin(line, NULL);
 	return admin != NULL && finish(admin, admin_block_end(admin, number, line->outcome));
+}
+
+/* An organisation, or what 0 stands for. */
+static const char *orgnr_text(struct command_line *line, uint32_t orgnr, const char *none)
+{
+	return orgnr == 0 ? none : str_format(line->arena, "%09u", orgnr).at;
+}
+
+bool command_block_list(struct command_line *line)
+{
+	struct national_id id;
+	if (!command_national(line, &id))
+		return false;
+	struct seal *seal = command_seal(line);
+	if (seal == NULL)
+		return false;
+	const struct person_key key = seal_person(seal, id.digits);
+	seal_free(&seal);
+	struct admin *admin = command_admin(line, NULL);
+	struct block_row *blocks;
+	size_t count;
+	if (admin == NULL || !admin_blocks(admin, &key, &blocks, &count, line->outcome))
+		return finish(admin, false);
+	printf("%-5s  %-20s  %-20s  %-15s  %-9s  %s\n", "block", "since (UTC)", "ended", "data of",
+		"against", "codes");
+	for (size_t i = 0; i < count; i++)
+		printf("%-5llu  %-20.*s  %-20.*s  %-15s  %-9s  %s\n",
+			(unsigned long long)blocks[i].id, STR_ARG(blocks[i].since),
+			STR_ARG(blocks[i].until.length > 0 ? blocks[i].until : STR("in force")),
+			orgnr_text(line, blocks[i].tenant_orgnr, "all controllers"),
+			orgnr_text(line, blocks[i].actor_orgnr, "everybody"),
+			code_text(line, blocks[i].code));
+	return finish(admin, true);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* maalehub quarantine: the messages kept aside. They are whole messages of somebody, so without --text nothing is shown that tells of whom, and with it the look is written down. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "fhir/base/arena.h"
 #include "fhir/national.h"
@@ -11,17 +9,6 @@
 #define LOGIN         "hub_quarantine"
 #define NUMBER_DIGITS 16
 #define PERSON_DIGITS 11
-
-/* Who is at the terminal, as far as the machine can tell. */
-static struct str operator_name(struct arena *arena)
-{
-	const char *sudo = getenv("SUDO_USER"), *user = getenv("USER");
-	return str_format(arena, "%s (uid %u)",
-		sudo != NULL   ? sudo
-		: user != NULL ? user
-			       : "?",
-		(unsigned)getuid());
-}
 
 /* Each controller is looked at by itself; `each` says whether to go on. */
 struct walk {
@@ -109,6 +96,8 @@ static bool list_one(struct walk *walk, const struct tenant *tenant)
 bool command_quarantine_list(struct command_line *line)
 {
 	struct walk all = { .line = line };
+	printf("%-18s  %-20s  %-14s  %-9s  %s\n", "message", "received (UTC)", "state",
+		"controller", "client, and why it is kept");
 	const bool good = walk(&all, list_one);
 	if (all.admin != NULL)
 		admin_close(&all.admin);
@@ -139,25 +128,6 @@ static bool is_of_person(struct str segment)
 	return false;
 }
 
-/* A sender's bytes move no cursor of the operator's terminal: controls of ASCII, and those from U+0080 to U+009F, in UTF-8 or alone. How many bytes the one at `at` is printed for. */
-static size_t print_byte(struct str text, bool utf8, size_t at)
-{
-	const unsigned char byte = (unsigned char)text.at[at];
-	const unsigned char next = at + 1 < text.length ? (unsigned char)text.at[at + 1] : 0;
-	const bool two = utf8 && byte == 0xc2 && next < 0xa0;
-	const bool one = byte < ' ' || byte == 0x7f || (!utf8 && byte >= 0x80 && byte < 0xa0);
-	putchar(one || two ? '.' : byte);
-	return two ? 2 : 1;
-}
-
-static void print_plain(struct str segment)
-{
-	const bool utf8 = str_is_utf8(segment);
-	for (size_t i = 0; i < segment.length;)
-		i += print_byte(segment, utf8, i);
-	putchar('\n');
-}
-
 /* What could be a national id is one, wherever it stands. */
 static void print_masked(struct str segment)
 {
@@ -169,8 +139,14 @@ static void print_masked(struct str segment)
 			i += PERSON_DIGITS;
 			continue;
 		}
-		i += print_byte(segment, utf8, i);
+		i += command_print_byte(segment, utf8, i);
 	}
+	putchar('\n');
+}
+
+static void print_line(struct str segment)
+{
+	command_print(segment);
 	putchar('\n');
 }
 
@@ -185,7 +161,7 @@ static void print_message(struct str message, bool whole)
 		if (segment.length == 0)
 			continue;
 		if (whole)
-			print_plain(segment);
+			print_line(segment);
 		else if (is_of_person(segment))
 			printf("%.*s (left out)\n", STR_ARG(str_part(segment, 0, 3)));
 		else
@@ -221,7 +197,7 @@ static bool print_events(struct walk *walk)
 static bool note_look(struct walk *walk, const char *why)
 {
 	const struct kept_act look = { .number = walk->number,
-		.who = operator_name(walk->line->arena),
+		.who = command_operator(walk->line->arena),
 		.why = str_of(why),
 		.what = KEPT_LOOKED };
 	bool noted = false;
@@ -257,7 +233,7 @@ static bool act_one(struct walk *walk, const struct tenant *tenant)
 static bool act(struct command_line *line, enum kept_deed what, const char *done)
 {
 	const char *why = command_option(line, "why");
-	struct kept_act deed = { .who = operator_name(line->arena), .what = what };
+	struct kept_act deed = { .who = command_operator(line->arena), .what = what };
 	struct walk one = { .line = line, .act = &deed };
 	if (!parse_number(line, &one.number))
 		return false;

@@ -75,13 +75,15 @@ bool command_sender_list(struct command_line *line)
 	if (admin == NULL)
 		return false;
 	const bool done = admin_senders(admin, &senders, &count, line->outcome);
+	if (done)
+		printf("%-6s  %-36s  %-8s  %s\n", "sender", "client", "state", "certificates");
 	for (size_t i = 0; done && i < count; i++) {
-		printf("%-5u %-36.*s  ", senders[i].id, STR_ARG(senders[i].client));
+		printf("%-6u  %-36.*s  %-8s  ", senders[i].id, STR_ARG(senders[i].client),
+			senders[i].revoked ? "revoked" : "in force");
 		if (senders[i].orgnr != 0)
-			printf("certificates of %u", senders[i].orgnr);
+			printf("those of %u\n", senders[i].orgnr);
 		else
-			printf("certificate %.*s", STR_ARG(senders[i].thumbprint));
-		printf("%s\n", senders[i].revoked ? "  (revoked)" : "");
+			printf("%.*s\n", STR_ARG(senders[i].thumbprint));
 	}
 	admin_close(&admin);
 	return done;
@@ -92,8 +94,8 @@ bool command_sender_revoke(struct command_line *line)
 	uint64_t number;
 	const char *word = command_word(line, 0);
 	if (word == NULL || !str_to_u64(str_of(word), &number) || number > UINT32_MAX)
-		return outcome_fail(
-			line->outcome, OUTCOME_VALUE, STR(""), "which? its number (see list)");
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
+			"which? its number (`sender list` tells it)");
 	struct admin *admin = command_admin(line, NULL);
 	if (admin == NULL)
 		return false;

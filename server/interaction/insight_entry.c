@@ -177,13 +177,13 @@ static void write_body(
 	json_write_member(buf, "tokenJti", json_text(body, "jti"));
 }
 
-void insight_entry(struct arena *arena, struct buf *buf, const struct rules *rules,
+void insight_members(struct arena *arena, struct buf *buf, const struct rules *rules,
 	const struct log_entry *entry)
 {
 	struct outcome outcome = { .arena = arena };
 	const struct json *context = json_parse(arena, entry->context, NODES_MAX, &outcome);
 	const struct json *body = json_parse(arena, entry->body, NODES_MAX, &outcome);
-	buf_add_format(buf, "{\"id\":\"%llu\",\"time\":\"", (unsigned long long)entry->id);
+	buf_add_format(buf, "\"id\":\"%llu\",\"time\":\"", (unsigned long long)entry->id);
 	instant_write(buf, entry->at);
 	buf_add_byte(buf, '"');
 	write_event(buf, entry->op);
@@ -192,5 +192,13 @@ void insight_entry(struct arena *arena, struct buf *buf, const struct rules *rul
 	write_basis(buf, json_get(context, "basis"));
 	write_body(arena, buf, body, entry->type);
 	write_outcome(buf, entry, body);
-	buf_add_format(buf, ",\"correlationId\":\"%llu\"}", (unsigned long long)entry->corr);
+	buf_add_format(buf, ",\"correlationId\":\"%llu\"", (unsigned long long)entry->corr);
+}
+
+void insight_entry(struct arena *arena, struct buf *buf, const struct rules *rules,
+	const struct log_entry *entry)
+{
+	buf_add_byte(buf, '{');
+	insight_members(arena, buf, rules, entry);
+	buf_add_byte(buf, '}');
 }

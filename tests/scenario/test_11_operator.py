@@ -42,7 +42,7 @@ def test_help_teaches(hub):
     (("tenant", "add", str(SOLVIK), "Solvik"), "registered already"), (("client", "add", "solvik-dho", str(SOLVIK), "X", "--scopes", "read"), "registered already"),
     (("client", "set", "solvik-dho"), "--scopes"), (("client", "set", "nobody", "--scopes", ""), "no such client"), (("client", "set", "solvik-dho", "--scopes", "fly"), "fly"), (("rule", "add"), "--from"), (("rule", "add", "--from", "310000019"), "--to"), (("rule", "add", "--from", "310000019", "--to", "310000035", "--class", "all"), "all"),
     (("rule", "add", "--from", "310000019", "--to", "310000035", "--purpose", "FUN"), "FUN"), (("rule", "add", "--from", "310000019", "--to", "310000035", "--code", "8867-4"), "SYSTEM|CODE"),
-    (("rule", "add", "--from", people.orgnr(77), "--to", "310000035"), ""), (("rule", "revoke"), "number"), (("rule", "revoke", "x"), "number"), (("rule", "revoke", "999999"), ""), (("block", "end", "999999"), ""), (("block", "add", "--tenant", "1"), "--tenant"),
+    (("rule", "add", "--from", people.orgnr(77), "--to", "310000035"), ""), (("rule", "add", "--from", "310000019", "--to", "310000019"), "reads its own data without a rule"), (("rule", "revoke"), "number"), (("rule", "revoke", "x"), "number"), (("rule", "revoke", "999999"), ""), (("block", "end", "999999"), ""), (("block", "add", "--tenant", "1"), "--tenant"),
 ])
 def test_what_is_wrong_is_said(hub, arguments, says):
     done = run(hub, *arguments, stdin="")
@@ -83,7 +83,7 @@ def test_a_client_is_stopped_at_once(hub):
     name = f"klient-{orgnr}"
     assert caller.upload(observation(person())).status_code == 201
     hub.maalehub("client", "set", name, "--scopes", "")
-    assert "may do nothing" in next(line for line in hub.maalehub("client", "list").splitlines() if line.startswith(f"{name} "))
+    assert next(line for line in hub.maalehub("client", "list").splitlines() if line.startswith(f"{name} ")).split()[2] == "nothing"
     assert caller.upload(observation(person())).status_code == 403 and caller.get("/fhir/Observation").status_code == 403
     hub.maalehub("client", "set", name, "--scopes", "write")
     time.sleep(1.1)  # before an unregistered caller is refused the rules are asked for, once a second
@@ -113,6 +113,9 @@ def test_lists(hub):
     assert "revoked" in next(row for row in hub.maalehub("rule", "list").splitlines() if row.split()[0] == str(rule))
     again = run(hub, "rule", "revoke", str(rule))
     assert again.returncode == 1
+    # each list tells what its columns are, under the same names that the options have
+    for noun, first in (("tenant", "orgnr"), ("client", "client"), ("rule", "rule"), ("sender", "sender"), ("quarantine", "message")):
+        assert hub.maalehub(noun, "list").split()[0] == first
 
 
 def test_a_reader_holds_no_data(hub):
