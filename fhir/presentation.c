@@ -20,7 +20,7 @@ static const char *const summaries[] = {
 
 /* The '+' of a media type that was not encoded arrives as a blank. */
 static const char *const formats[] = { "json", "application/json", "application/fhir+json",
-	"application/fhir json", "text/json" };
+	"application/fhir json", "text/json", "application/json+fhir", "application/json fhir" };
 
 static bool take_format(
 	struct presentation *presentation, struct str value, struct outcome *outcome)

@@ -484,7 +484,10 @@ static void take_pair(struct search_parsing *parsing, struct search_pair *pairs,
 	const char *name = pair->parameter->name;
 	const size_t before = times_before(pairs, at);
 	const size_t most = is_repeated(pair->parameter) ? SEARCH_VALUES_MAX : 1;
-	if (before == most)
+	if (before == most && most == 1)
+		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
+			"search parameter %s stands more than once", name);
+	else if (before == most)
 		outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
 			"search parameter %s stands more than %zu times", name, most);
 	if (before >= most)

@@ -31,7 +31,12 @@ struct search_sort {
 	bool descending;
 };
 
-enum search_total { SEARCH_TOTAL_NONE, SEARCH_TOTAL_ESTIMATE, SEARCH_TOTAL_ACCURATE };
+enum search_total {
+	SEARCH_TOTAL_UNASKED,
+	SEARCH_TOTAL_NONE,
+	SEARCH_TOTAL_ESTIMATE,
+	SEARCH_TOTAL_ACCURATE
+};
 
 /* A checked query. */
 struct search {

@@ -21,7 +21,8 @@ bool condition_if_match(struct str header, int *version_out, struct outcome *out
 {
 	const struct str tag = str_trim(header);
 	*version_out = 0;
-	if (tag.length == 0 || str_is(tag, "*") || version_of(tag, version_out))
+	/* A header without a version is no header left out: who sent it meant to overwrite nothing. */
+	if (header.at == NULL || str_is(tag, "*") || version_of(tag, version_out))
 		return true;
 	return outcome_fail(outcome, OUTCOME_INVALID, STR("If-Match"),
 		"If-Match must be one version as its ETag has it: W/\"1\"");

@@ -2,6 +2,7 @@
 /* The steps that are the interaction's own; what all interactions need before theirs stands here once. */
 #include "server/body.h"
 #include "server/form.h"
+#include "server/loop.h"
 #include "server/respond.h"
 #include "server/steps.h"
 
@@ -20,7 +21,8 @@ static bool is_form(const struct exchange *exchange)
 static const char *const *media_of(const struct exchange *exchange)
 {
 	static const char *const form[] = { "application/x-www-form-urlencoded", NULL };
-	static const char *const fhir[] = { "application/fhir+json", "application/json", NULL };
+	static const char *const fhir[] = { "application/fhir+json", "application/json",
+		"text/json", "application/json+fhir", NULL };
 	static const char *const patch[] = { "application/json-patch+json", NULL };
 	static const char *const hl7[] = { "x-application/hl7-v2+er7", "application/hl7-v2",
 		"text/plain", NULL };
@@ -114,6 +116,46 @@ static bool read_presentation(struct exchange *exchange)
 	       (!is_form(exchange) || read_form(exchange, exchange->request.body));
 }
 
+/* Does this parameter tell a national identifier, on this path? */
+static bool tells_who(const struct exchange *exchange, struct str name)
+{
+	const struct str stem = str_cut(name, ':', &(struct str){ 0 });
+	if (str_is(stem, "patient.identifier"))
+		return true;
+	if (str_starts(str_of(exchange->route->path), STR("/fhir/Patient/")))
+		return str_is(stem, "identifier");
+	return str_ends(name, STR(":identifier")) &&
+	       (str_is(stem, "patient") || str_is(stem, "subject"));
+}
+
+/*
+ * FHIR R4 http.html#search: what is posted to _search may have parameters in its URL too, and all of them hold. From here on they stand together in the body; who is
+ * meant may stand in the body alone, for logs keep URLs.
+ */
+static bool join_query(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+	if (!is_form(exchange) || request->query.length == 0)
+		return true;
+	struct str rest = request->query, name, value;
+	while (form_next(exchange->arena, &rest, &name, &value) == FORM_PART)
+		if (tells_who(exchange, name) && !exchange->loop->hub->config->identifier_in_url)
+			return outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+				"%.*s does not belong in a URL, where logs keep it; send it in the "
+				"body",
+				(int)(name.length > 64 ? 64 : name.length), name.at);
+	request->body = str_format(
+		exchange->arena, "%.*s&%.*s", STR_ARG(request->query), STR_ARG(request->body));
+	request->query = (struct str){ 0 };
+	return true;
+}
+
+/* SMART App Launch 2.2, conformance: discovery documents are JSON, whatever Accept says. */
+static bool is_discovery(const struct route *route)
+{
+	return route->style == STYLE_JSON && route->kinds == 0;
+}
+
 void step_parse(struct exchange *exchange)
 {
 	const struct route *route = exchange->route;
@@ -127,13 +169,16 @@ void step_parse(struct exchange *exchange)
 	}
 	if (!body_take(exchange) || !check_media(exchange))
 		return;
-	if (!read_presentation(exchange))
+	if (!read_presentation(exchange) || !join_query(exchange))
 		return;
-	if (!exchange->presentation.format &&
+	if (!exchange->presentation.format && !is_discovery(route) &&
 		!accept_allows(exchange->request.accept, route->style)) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_ACCEPTABLE, NOWHERE,
-			"the answer is JSON in UTF-8%s",
-			route->style == STYLE_FHIR ? ", of fhirVersion 4.0" : "");
+			"the answer is %s",
+			route->style == STYLE_FHIR ? "application/fhir+json, in UTF-8, of "
+						     "fhirVersion 4.0; the hub has "
+						     "no XML"
+						   : "application/json, in UTF-8");
 		return;
 	}
 	if (route->interaction->parse != NULL)

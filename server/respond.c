@@ -23,24 +23,37 @@ static struct str next_preference(struct str *rest)
 	return word;
 }
 
+static struct str unquoted(struct str value)
+{
+	value = str_trim(value);
+	const bool quoted = value.length >= 2 && value.at[0] == '"';
+	return quoted ? str_part(value, 1, value.length - 2) : value;
+}
+
+/* RFC 7240 section 2: return=minimal and Return="minimal" are one; the first of a name counts. Empty where there is none. */
+static struct str preference(struct str prefer, struct str name)
+{
+	while (prefer.length > 0) {
+		struct str value;
+		const struct str word = next_preference(&prefer);
+		if (str_equal_nocase(str_trim(str_cut(word, '=', &value)), name))
+			return unquoted(value);
+	}
+	return (struct str){ 0 };
+}
+
 bool prefer_is_lenient(struct str prefer)
 {
-	while (prefer.length > 0)
-		if (str_equal_nocase(next_preference(&prefer), STR("handling=lenient")))
-			return true;
-	return false;
+	return str_equal_nocase(preference(prefer, STR("handling")), STR("lenient"));
 }
 
 enum prefer_return prefer_return_of(struct str prefer)
 {
-	struct str rest = prefer;
-	while (rest.length > 0) {
-		const struct str word = next_preference(&rest);
-		if (str_is(word, "return=minimal"))
-			return RETURN_MINIMAL;
-		if (str_equal_nocase(word, STR("return=OperationOutcome")))
-			return RETURN_OUTCOME;
-	}
+	const struct str wanted = preference(prefer, STR("return"));
+	if (str_equal_nocase(wanted, STR("minimal")))
+		return RETURN_MINIMAL;
+	if (str_equal_nocase(wanted, STR("OperationOutcome")))
+		return RETURN_OUTCOME;
 	return RETURN_REPRESENTATION;
 }
 
@@ -48,7 +61,7 @@ static bool range_allows(struct str range, enum route_style style)
 {
 	static const char *const any[] = { "*/*", NULL };
 	static const char *const fhir[] = { "application/fhir+json", "application/json",
-		"application/*", "text/json", NULL };
+		"application/*", "text/json", "application/json+fhir", NULL };
 	static const char *const plain[] = { "application/json", "application/*", NULL };
 	const char *const *lists[] = { any, style == STYLE_FHIR ? fhir : plain };
 	for (size_t list = 0; list < 2; list++)
@@ -71,13 +84,6 @@ static bool is_refused(struct str parameters)
 		return true;
 	}
 	return false;
-}
-
-static struct str unquoted(struct str value)
-{
-	value = str_trim(value);
-	const bool quoted = value.length >= 2 && value.at[0] == '"';
-	return quoted ? str_part(value, 1, value.length - 2) : value;
 }
 
 /* FHIR R4 http.html#version-parameter: who names another version is not answered in this one. */

@@ -3,6 +3,7 @@
 
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
+#include "fhir/form.h"
 #include "server/exchange.h"
 #include "server/interaction/interactions.h"
 
@@ -47,14 +48,35 @@ static bool path_fits(
 	while (shape.length > 0 && path.length > 0) {
 		const struct str want = part_take(&shape), have = part_take(&path);
 		if (want.length > 0 && want.at[0] == '{') {
-			if (have.length == 0)
-				return false;
+			if (have.length == 0 || have.at[0] == '_' || have.at[0] == '$')
+				return false; /* _search and $lastn are words of ours, never ids */
 			segments_out[count++] = have;
 		} else if (!str_equal(want, have)) {
 			return false;
 		}
 	}
 	return shape.length == 0 && path.length == 0;
+}
+
+/*
+ * RFC 3986 section 6.2.2.2: %24lastn is $lastn, and an id is the same however its letters are written. %2F stays, for it parts no segments, and so does what no path has. Below /fhir/ alone:
+ * a proxy in front keeps the rest from the outside by its plain name.
+ */
+static struct str path_decode(struct arena *arena, struct str path)
+{
+	if (!str_starts(path, STR("/fhir/")) || str_index(path, '%') == path.length)
+		return path;
+	struct buf buf = buf_new(arena, path.length, path.length + 1);
+	for (size_t i = 0; i < path.length; i++) {
+		struct str byte;
+		const bool escaped = path.at[i] == '%' &&
+				     form_decode(arena, str_part(path, i, 3), &byte) &&
+				     byte.length == 1 && byte.at[0] > ' ' && byte.at[0] != '/' &&
+				     byte.at[0] != 0x7f;
+		buf_add_byte(&buf, escaped ? byte.at[0] : path.at[i]);
+		i += escaped ? 2 : 0;
+	}
+	return buf_str(&buf);
 }
 
 /* HEAD is GET without its body (RFC 9110 section 9.3.2). */
@@ -80,6 +102,7 @@ const struct route *route_find(struct arena *arena, struct str method, struct st
 	/* A client that joins base and type carelessly writes /fhir/ for /fhir. */
 	if (path.length > 1 && path.at[path.length - 1] == '/')
 		path.length--;
+	path = path_decode(arena, path);
 	struct buf allow = { 0 };
 	for (size_t i = 0; i < ROUTES; i++) {
 		if (!path_fits(&routes[i], path, segments_out))

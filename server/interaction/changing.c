@@ -297,10 +297,8 @@ static void respond(struct exchange *exchange)
 	}
 	char *id = arena_alloc(exchange->arena, 27);
 	seal_resource_id(exchange->loop->hub->seal, &item->key, id);
-	if (status == 201)
-		exchange->response.location = str_format(exchange->arena, "%.*s/%s/%s/_history/%d",
-			STR_ARG(base_url(exchange)), resource_type_name(change->type), id,
-			item->version);
+	exchange->response.location = str_format(exchange->arena, "%.*s/%s/%s/_history/%d",
+		STR_ARG(base_url(exchange)), resource_type_name(change->type), id, item->version);
 	const enum prefer_return prefer = prefer_return_of(exchange->request.prefer);
 	struct buf buf =
 		buf_new(exchange->arena, change->observation.body.length + 256, RESPONSE_MAX);

@@ -162,11 +162,6 @@ static void parse_get(struct exchange *exchange)
 static void parse_post(struct exchange *exchange)
 {
 	struct asking asking = asking_new(exchange, SEARCH_BODY);
-	if (exchange->request.query.length > 0) {
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
-			"the parameters of POST $everything belong in its body");
-		return;
-	}
 	if (!translate(&asking, exchange->request.body))
 		return;
 	const struct search_work *work = begin(&asking);

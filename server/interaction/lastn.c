@@ -59,7 +59,7 @@ bool lastn_check(struct exchange *exchange, struct search_work *work)
 			"in "
 			"the body of POST");
 	if (search->id_count > 0 || search->sorted || search->count_only ||
-		search->total != SEARCH_TOTAL_NONE || match_is_needed(search))
+		search->total > SEARCH_TOTAL_NONE || match_is_needed(search))
 		return outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, NOWHERE,
 			"$lastn takes max, patient, subject, patient.identifier, code, category, "
 			"date, status, _lastUpdated, _include, _revinclude and _count, without "
@@ -79,11 +79,7 @@ static void parse_get(struct exchange *exchange)
 
 static void parse_post(struct exchange *exchange)
 {
-	if (exchange->request.query.length > 0)
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
-			"the parameters of POST $lastn belong in its body");
-	else
-		search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_LASTN);
+	search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_LASTN);
 }
 
 const struct interaction interaction_lastn_get = {

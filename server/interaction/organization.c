@@ -106,11 +106,7 @@ static void parse_get(struct exchange *exchange)
 
 static void parse_post(struct exchange *exchange)
 {
-	if (exchange->request.query.length > 0)
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
-			"the parameters of _search belong in its body");
-	else
-		read_query(exchange, exchange->request.body);
+	read_query(exchange, exchange->request.body);
 }
 
 static void parse_read(struct exchange *exchange)

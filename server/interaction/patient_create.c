@@ -63,7 +63,7 @@ static void take_members(struct exchange *exchange, const struct json *json)
 /* Every create of a Patient is what If-None-Exist asks for; and a number in a header would be out of the body. */
 static void check_condition(struct exchange *exchange)
 {
-	if (exchange->request.if_none_exist.length > 0)
+	if (exchange->request.if_none_exist.at != NULL)
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("If-None-Exist"),
 			"a Patient is made once however often it is sent; leave If-None-Exist out, "
 			"national identifiers travel in bodies only");

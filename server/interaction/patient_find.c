@@ -40,9 +40,6 @@ static void parse(struct exchange *exchange)
 	struct str rest = exchange->request.body, name, value;
 	unsigned identifiers = 0;
 	enum form_part part;
-	if (exchange->request.query.length > 0)
-		outcome_fail(outcome, OUTCOME_INVALID, NOWHERE,
-			"the parameters of _search belong in its body");
 	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART) {
 		if (str_is(name, "identifier") && identifiers++ == 0)
 			take_identifier(exchange, work, value);

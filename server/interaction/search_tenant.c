@@ -73,7 +73,7 @@ static void decide_whole(struct exchange *exchange, struct search_work *work)
 		resolve_decide(exchange, ASK_TENANT, &nobody, NULL, 0, &exchange->outcome);
 	if (work->whole_grant == NULL || !order(exchange, &work->search))
 		return;
-	if (work->search.total != SEARCH_TOTAL_NONE || work->search.count_only)
+	if (work->search.total > SEARCH_TOTAL_NONE || work->search.count_only)
 		outcome_fail(&exchange->outcome, OUTCOME_TOO_COSTLY, STR("_total"),
 			"a total is of one patient: name one, or leave _total out");
 }

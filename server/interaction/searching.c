@@ -128,11 +128,7 @@ static void parse_get(struct exchange *exchange)
 
 static void parse_post(struct exchange *exchange)
 {
-	if (exchange->request.query.length > 0)
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
-			"the parameters of _search belong in its body");
-	else
-		search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_SEARCH);
+	search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_SEARCH);
 }
 
 /* ---- RESOLVE */
@@ -218,7 +214,7 @@ void search_decide(struct exchange *exchange)
 static bool is_counted(const struct search_work *work)
 {
 	const struct search *search = &work->search;
-	return (search->total != SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
+	return (search->total > SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
 }
 
 static void ask_each(struct exchange *exchange, struct search_work *work)
@@ -459,9 +455,20 @@ struct str search_next(struct exchange *exchange, const struct search_work *work
 	return link_of(exchange, work, "_page=", page_token(exchange, work));
 }
 
+/* What fits on one page has been counted: nobody who did not ask for a total waits for it. */
+static void count_page(struct search_work *work)
+{
+	if (work->operation != OPERATION_SEARCH || work->whole || work->has_after || work->more ||
+		work->has_total || work->search.total != SEARCH_TOTAL_UNASKED)
+		return;
+	work->has_total = true;
+	work->total = work->row_count;
+}
+
 void search_respond(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
+	count_page(work);
 	const struct str base = base_url(exchange);
 	struct bundle_page page = {
 		.base = base,

@@ -54,7 +54,7 @@ static void check_performers(const struct exchange *exchange, const struct obser
 /* A conditional create by an identifier of the resource's own is what every create is; another one becomes an identity of it beside its own. */
 static void check_condition(struct exchange *exchange, struct upload_entry *entry)
 {
-	if (entry->if_none_exist.length > 0)
+	if (entry->if_none_exist.at != NULL) /* an empty condition is none left out */
 		condition_identifier(exchange, entry->observation.type, entry->if_none_exist,
 			&entry->condition, &entry->outcome);
 }

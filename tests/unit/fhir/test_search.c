@@ -187,7 +187,7 @@ static void who_is_meant(void **state)
 	refused("", OUTCOME_REQUIRED, "no patient");
 	refused("code=8867-4", OUTCOME_REQUIRED, "no patient");
 	refused("patient=a&patient.identifier=14845000094", OUTCOME_INVALID, "once");
-	refused("patient=a&patient=b", OUTCOME_INVALID, "patient stands more than 1");
+	refused("patient=a&patient=b", OUTCOME_INVALID, "patient stands more than once");
 	refused("patient=a,b", OUTCOME_INVALID, "patient");
 	refused("patient=Group/a", OUTCOME_INVALID, "patient");
 	refused("patient=https://hub.example/fhir/Patient/a", OUTCOME_INVALID, "patient");

@@ -39,6 +39,11 @@ static void what_a_client_prefers(void **state)
 	assert_int_equal(prefer_return_of(STR("handling=strict, return=minimal")), RETURN_MINIMAL);
 	assert_int_equal(prefer_return_of(STR("return=OperationOutcome; x=y")), RETURN_OUTCOME);
 	assert_int_equal(prefer_return_of(STR("return=minimalist")), RETURN_REPRESENTATION);
+	assert_int_equal(prefer_return_of(STR("Return = \"minimal\"")), RETURN_MINIMAL);
+	assert_int_equal(prefer_return_of(STR("return=operationoutcome")), RETURN_OUTCOME);
+	assert_int_equal(prefer_return_of(STR("return=\"")), RETURN_REPRESENTATION);
+	assert_true(prefer_is_lenient(STR("return=minimal, handling=\"lenient\"")));
+	assert_false(prefer_is_lenient(STR("handling=strict")));
 }
 
 static void what_a_client_accepts(void **state)
@@ -46,7 +51,8 @@ static void what_a_client_accepts(void **state)
 	(void)state;
 	static const char *const good[] = { "", "*/*", "application/fhir+json", "application/json",
 		"text/html, application/fhir+json;q=0.9", "application/*;q=0.1",
-		"application/fhir+xml;q=1.0, application/fhir+json;q=1.0", "TEXT/JSON" };
+		"application/fhir+xml;q=1.0, application/fhir+json;q=1.0", "TEXT/JSON",
+		"application/json+fhir" };
 	static const char *const bad[] = { "application/fhir+xml", "text/html",
 		"application/fhir+json;q=0", "*/*;q=0.0", "application/fhir+jsonx" };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,24 @@ static void paths_lead_to_their_routes(void **state)
 	assert_int_equal(route_type(find("GET", "/fhir/metadata")), TYPE_NONE);
 }
 
+static void a_path_may_be_percent_encoded(void **state)
+{
+	(void)state;
+	leads_to("GET", "/fhir/Observation/%24lastn", "/fhir/Observation/$lastn");
+	leads_to("GET", "/fhir/Patient/abc/%24everything", "/fhir/Patient/{id}/$everything");
+	leads_to("GET", "/fhir/%6detadata", "/fhir/metadata");
+	leads_to("GET", "/fhir/Observation/%61b%63", "/fhir/Observation/{id}");
+	assert_true(str_is(segments[0], "abc"));
+	static const char *const kept[] = { "a%2Fb", "a%00", "a%0a", "a%20b", "a%zz", "a%", "a%7f",
+		"a%c3%a5" };
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		char path[64];
+		snprintf(path, sizeof(path), "/fhir/Observation/%s", kept[i]);
+		leads_to("GET", path, "/fhir/Observation/{id}");
+		assert_true(str_is(segments[0], kept[i]));
+	}
+}
+
 static void leads_nowhere(const char *method, const char *path)
 {
 	assert_null(find(method, path));
@@ -77,10 +96,13 @@ static void other_paths_lead_nowhere(void **state)
 	leads_nowhere("GET", "");
 	leads_nowhere("GET", "/");
 	leads_nowhere("GET", "*");
+	leads_nowhere("GET", "/fhir/Observation/$nothing");
+	leads_nowhere("GET", "/fhir/Observation/_nothing");
 	leads_nowhere("GET", "/fhir/metadata/more");
 	leads_nowhere("GET", "/FHIR/metadata");
 	leads_nowhere("GET", "/fhir/../livez");
-	leads_nowhere("GET", "/fhir/%6detadata");
+	leads_nowhere("GET", "/%66hir/metadata");
+	leads_nowhere("GET", "/%6detrics");
 	leads_nowhere("GET", "/fhir/Observation/a/b");
 	leads_nowhere("GET", "/fhir/Patient/a/b");
 	leads_nowhere("GET", "http://localhost/livez");
@@ -132,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(paths_lead_to_their_routes, begin, end),
+		cmocka_unit_test_setup_teardown(a_path_may_be_percent_encoded, begin, end),
 		cmocka_unit_test_setup_teardown(other_paths_lead_nowhere, begin, end),
 		cmocka_unit_test_setup_teardown(a_wrong_method_is_told_the_right_ones, begin, end),
 		cmocka_unit_test_setup_teardown(options_tell_the_methods, begin, end),

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What clients and conformance suites of other FHIR servers take for granted: how paths, headers and forms may be written."""
+import json
+
+import httpx
+import pytest
+
+from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person
+
+
+@pytest.fixture(scope="module")
+def epj(hub):
+    return hub.as_("utvikler")
+
+
+@pytest.fixture(scope="module")
+def vendor(hub):
+    return hub.as_("solvik-dho")
+
+
+@pytest.fixture(scope="module")
+def shelf(vendor, epj):
+    """Three readings on three days: (whose, Patient id, ids)."""
+    line = person()
+    made = [vendor.upload(observation(line, value=str(60 + day), at=f"2026-11-0{day}T10:00:05Z")).json()["id"] for day in (1, 2, 3)]
+    stub = epj.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")])
+    return line, stub.json()["entry"][0]["resource"]["id"], made
+
+
+def posted(epj, url, pairs=()):
+    return epj.post(f"/fhir/Observation/_search{url}", headers=FORM, content=str(httpx.QueryParams(list(pairs))))
+
+
+@pytest.mark.parametrize("url,pairs,days", [
+    ("?patient={}", [], [1, 2, 3]),
+    ("?patient={}&date=2026-11-02", [], [2]),
+    ("?patient={}", [("date", "2026-11-02")], [2]),
+    ("?date=ge2026-11-02", [("patient", "{}"), ("date", "le2026-11-02")], [2]),
+    ("?_sort=date&_count=2", [("patient", "{}")], [1, 2]),
+    ("?_format=json&_summary=true", [("patient", "{}")], [1, 2, 3]),
+])
+def test_the_url_of_a_search_by_post_counts_too(epj, shelf, url, pairs, days):
+    _, patient, made = shelf
+    answer = posted(epj, url.format(patient), [(name, value.format(patient)) for name, value in pairs])
+    assert answer.status_code == 200, answer.text
+    assert sorted(ids(answer)) == sorted(made[day - 1] for day in days)
+
+
+def test_who_is_meant_never_stands_in_the_url_of_a_post(epj, shelf):
+    line, _, _ = shelf
+    for path in (f"Observation/_search?patient.identifier={FNR}%7C{line}", f"Observation/_search?patient:identifier={FNR}%7C{line}", f"Observation/$lastn?subject:identifier={FNR}%7C{line}",
+                 f"Device/_search?patient.identifier={FNR}%7C{line}", f"Patient/_search?identifier={FNR}%7C{line}", f"Patient/$everything?identifier={FNR}%7C{line}"):
+        refused = epj.post(f"/fhir/{path}", headers=FORM, content="")
+        assert refused.status_code == 400 and "URL" in refused.text and "identifier" in refused.text and line not in refused.text, (path, refused.text)
+    assert posted(epj, "?nonsense=1", [("patient.identifier", f"{FNR}|{line}")]).status_code == 400
+
+
+def test_the_other_forms_take_what_stands_in_the_url(epj, shelf):
+    line, patient, made = shelf
+    newest = epj.post(f"/fhir/Observation/$lastn?max=2&patient={patient}", headers=FORM, content="code=8867-4")
+    assert set(ids(newest)) == set(made[1:])
+    assert epj.post("/fhir/Organization/_search?_format=json&name=Solvik", headers=FORM, content="").json()["entry"][0]["resource"]["name"] == "Solvik kommune"
+    assert epj.post("/fhir/Patient/_search?_format=json", headers=FORM, content=str(httpx.QueryParams({"identifier": f"{FNR}|{line}"}))).json()["entry"][0]["resource"]["id"] == patient
+
+
+def test_a_percent_sign_in_a_path_changes_nothing(epj, shelf):
+    _, patient, made = shelf
+    assert set(ids(epj.get(f"/fhir/Observation/%24lastn?patient={patient}"))) == {made[2]}
+    assert len(found(epj.get(f"/fhir/Patient/{patient}/%24everything"))) >= 3
+    assert epj.get("/fhir/Observation/" + "".join(f"%{ord(letter):02X}" for letter in made[0])).json()["id"] == made[0]
+
+
+def test_words_of_ours_are_no_ids(epj):
+    wrong = epj.get("/fhir/Observation/_search?patient=x")
+    assert wrong.status_code == 405 and wrong.headers["allow"] == "POST"
+    assert epj.request("PUT", "/fhir/Observation/_search", headers=FHIR_JSON, content="{}").status_code == 405
+    unknown = epj.get("/fhir/Observation/$nothing")
+    assert unknown.status_code == 404 and "nothing at this path" in issues(unknown)
+
+
+def change(epj, one, **headers):
+    return epj.request("PUT", f"/fhir/Observation/{one['id']}", headers={**FHIR_JSON, **{name.replace("_", "-"): value for name, value in headers.items()}}, content=json.dumps(one))
+
+
+def test_a_condition_without_content_is_no_condition_left_out(vendor, epj):
+    one = vendor.upload(observation(person())).json()
+    assert change(epj, {**one, "status": "amended"}, If_Match="").status_code == 400
+    assert epj.get(f"/fhir/Observation/{one['id']}").json()["status"] == "final"
+    refused = vendor.post("/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": ""}, content=json.dumps(observation(person())))
+    assert refused.status_code == 400 and "If-None-Exist" in issues(refused)
+
+
+def test_a_change_tells_where_the_version_is(vendor, epj):
+    one = vendor.upload(observation(person())).json()
+    changed = change(epj, {**one, "status": "amended"})
+    assert changed.status_code == 200 and changed.headers["location"].endswith(f"/fhir/Observation/{one['id']}/_history/2")
+    assert epj.get(changed.headers["location"].removeprefix(epj.hub.url)).json() == changed.json()
+
+
+@pytest.mark.parametrize("prefer,kind", [('return="minimal"', None), ("Return=Minimal", None), ('handling=strict, return="OperationOutcome"', "OperationOutcome"), ("return=representation", "Observation")])
+def test_a_preference_may_be_quoted_and_capital(vendor, prefer, kind):
+    answer = vendor.post("/fhir/Observation", headers={**FHIR_JSON, "Prefer": prefer}, content=json.dumps(observation(person())))
+    assert answer.status_code == 201 and "location" in answer.headers
+    assert (answer.json()["resourceType"] if answer.content else None) == kind
+
+
+def test_a_total_that_costs_nothing_is_given(epj, shelf):
+    line, _, _ = shelf
+    assert epj.search(line).json()["total"] == 3
+    assert epj.search(line, date="2026-11-02").json()["total"] == 1
+    assert epj.search(person()).json()["total"] == 0
+    assert epj.search(line, _count="3").json()["total"] == 3
+    page = epj.search(line, _count="2")
+    assert "total" not in page.json() and "total" not in epj.next(page).json()
+    assert "total" not in epj.search(line, _total="none").json()
+    assert epj.search(line, _include="Observation:patient").json()["total"] == 3
+
+
+@pytest.mark.parametrize("media", ["application/json+fhir", "text/json", "application/json", "Application/FHIR+JSON; Charset=UTF-8"])
+def test_json_by_any_name(vendor, media):
+    answer = vendor.post("/fhir/Observation", headers={"Content-Type": media, "Accept": media.split(";")[0]}, content=json.dumps(observation(person())))
+    assert answer.status_code == 201 and answer.headers["content-type"] == "application/fhir+json; charset=utf-8"
+
+
+def test_discovery_is_json_whatever_is_accepted(epj):
+    for path in ("/fhir/.well-known/smart-configuration", "/.well-known/oauth-protected-resource", "/openapi.json"):
+        answer = epj.http.get(path, headers={"Accept": "application/fhir+json"})
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith("application/json"), path
+    assert "application/fhir+json" in issues(epj.http.get("/fhir/metadata", headers={"Accept": "application/fhir+xml"}))
