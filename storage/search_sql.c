@@ -129,8 +129,7 @@ static void join_with(struct joiner *joiner, const struct search_shape *shape)
 /* Does the source begin a subquery that is still to be ended? */
 static bool is_open(const struct search_shape *shape)
 {
-	return shape->source != SOURCE_NEWEST && shape->source != SOURCE_TYPE &&
-	       shape->source != SOURCE_TENANT_RECV;
+	return shape->source != SOURCE_NEWEST && shape->source != SOURCE_TYPE;
 }
 
 static void join_source(struct joiner *joiner, const struct search_shape *shape)
@@ -177,9 +176,7 @@ static void join_conditions(struct joiner *joiner, const struct search_shape *sh
 static void join_page_recv(struct joiner *joiner, const struct search_shape *shape)
 {
 	join(joiner, shape->ascending ? SQL_SEARCH_RECV_PAGE_ASC : SQL_SEARCH_RECV_PAGE_DESC);
-	if (is_open(shape))
-		join(joiner,
-			shape->ascending ? SQL_SEARCH_RECV_MERGE_ASC : SQL_SEARCH_RECV_MERGE_DESC);
+	join(joiner, shape->ascending ? SQL_SEARCH_RECV_MERGE_ASC : SQL_SEARCH_RECV_MERGE_DESC);
 }
 
 /* By date alone, as the indexes have it. */

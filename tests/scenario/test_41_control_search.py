@@ -97,6 +97,22 @@ def test_all_that_came_in_order(town):
     assert every(caller, "/fhir/Observation?_sort=date&_count=5") == newest_first[::-1]
 
 
+def test_readings_of_one_time_stand_on_one_page_each(hub):
+    """Readings that were written together have one time of receipt; here they lie on disk in another order than that of their ids, as they may after changes."""
+    _, caller = hub.controller("Samme øyeblikk")
+    line = person()
+    answer = caller.upload(bundle(*[observation(line, value=str(60 + i % 40), at=f"2026-11-01T08:{i // 60:02}:{i % 60:02}+01:00") for i in range(200)]))
+    assert len(places(answer)) == 200
+    tenant = hub.sql("select tenant_id from hub.observation order by recv desc limit 1")[0][0]
+    for moved in ("recv + interval '1 hour' where id %% 2 = 0 and", "(select min(recv) from hub.observation where tenant_id = o.tenant_id) where"):
+        hub.sql(f"with moved as (update hub.observation o set recv = {moved} tenant_id = %s returning 1) select count(*) from moved", tenant)
+    assert hub.sql("select count(distinct recv), count(*) from hub.observation where tenant_id = %s", tenant) == [(1, 200)]
+    oldest = every(caller, "/fhir/Observation?_sort=_lastUpdated&_count=7")
+    assert len(oldest) == len(set(oldest)) == 200
+    assert every(caller, "/fhir/Observation?_sort=-_lastUpdated&_count=11") == oldest[::-1]
+    assert every(caller, "/fhir/Observation/_history?_count=9") == oldest[::-1]
+
+
 @pytest.mark.parametrize("query,expected", [
     ("code=8867-4", {0}), (f"code={LOINC}|8867-4", {0}), ("code=8867-4,29463-7", {0, 1}), ("code=nothing", set()), (f"code={LOINC}|", {0, 1, 2}),
     ("code=8867-4&date=2026-11-01", {0}), ("code=8867-4&date=gt2026-11-01", set()), ("date=ge2026-11-02", {1}), ("date=2026-11", {0, 1}),

@@ -152,13 +152,61 @@ static void shape_plan(struct search_shape shape, const char *index, const char 
 		fail_msg("%s lacks %s:\n%s", name, condition, plan.at);
 }
 
+static unsigned times(const char *text, const char *words)
+{
+	unsigned count = 0;
+	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
+		count++;
+	return count;
+}
+
+/* Where the words stand last; NULL if nowhere. */
+static const char *last(struct str text, const char *words)
+{
+	const char *found = NULL, *end = text.at + text.length;
+	for (const char *at = strstr(text.at, words); at != NULL && at < end;
+		at = strstr(at + 1, words))
+		found = at;
+	return found;
+}
+
+/*
+ * The rows of a page as they came: the walk along the index ends with the page and what came with its last row, and only these are sorted, above the Limit. The place of the page
+ * before bounds the walk too.
+ */
+static void page_recv_plan(
+	struct search_shape shape, const char *walk, const char *place, const char *bound)
+{
+	const struct search_text *text = search_text_new(arena, &shape);
+	char name[64];
+	static unsigned turn;
+	snprintf(name, sizeof(name), "recv_%u", turn++);
+	prepare(connections[1], name, text->text);
+	const struct str plan = plan_of(connections[1], name, text->count);
+	expect_plan(name, plan, place, no_scan);
+	expect_plan(name, plan, bound, no_scan);
+	const char *at = strstr(plan.at, walk);
+	const char *limit =
+		at == NULL ? NULL : last(str_part(plan, 0, at - plan.at), "->  Limit\n");
+	if (limit == NULL)
+		fail_msg("%s has no Limit above %s:\n%s", name, walk, plan.at);
+	const struct str between = str_copy(arena, str_part(plan, limit - plan.at, at - plan.at));
+	/* The Limit's own, that of the policies' one-time filter, the walk's. */
+	if (times(between.at, "->  ") - times(between.at, "->  Result\n") != 2)
+		fail_msg("%s has more than the walk below the Limit:\n%s", name, plan.at);
+}
+
 /* What a controller asks of all its patients: by tenant and more, never by it alone. */
 static void check_plans_of_tenant(void)
 {
-	shape_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .ascending = true },
-		"Index Scan using observation_recv", "ROW(recv, id) > ROW(", no_sort);
-	shape_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .updated = true },
-		"Scan Backward using observation_recv", "(recv >= ", no_sort);
+	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .ascending = true },
+		"Index Scan using observation_recv", "ROW(recv, id) > ROW(", "AND (recv >= $");
+	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_RECV, .updated = true },
+		"Index Scan Backward using observation_recv", "ROW(recv, id) < ROW(",
+		"AND (recv <= $");
+	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY },
+		"Index Scan Backward using observation_recv", "ROW(recv, id, version) < ROW(",
+		"AND (recv <= $");
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE }, "observation_tenant_code",
 		"(code = k.code_id)", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE, .time = true },
@@ -167,10 +215,8 @@ static void check_plans_of_tenant(void)
 		"observation_tenant_code", "coding_concept", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY }, "obs_key_pkey",
 		"(key >= r.low)", no_scan);
-	shape_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY }, "observation_recv",
-		"observation_history_recv", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY }, "observation_pkey",
-		"ROW(recv, id) <= ROW(", no_scan);
+		"observation_history_recv", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_KEY_RECV }, "observation_pkey",
 		"AND (tenant_id = $", no_scan);
 }
@@ -329,14 +375,6 @@ static void test_shapes(void **state)
 		count++;
 	}
 	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3) + 1);
-}
-
-static unsigned times(const char *text, const char *words)
-{
-	unsigned count = 0;
-	for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words))
-		count++;
-	return count;
 }
 
 /* Readings and messages are read by controller, bucket and all. */
