@@ -4,11 +4,13 @@
 The proofs are made by jwcrypto, not by the hub's own code, so that one can judge the other.
 """
 import base64
+import concurrent.futures
 import contextlib
 import hashlib
 import json
 import os
 import pathlib
+import queue
 import re
 import shutil
 import signal
@@ -412,6 +414,25 @@ class Hub:
 _people = iter(range(1000, 10 ** 6))
 _organisations = iter(range(100, 10 ** 6))
 issued = []  # every national id this run has used: none may be found where none belongs
+
+
+def side_by_side(hub, name, threads, work, turns):
+    """work(caller, turn) of every turn by so many threads, in the order of the turns; each thread has a caller of its own: Debian's httpcore does not number the streams of two threads on one connection in order."""
+    free = queue.SimpleQueue()
+    for _ in range(threads):
+        caller = hub.as_(name)
+        caller.token()
+        free.put(caller)
+
+    def one(turn):
+        caller = free.get()
+        try:
+            return work(caller, turn)
+        finally:
+            free.put(caller)
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, turns))
 
 
 def person():

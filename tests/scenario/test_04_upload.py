@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Uploads by FHIR: one by one, in batches, in transactions; again, corrected, and wrong."""
-import concurrent.futures
 import json
 import uuid
 
 import pytest
 
 import people
-from hub import FHIR_JSON, FJELLDAL, FNR, SOLVIK, VENDOR, bundle, found, ids, issues, observation, outcome_of, person, results
+from hub import FHIR_JSON, FJELLDAL, FNR, SOLVIK, VENDOR, bundle, found, ids, issues, observation, outcome_of, person, results, side_by_side
 
 MIB = 1 << 20
 
@@ -233,11 +232,7 @@ def test_the_same_reading_of_two_patients_or_controllers_is_two(hub, vendor, fje
 def test_64_at_once_leave_one(hub, reader):
     line = person()
     resource = observation(line)
-    callers = [hub.as_("solvik-dho") for _ in range(8)]
-    for caller in callers:
-        caller.token()
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda i: callers[i % 8].upload(resource), range(64)))
+    answers = side_by_side(hub, "solvik-dho", 8, lambda caller, _: caller.upload(resource), range(64))
     assert sorted(answer.status_code for answer in answers) == [200] * 63 + [201]
     assert len({answer.headers["location"] for answer in answers}) == 1
     assert len(found(reader.search(line))) == 1

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """PCD-01: messages of measuring hubs become the same Observations that FHIR senders make, and are acknowledged."""
-import concurrent.futures
 import json
 import re
 
 import pytest
 
-from hub import ER7, FHIR_JSON, FNR, ROOT, SOLVIK, bundle, found, ids, observation, person, results
+from hub import ER7, FHIR_JSON, FNR, ROOT, SOLVIK, bundle, found, ids, observation, person, results, side_by_side
 
 DATA = ROOT / "tests/data"
 SAMPLES = ROOT.parent / "shared/samples/pcd01"
@@ -199,18 +198,13 @@ def test_a_blood_pressure_by_either_road(vendor, reader):
 def test_64_at_once_by_both_roads_leave_one(hub, reader):
     line = person()
     text = re.sub(r"OBX\|2\|[^\r\n]*[\r\n]+", "", message("pulse-oximeter", line))  # the pulse alone
-    callers = [hub.as_("solvik-dho") for _ in range(8)]
-    for caller in callers:
-        caller.token()
 
-    def send(i):
-        caller = callers[i % 8]
+    def send(caller, i):
         if i % 2:
             return caller.upload(pulse(line)).status_code in (200, 201)
         return "MSA|AA|" in caller.pcd01(text).text
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(send, range(64)))
+    assert all(side_by_side(hub, "solvik-dho", 8, send, range(64)))
     assert len(found(reader.search(line))) == 1
     assert {one["meta"]["versionId"] for one in found(reader.search(line))} == {"1"}
 

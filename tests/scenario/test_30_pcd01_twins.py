@@ -4,13 +4,12 @@ one of a device's own stands beside it.
 
 The twins are made here, from the table's columns, by none of the hub's code: as the HL7 PHD guide writes them (MDC, LOINC beside it), by LOINC alone, by MDC alone.
 """
-import concurrent.futures
 import itertools
 import re
 
 import pytest
 
-from hub import FNR, ROOT, bundle, person, results
+from hub import FNR, ROOT, bundle, person, results, side_by_side
 
 MDC, LOINC, UCUM = "urn:iso:std:iso:11073:10101", "http://loinc.org", "http://unitsofmeasure.org"
 EUI64 = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
@@ -245,12 +244,8 @@ def whole(line, readings):
 def test_64_at_once(hub):
     """All rows of the table together, 64 times: half of the senders by PCD-01, half by FHIR, each of these with codes of its own choice."""
     line, before = person(), stored(hub)
-    callers = [hub.as_("solvik-dho") for _ in range(8)]
-    for caller in callers:
-        caller.token()
 
-    def send(i):
-        caller = callers[i % 8]
+    def send(caller, i):
         for _ in range(20):  # a loaded machine may say that it is busy, or not sure
             if i % 2:
                 answer = caller.upload(bundle(*(one.twin(line, i // 2) for one in ALL)))
@@ -263,6 +258,5 @@ def test_64_at_once(hub):
             assert answer.status_code in (200, 503, 504), answer.text[:500]
         return answer.text[:500]
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert [got for got in pool.map(send, range(64)) if got is not True] == []
+    assert [got for got in side_by_side(hub, "solvik-dho", 8, send, range(64)) if got is not True] == []
     assert stored(hub) == (before[0] + len(ALL), before[1])

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Update, patch, delete, conditional update and create, and mark as unreliable: who may, what is kept, and who wins."""
-import concurrent.futures
 import json
-import queue
 import re
 import uuid
 
 import pytest
 
 import people
-from hub import FHIR_JSON, ROOT, SCOPES, SYKEHUS, found, ids, issues, observation, person
+from hub import FHIR_JSON, ROOT, SCOPES, SYKEHUS, found, ids, issues, observation, person, side_by_side
 
 PATCH_JSON = {"Content-Type": "application/json-patch+json"}
 UNRELIABLE = {"system": "urn:maalehub:codesystem:measurement-quality", "code": "unreliable"}
@@ -91,21 +89,11 @@ def test_if_match(epj):
 
 def test_one_of_64_with_one_version_wins(hub, epj):
     one = made(epj)
-    callers = [hub.as_("utvikler") for _ in range(8)]
-    for caller in callers:
-        caller.token()
-    free = queue.SimpleQueue()  # Debian's httpcore numbers the streams of two threads on one connection out of order
-    for caller in callers:
-        free.put(caller)
 
-    def turn(number):
-        sent, caller = changed(one, note=[{"text": f"writer {number}"}]), free.get()
-        status = put(caller, sent, **{"If-Match": 'W/"1"'}).status_code
-        free.put(caller)
-        return status
+    def turn(caller, number):
+        return put(caller, changed(one, note=[{"text": f"writer {number}"}]), **{"If-Match": 'W/"1"'}).status_code
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(turn, range(64)))
+    statuses = side_by_side(hub, "utvikler", 8, turn, range(64))
     assert sorted(set(statuses)) == [200, 412] and statuses.count(200) == 1
     assert epj.get(f"{path_of(one)}/_history").json()["total"] == 2
 
@@ -244,15 +232,11 @@ def test_a_patch_has_its_media_type(epj):
 
 def test_patches_side_by_side_all_hold(hub, epj):
     one = made(epj, note=[{"text": "0"}])
-    callers = [hub.as_("utvikler") for _ in range(4)]
-    for caller in callers:
-        caller.token()
 
-    def turn(number):
-        return patch(callers[number % 4], one, {"op": "add", "path": "/note/-", "value": {"text": str(number)}}).status_code
+    def turn(caller, number):
+        return patch(caller, one, {"op": "add", "path": "/note/-", "value": {"text": str(number)}}).status_code
 
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        statuses = list(pool.map(turn, range(1, 9)))
+    statuses = side_by_side(hub, "utvikler", 4, turn, range(1, 9))
     assert statuses == [200] * 8
     assert sorted(note["text"] for note in epj.get(path_of(one)).json()["note"]) == [str(number) for number in range(9)]
 
@@ -350,32 +334,24 @@ def test_a_condition_the_resource_does_not_hold(epj):
 
 def test_one_of_many_updates_by_condition_creates(hub, epj):
     line, name = person(), str(uuid.uuid4())
-    callers = [hub.as_("utvikler") for _ in range(8)]
-    for caller in callers:
-        caller.token()
 
-    def turn(number):
+    def turn(caller, number):
         sent = observation(line, value=str(60 + number), at=f"2026-11-20T08:{number:02d}:11+01:00", device=f"D-{number}")
-        return put(callers[number % 8], sent, path=f"/fhir/Observation?identifier={VENDOR_ID}|{name}").status_code
+        return put(caller, sent, path=f"/fhir/Observation?identifier={VENDOR_ID}|{name}").status_code
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(turn, range(32)))
+    statuses = side_by_side(hub, "utvikler", 8, turn, range(32))
     assert statuses.count(201) == 1 and statuses.count(200) == 31
     assert len(ids(epj.search(line, _count="200"))) == 1
 
 
 def test_create_unless_it_exists(hub, epj):
     line, name = person(), str(uuid.uuid4())
-    callers = [hub.as_("utvikler") for _ in range(8)]
-    for caller in callers:
-        caller.token()
 
-    def turn(number):
+    def turn(caller, number):
         sent = observation(line, value=str(60 + number), at=f"2026-11-20T08:{number:02d}:11+01:00", device=f"D-{number}")
-        return callers[number % 8].request("POST", "/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": f"identifier={VENDOR_ID}|{name}"}, content=json.dumps(sent)).status_code
+        return caller.request("POST", "/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": f"identifier={VENDOR_ID}|{name}"}, content=json.dumps(sent)).status_code
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(turn, range(32)))
+    statuses = side_by_side(hub, "utvikler", 8, turn, range(32))
     assert statuses.count(201) == 1 and statuses.count(200) == 31
     assert len(ids(epj.search(line))) == 1
 
