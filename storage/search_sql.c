@@ -255,9 +255,12 @@ static void join_order(struct joiner *joiner, const struct search_shape *shape)
 static void join_union(struct joiner *joiner, const struct search_shape *shape, bool paged)
 {
 	const enum sql order = shape->ascending ? SQL_SEARCH_PAGE_ASC : SQL_SEARCH_PAGE_DESC;
+	/* The time asked about is that of readings ($everything): what was sent has the time of its writing. */
+	struct search_shape timeless = *shape;
+	timeless.time = timeless.time_long = timeless.dates = false;
 	buf_add_text(&joiner->buf, "SELECT o.* FROM ((\n");
 	join_source(joiner, shape);
-	join_conditions(joiner, shape);
+	join_conditions(joiner, &timeless);
 	if (paged)
 		join_page(joiner, shape);
 	else if (is_open(shape))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Patient/{id}/$everything (FHIR R4 patient-operations), and POST Patient/$everything with the patient's identifier in the body: all the caller may see of one
- * patient, newest first, in pages. It is a search by other names: _since is _lastUpdated=ge, start and end are date=ge and date=le.
+ * patient, in pages. It is a search by other names, of one type after the other (everything_store.c): _since is _lastUpdated=ge, start and end are date=ge and date=le.
  */
 #include "fhir/form.h"
 #include "server/form.h"
@@ -39,26 +39,20 @@ struct asking {
 	struct exchange *exchange;
 	enum search_place place;
 	struct buf query; /* as one of Observation */
-	bool with_patient;
+	struct everything *everything;
+	bool typed; /* _type was given */
 };
 
-/* The types that were asked for must be those there are; the stub alone is what GET Patient/{id} gives. */
 static bool take_types(struct asking *asking, struct str value)
 {
-	bool patient = false, readings = false, others = false;
-	while (value.length > 0) {
-		const struct str type = str_cut(value, ',', &value);
-		if (str_is(type, "Patient"))
-			patient = true;
-		else if (str_is(type, "Observation"))
-			readings = true;
-		else
-			others = true;
-	}
-	asking->with_patient = patient;
-	return (readings && !others) ||
+	if (asking->typed)
+		return outcome_fail(&asking->exchange->outcome, OUTCOME_INVALID, STR("_type"),
+			"_type is given once, its types parted by commas");
+	asking->typed = true;
+	return everything_take_types(asking->everything, value) ||
 	       outcome_fail(&asking->exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
-		       "_type may be Observation or Observation,Patient");
+		       "_type may name Observation, Device and Provenance, and beside one of them "
+		       "Patient and Organization");
 }
 
 static bool take(struct asking *asking, struct str name, struct str value)
@@ -98,9 +92,12 @@ static bool translate(struct asking *asking, struct str text)
 		       "the parameters are not application/x-www-form-urlencoded");
 }
 
-struct str everything_query(struct exchange *exchange, struct str filters)
+struct str everything_query(struct exchange *exchange, const struct search_work *work)
 {
+	struct str filters = work->search.canonical;
 	struct buf buf = buf_new(exchange->arena, filters.length + 16, QUERY_MAX);
+	if (work->everything != NULL)
+		buf_add(&buf, everything_types(exchange->arena, work->everything));
 	while (filters.length > 0) {
 		const struct str part = str_cut(filters, '&', &filters);
 		for (size_t i = 0; i < NAMES; i++) {
@@ -126,17 +123,24 @@ static struct asking asking_new(struct exchange *exchange, enum search_place pla
 	return (struct asking){ .exchange = exchange,
 		.place = place,
 		.query = buf_new(exchange->arena, 512, QUERY_MAX),
-		.with_patient = true };
+		.everything = everything_new(exchange->arena) };
 }
 
-/* The search; the Patient stands on its first page. */
+/* The search; the Patient stands on its first page. What its types are, a later page knows from the first. */
 static struct search_work *begin(const struct asking *asking)
 {
 	struct search_work *work = search_read(
 		asking->exchange, buf_str(&asking->query), asking->place, OPERATION_EVERYTHING);
-	if (work != NULL)
-		work->with_patient = asking->with_patient && work->possible && !work->has_after &&
-				     !work->search.count_only;
+	if (work == NULL)
+		return NULL;
+	if (work->has_after && asking->typed)
+		outcome_fail(&asking->exchange->outcome, OUTCOME_INVALID, STR("_type"),
+			"a page goes on with the types it began with; leave _type out");
+	if (work->has_after)
+		return work;
+	work->everything = asking->everything;
+	work->with_patient = everything_has(work->everything, TYPE_PATIENT) && work->possible &&
+			     !work->search.count_only;
 	return work;
 }
 

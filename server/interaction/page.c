@@ -44,19 +44,35 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 {
 	const struct store_place *next = &work->next;
 	const long long total = work->has_total ? (long long)work->total : -1;
-	const struct str plain =
-		str_format(exchange->arena, "%lld %lld %lld %lld %lld %llu %llu %u %d %zu %.*s%.*s",
-			(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began,
-			total, (long long)next->time_low, (long long)next->updated,
-			(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
-			next->canon, next->version, next->code.length, STR_ARG(next->code),
-			STR_ARG(page_query(exchange, work)));
+	const struct str state = everything_state(exchange->arena, work->everything);
+	const struct str plain = str_format(exchange->arena,
+		"%lld %lld %lld %lld %lld %llu %llu %u %d %zu %.*s%zu %.*s%.*s",
+		(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began, total,
+		(long long)next->time_low, (long long)next->updated,
+		(unsigned long long)bits_of(next->value), (unsigned long long)next->id, next->canon,
+		next->version, next->code.length, STR_ARG(next->code), state.length, STR_ARG(state),
+		STR_ARG(page_query(exchange, work)));
 	return seal_token(
 		exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange, work));
 }
 
+/* Behind the place: how far $everything is, and the query. */
+static bool rest_read(
+	struct arena *arena, struct str rest, struct search_work *work, struct str *query)
+{
+	uint64_t length;
+	if (!str_to_u64(str_cut(rest, ' ', &rest), &length) || length > rest.length)
+		return false;
+	*query = str_part(rest, length, rest.length);
+	if (work->operation != OPERATION_EVERYTHING)
+		return length == 0;
+	work->everything = everything_restore(arena, str_part(rest, 0, length));
+	return work->everything != NULL;
+}
+
 /* What page_token() wrote; false where it did not. */
-static bool page_read(struct str plain, struct search_work *work, int64_t *until, struct str *query)
+static bool page_read(struct arena *arena, struct str plain, struct search_work *work,
+	int64_t *until, struct str *query)
 {
 	struct store_place *after = &work->after;
 	struct str rest;
@@ -80,8 +96,7 @@ static bool page_read(struct str plain, struct search_work *work, int64_t *until
 	work->has_after = true;
 	work->has_total = total >= 0;
 	work->total = work->has_total ? (uint64_t)total : 0;
-	*query = str_part(rest, length, rest.length);
-	return true;
+	return rest_read(arena, str_part(rest, length, rest.length), work, query);
 }
 
 bool page_open(struct exchange *exchange, struct str token, struct search_work *work,
@@ -93,7 +108,7 @@ bool page_open(struct exchange *exchange, struct str token, struct search_work *
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is not one of this caller's searches");
 	int64_t until;
-	if (!page_read(plain, work, &until, query_out))
+	if (!page_read(exchange->arena, plain, work, &until, query_out))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is not one of this caller's searches");
 	if (until < exchange->loop->now)

@@ -65,12 +65,15 @@ static unsigned describe(struct exchange *exchange, const struct search_work *wo
 static struct str query_of(const struct exchange *exchange, const struct search_work *work)
 {
 	const struct str filters = work->search.canonical;
+	struct str types;
 	switch (work->operation) {
 	case OPERATION_LASTN:
 		return str_format(exchange->arena, "$lastn?max=%u%s%.*s", work->last,
 			filters.length > 0 ? "&" : "", STR_ARG(filters));
 	case OPERATION_EVERYTHING:
-		return str_format(exchange->arena, "$everything?%.*s", STR_ARG(filters));
+		types = everything_types(exchange->arena, work->everything);
+		return str_format(exchange->arena, "$everything?%.*s%s%.*s", STR_ARG(types),
+			types.length > 0 && filters.length > 0 ? "&" : "", STR_ARG(filters));
 	case OPERATION_HISTORY:
 		return str_format(exchange->arena, "_history?%.*s", STR_ARG(filters));
 	case OPERATION_SEARCH:
@@ -87,6 +90,12 @@ static struct log_detail detail_of(struct exchange *exchange, const struct searc
 	return detail;
 }
 
+/* What was looked for. */
+static enum resource_type type_of(const struct search_work *work)
+{
+	return work->everything != NULL ? everything_type(work->everything) : work->search.type;
+}
+
 static void permitted(struct exchange *exchange, const struct search_work *work,
 	const struct grant *grant, const struct grant_part *part)
 {
@@ -95,7 +104,7 @@ static void permitted(struct exchange *exchange, const struct search_work *work,
 	detail.rules = part->rule_ids;
 	detail.rule_count = part->rule_count;
 	detail.break_glass = grant->break_glass;
-	struct log_row *row = audit_row(exchange, LOG_SEARCH, work->search.type);
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, type_of(work));
 	row->person = part->person;
 	row->bucket = part->bucket;
 	row->tenant = part->tenant;
@@ -109,7 +118,7 @@ static void nothing(struct exchange *exchange, const struct search_work *work,
 {
 	struct log_detail detail = detail_of(exchange, work);
 	detail.reason = reason;
-	struct log_row *row = audit_row(exchange, LOG_SEARCH, work->search.type);
+	struct log_row *row = audit_row(exchange, LOG_SEARCH, type_of(work));
 	if (patient->person_count > 0) {
 		row->person = patient->persons[0].id;
 		row->bucket = patient->persons[0].home;

@@ -217,6 +217,29 @@ static bool is_counted(const struct search_work *work)
 	return (search->total > SEARCH_TOTAL_NONE || search->count_only) && !work->has_after;
 }
 
+struct store_search search_run(
+	struct exchange *exchange, const struct search_work *work, const struct search_ask *ask)
+{
+	return (struct store_search){
+		.call = { .arena = exchange->arena,
+			.outcome = &exchange->outcome,
+			.done = exchange_done,
+			.context = exchange },
+		.grant = ask->grant,
+		.search = &work->search,
+		.ids = ask->ids,
+		.id_count = ask->id_count,
+		.policy = { exchange->loop->hub->config->zone_parsed, base_url(exchange) },
+		.has_after = work->has_after,
+		.after = work->after,
+		.limit = work->search.count,
+		.bytes = SEARCH_PAGE_BYTES / work->count,
+		.counted = is_counted(work),
+		.count_only = work->search.count_only,
+		.last = work->last,
+	};
+}
+
 static void ask_each(struct exchange *exchange, struct search_work *work)
 {
 	for (size_t i = 0; i < work->count; i++) {
@@ -224,24 +247,7 @@ static void ask_each(struct exchange *exchange, struct search_work *work)
 		const bool none_of_ids = work->search.id_count > 0 && ask->id_count == 0;
 		if (ask->grant == NULL || ask->grant->count == 0 || none_of_ids)
 			continue;
-		ask->run = (struct store_search){
-			.call = { .arena = exchange->arena,
-				.outcome = &exchange->outcome,
-				.done = exchange_done,
-				.context = exchange },
-			.grant = ask->grant,
-			.search = &work->search,
-			.ids = ask->ids,
-			.id_count = ask->id_count,
-			.policy = { exchange->loop->hub->config->zone_parsed, base_url(exchange) },
-			.has_after = work->has_after,
-			.after = work->after,
-			.limit = work->search.count,
-			.bytes = SEARCH_PAGE_BYTES / work->count,
-			.counted = is_counted(work),
-			.count_only = work->search.count_only,
-			.last = work->last,
-		};
+		ask->run = search_run(exchange, work, ask);
 		exchange_hold(exchange);
 		store_search(exchange->loop->store, &ask->run);
 	}
@@ -251,7 +257,9 @@ void search_store(struct exchange *exchange)
 {
 	struct search_work *work = exchange->work;
 	const bool includes = include_is_wanted(work);
-	if (work->stored) {
+	if (work->everything != NULL) {
+		everything_store(exchange, work);
+	} else if (work->stored) {
 		include_store(exchange, work);
 	} else if (work->whole) {
 		search_tenant_store(exchange, work);
@@ -326,11 +334,8 @@ void search_merge(struct exchange *exchange, struct search_work *work)
 	cut_off(work);
 }
 
-/* The total of all asks; false adds an error where it was asked for and is too much work. */
-static bool count(struct exchange *exchange, struct search_work *work)
+static void add_totals(struct search_work *work)
 {
-	if (!is_counted(work))
-		return true;
 	work->has_total = true;
 	for (size_t i = 0; i < work->count; i++) {
 		const struct store_search *run = &work->asks[i].run;
@@ -339,6 +344,17 @@ static bool count(struct exchange *exchange, struct search_work *work)
 		work->has_total = work->has_total && run->total_known;
 		work->total += run->total;
 	}
+}
+
+/* The total of all asks; false adds an error where it was asked for and is too much work. */
+static bool count(struct exchange *exchange, struct search_work *work)
+{
+	if (!is_counted(work))
+		return true;
+	if (work->everything != NULL)
+		work->has_total = everything_total(work->everything, &work->total);
+	else
+		add_totals(work);
 	if (work->has_total ||
 		(work->search.total == SEARCH_TOTAL_ESTIMATE && !work->search.count_only))
 		return true;
@@ -425,7 +441,7 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 static struct str self_query(struct exchange *exchange, const struct search_work *work)
 {
 	if (work->operation == OPERATION_EVERYTHING || work->operation == OPERATION_HISTORY)
-		return everything_query(exchange, work->search.canonical);
+		return everything_query(exchange, work);
 	return page_query(exchange, work);
 }
 

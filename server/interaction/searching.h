@@ -31,7 +31,9 @@ struct search_work {
 	enum search_operation operation;
 	unsigned last;  /* $lastn: max, else 0 */
 	bool has_count; /* $lastn: _count was given */
-	bool with_patient; /* $everything: the stub of the Patient stands on the page, behind the readings */
+	bool with_patient; /* $everything: the stub of the Patient stands on the page, behind its rows */
+	struct everything
+		*everything; /* $everything: how far it is, type by type (everything_store.c) */
 	struct search search;
 	instant began; /* when the first page was asked for: what ap is measured from */
 	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */
@@ -95,10 +97,28 @@ void search_respond(struct exchange *exchange);
 struct str search_self(struct exchange *exchange, const struct search_work *work);
 struct str search_next(struct exchange *exchange, const struct search_work *work);
 
-/* everything.c: the Patient it is of, as GET Patient/{id} would show it; and the filters of its search in its own words. */
+/* What a search for an ask is, but for being started. */
+struct store_search search_run(
+	struct exchange *exchange, const struct search_work *work, const struct search_ask *ask);
+
+/* everything.c: the Patient it is of, as GET Patient/{id} would show it; and the filters of a search in the words of $everything. */
 void everything_stub(struct exchange *exchange, const struct search_work *work,
 	struct resource *resource_out, struct str *rendered_out);
-struct str everything_query(struct exchange *exchange, struct str filters);
+struct str everything_query(struct exchange *exchange, const struct search_work *work);
+/*
+ * everything_store.c: the types of $everything, one after the other, so that each resource stands on one page. Takes a list of types and false where it is none; the list again as _type=, or nothing where
+ * all were asked for; the first of them. What a page token says of it, and back: false where it says nothing of the kind. STORE: yields until the page has its rows, from each type as far as there is
+ * room, and the Organizations of the controllers that no page before this one showed anything of. The total of what was counted; false where it is not known.
+ */
+struct everything *everything_new(struct arena *arena);
+bool everything_take_types(struct everything *everything, struct str list);
+struct str everything_types(struct arena *arena, const struct everything *everything);
+enum resource_type everything_type(const struct everything *everything);
+bool everything_has(const struct everything *everything, enum resource_type type);
+struct str everything_state(struct arena *arena, const struct everything *everything);
+struct everything *everything_restore(struct arena *arena, struct str state);
+void everything_store(struct exchange *exchange, struct search_work *work);
+bool everything_total(const struct everything *everything, uint64_t *total_out);
 /* lastn.c: takes `max` off a query. False adds an error. */
 bool lastn_take(struct exchange *exchange, struct str query, struct search_work *work,
 	struct str *rest_out);
