@@ -164,8 +164,8 @@ static void take(struct exchange *exchange, struct search_work *work)
 	struct everything *everything = work->everything;
 	const struct store_search *run = &work->asks[0].run;
 	if (work->rows == NULL)
-		work->rows = arena_array(
-			exchange->arena, work->search.count, sizeof(work->rows[0]));
+		work->rows =
+			arena_array(exchange->arena, work->search.count, sizeof(work->rows[0]));
 	for (size_t i = 0; i < run->count; i++) {
 		everything->bytes += run->rows[i].body.length;
 		work->rows[work->row_count++] = run->rows[i];
@@ -217,8 +217,7 @@ static void add_organizations(struct exchange *exchange, struct search_work *wor
 	if (everything->tenant_count > 0)
 		memcpy(tenants, everything->tenants, everything->tenant_count * sizeof(tenants[0]));
 	everything->tenants = tenants;
-	work->included =
-		arena_array(exchange->arena, work->row_count, sizeof(work->included[0]));
+	work->included = arena_array(exchange->arena, work->row_count, sizeof(work->included[0]));
 	for (size_t i = 0; i < work->row_count; i++) {
 		const uint32_t tenant = work->rows[i].key.tenant;
 		if (is_shown(everything, tenant))
@@ -231,8 +230,8 @@ static void add_organizations(struct exchange *exchange, struct search_work *wor
 void everything_store(struct exchange *exchange, struct search_work *work)
 {
 	const struct everything *everything = work->everything;
-	const bool open = work->count > 0 && work->asks[0].grant != NULL &&
-			  work->asks[0].grant->count > 0;
+	const bool open =
+		work->count > 0 && work->asks[0].grant != NULL && work->asks[0].grant->count > 0;
 	if (work->stored)
 		take(exchange, work);
 	work->stored = work->merged = true;
