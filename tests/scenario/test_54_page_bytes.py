@@ -46,7 +46,7 @@ def walk(caller, answer):
     pages = []
     while answer is not None:
         assert answer.status_code == 200, answer.text[:300]
-        entries = [entry for entry in answer.json().get("entry", []) if entry.get("resource", {}).get("resourceType") != "Patient"]
+        entries = [entry for entry in answer.json().get("entry", []) if entry.get("resource", {}).get("resourceType") not in ("Patient", "Organization")]
         assert len(answer.content) < BUDGET + MIB // 2 or len(entries) == 1
         pages.append([entry["fullUrl"].split("/")[-1] for entry in entries])
         assert len(pages) < 40
