@@ -47,6 +47,11 @@ bool prefer_is_lenient(struct str prefer)
 	return str_equal_nocase(preference(prefer, STR("handling")), STR("lenient"));
 }
 
+bool prefer_is_representation(struct str prefer)
+{
+	return str_equal_nocase(preference(prefer, STR("return")), STR("representation"));
+}
+
 enum prefer_return prefer_return_of(struct str prefer)
 {
 	const struct str wanted = preference(prefer, STR("return"));

@@ -15,6 +15,8 @@
 /* How the answer of a create may look (RFC 7240; FHIR R4 http.html#ops). */
 enum prefer_return { RETURN_REPRESENTATION, RETURN_MINIMAL, RETURN_OUTCOME };
 enum prefer_return prefer_return_of(struct str prefer);
+/* Is return=representation asked for in so many words? A Bundle's results have no resources unasked. */
+bool prefer_is_representation(struct str prefer);
 /* handling=lenient: what a search does not know is ignored, and said (FHIR R4 search 3.1.1.2). */
 bool prefer_is_lenient(struct str prefer);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "fhir/base/decimal.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +10,14 @@
 #include "fhir/base/buf.h"
 
 #define DIGITS_MAX   18
-#define EXPONENT_MAX 200
+#define EXPONENT_MAX 250
 #define PLAIN_MAX    30
 
-/* A decimal as written: digits * 10^exponent, digits below 10^18. */
+/* A decimal as written: digits * 10^exponent, digits below 10^18. Zeros that end more digits than that are in the exponent: 1.000000000000000000 has 19. */
 struct decimal {
 	uint64_t digits;
 	int exponent;
+	int zeros; /* of them */
 	bool negative;
 	bool one_digit; /* 1e2: an exponent behind a single digit */
 };
@@ -25,15 +27,19 @@ static bool is_digit(struct str text, size_t at)
 	return at < text.length && text.at[at] >= '0' && text.at[at] <= '9';
 }
 
-/* Takes the digits at *at into the number. False when there are none, or more than 18 that count. */
+/* Takes the digits at *at into the number. False when there are none, or more than 18 that are not zeros at its end. */
 static bool take_digits(struct str text, size_t *at, struct decimal *out)
 {
 	if (!is_digit(text, *at))
 		return false;
 	for (; is_digit(text, *at); ++*at) {
-		out->digits = out->digits * 10 + (uint64_t)(text.at[*at] - '0');
-		if (out->digits >= UINT64_C(1000000000000000000))
+		const bool full = out->digits >= UINT64_C(100000000000000000);
+		if (full && text.at[*at] != '0')
 			return false;
+		if (full)
+			out->zeros++;
+		else
+			out->digits = out->digits * 10 + (uint64_t)(text.at[*at] - '0');
 	}
 	return true;
 }
@@ -71,7 +77,8 @@ static bool parse(struct str text, struct decimal *out)
 		return false;
 	if (at < text.length && text.at[at] == '.') {
 		const size_t from = ++at;
-		if (!take_digits(text, &at, &decimal) || at - from > EXPONENT_MAX)
+		if (!take_digits(text, &at, &decimal) || at - from > EXPONENT_MAX ||
+			decimal.zeros > EXPONENT_MAX)
 			return false;
 		decimal.exponent = -(int)(at - from);
 	}
@@ -84,6 +91,9 @@ static bool parse(struct str text, struct decimal *out)
 		decimal.exponent += exponent;
 	}
 	if (at != text.length)
+		return false;
+	decimal.exponent += decimal.zeros;
+	if (decimal.exponent > EXPONENT_MAX + DIGITS_MAX)
 		return false;
 	*out = decimal;
 	return true;
@@ -143,6 +153,9 @@ bool decimal_range(struct str text, double *low, double *high)
 					 : nearest(decimal.negative, tenths - 5, exponent);
 	*low = decimal.negative ? outer : inner;
 	*high = decimal.negative ? inner : outer;
+	/* More digits than a double has leave it alone in its range, not outside of it. */
+	if (*low >= *high)
+		*high = *low + ((*low < 0 ? -*low : *low) * DBL_EPSILON + 0x1p-1074);
 	return true;
 }
 

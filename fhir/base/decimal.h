@@ -4,7 +4,7 @@
 
 #include "fhir/base/str.h"
 
-/* FHIR R4 decimal: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, at most 18 significant digits before rounding is ours to refuse, exponent within +-200. */
+/* FHIR R4 decimal: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, at most 18 digits and zeros behind them, exponent within +-250 (R4's own example has 1.000000000000000000e-245). */
 bool decimal_is_valid(struct str text);
 
 /*

@@ -14,7 +14,7 @@
 
 /* A number longer than this, or with a greater exponent, is no finite double and no measurement. */
 #define NUMBER_LENGTH_MAX   100
-#define NUMBER_EXPONENT_MAX 200
+#define NUMBER_EXPONENT_MAX 250
 
 /* Objects of so few members are searched, larger ones ask a filter first. */
 #define FEW_MEMBERS  16

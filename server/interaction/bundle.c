@@ -142,6 +142,25 @@ static bool gives_way(struct exchange *exchange, struct turn turn)
 	return true;
 }
 
+/*
+ * FHIR R4 bundle.html, request.url: relative to where the Bundle goes. The specification's own examples begin it with a slash, and clients write it out with our base.
+ */
+static struct str url_relative(struct str url, struct str base)
+{
+	if (str_starts(url, base))
+		url = str_part(url, base.length, url.length);
+	if (url.length > 1 && url.at[0] == '/')
+		url = str_part(url, 1, url.length);
+	return url;
+}
+
+static void make_urls_relative(struct exchange *exchange, struct bundle *bundle)
+{
+	const struct str base = str_format(exchange->arena, "%.*s/", STR_ARG(base_url(exchange)));
+	for (size_t i = 0; i < bundle->count; i++)
+		bundle->entries[i].url = url_relative(bundle->entries[i].url, base);
+}
+
 /* The next piece of it: the text, the entries, what is kept of each, their links. False: gave way, or an error was added. */
 static bool parse_text(struct exchange *exchange, struct bundle_work *work, struct turn turn)
 {
@@ -155,6 +174,7 @@ static bool parse_text(struct exchange *exchange, struct bundle_work *work, stru
 	if (work->bundle.entries == NULL) {
 		if (!bundle_read(exchange->arena, work->json, &work->bundle, &exchange->outcome))
 			return false;
+		make_urls_relative(exchange, &work->bundle);
 		if (gives_way(exchange, turn))
 			return false;
 	}
@@ -283,6 +303,23 @@ static void inner_result(const struct inner *inner, struct bundle_result *out)
 		out->resource = inner->answer;
 }
 
+/* With return=representation, what an entry made comes with its result (FHIR R4 http.html#ops); who stores may have what was sent. */
+static void represent(
+	struct exchange *exchange, const struct upload_entry *entry, struct bundle_result *out)
+{
+	const struct write_item *written = entry->written;
+	const bool is_new = written->fate == WRITE_CREATED || written->fate == WRITE_VERSIONED ||
+			    written->fate == WRITE_BESIDE;
+	if (written->mode != WRITE_CREATE || !is_new || entry->observation.body.length == 0 ||
+		!prefer_is_representation(exchange->request.prefer))
+		return;
+	const struct resource resource = { written->key.type, upload_id(exchange, entry),
+		written->version, written->updated, entry->observation.body };
+	struct buf buf = buf_new(exchange->arena, resource.body.length + 256, RESPONSE_MAX);
+	presentation_render(&buf, exchange->arena, &exchange->presentation, &resource);
+	out->resource = buf_str(&buf);
+}
+
 static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	const struct bundle_entry *from, const struct inner *inner, struct bundle_result *out)
 {
@@ -307,6 +344,7 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	out->etag = str_format(exchange->arena, "W/\"%d\"", entry->written->version);
 	out->modified = entry->written->updated;
 	out->outcome = &entry->outcome;
+	represent(exchange, entry, out);
 }
 
 /* Of thousands of entries, in slices. */

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What clients and conformance suites of other FHIR servers take for granted: how paths, headers and forms may be written."""
 import json
+import uuid
 
 import httpx
 import pytest
 
-from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person
+from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person, results
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +128,56 @@ def test_discovery_is_json_whatever_is_accepted(epj):
         answer = epj.http.get(path, headers={"Accept": "application/fhir+json"})
         assert answer.status_code == 200 and answer.headers["content-type"].startswith("application/json"), path
     assert "application/fhir+json" in issues(epj.http.get("/fhir/metadata", headers={"Accept": "application/fhir+xml"}))
+
+
+def entry(method, url, resource=None, **rest):
+    return {"request": {"method": method, "url": url}, **({"resource": resource} if resource else {}), **rest}
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+def test_the_url_of_an_entry_may_begin_with_a_slash_or_with_our_base(epj, kind):
+    """As in R4's own bundle-request-medsallergies example."""
+    base = f"{epj.hub.url}/fhir"
+    made = epj.post("/fhir", headers=FHIR_JSON, content=json.dumps({"resourceType": "Bundle", "type": kind, "entry": [
+        entry("POST", "/Observation", observation(person())), entry("POST", f"{base}/Observation", observation(person()))]}))
+    assert results(made) == [201, 201], made.text
+    one, two = (result["response"]["location"].split("/")[1] for result in made.json()["entry"])
+    read = epj.post("/fhir", headers=FHIR_JSON, content=json.dumps({"resourceType": "Bundle", "type": kind, "entry": [
+        entry("GET", f"/Observation/{one}"), entry("GET", f"{base}/Observation/{two}"), entry("GET", "https://elsewhere.example/fhir/Observation/1")]}))
+    assert results(read) == [200, 200, 404], read.text
+    assert [result["resource"]["id"] for result in read.json()["entry"][:2]] == [one, two]
+    gone = epj.post("/fhir", headers=FHIR_JSON, content=json.dumps({"resourceType": "Bundle", "type": kind, "entry": [
+        entry("DELETE", f"/Observation/{one}"), entry("DELETE", f"{base}/Observation/{two}")]}))
+    assert results(gone) == [204, 204], gone.text
+
+
+def test_a_bundle_gives_what_it_made_where_that_is_asked_for(vendor):
+    urn = f"urn:uuid:{uuid.uuid4()}"
+    line = person()
+    panel = {**observation(line, at="2026-11-01T10:00:07Z"), "hasMember": [{"reference": urn}]}
+    for prefer, given in (("return=representation", True), ("return=minimal", False), ("", False)):
+        one = observation(line, value=str(50 + len(prefer)), at=f"2026-11-01T11:00:{len(prefer):02d}Z")
+        sent = {"resourceType": "Bundle", "type": "transaction", "entry": [entry("POST", "Observation", {**panel, "effectiveDateTime": f"2026-11-01T12:00:{len(prefer):02d}Z"}), entry("POST", "Observation", one, fullUrl=urn)]}
+        answer = vendor.post("/fhir", headers={**FHIR_JSON, **({"Prefer": prefer} if prefer else {})}, content=json.dumps(sent))
+        assert results(answer) == [201, 201], answer.text
+        resources = [result.get("resource") for result in answer.json()["entry"]]
+        if not given:
+            assert resources == [None, None]
+            continue
+        member = answer.json()["entry"][1]["response"]["location"].removesuffix("/_history/1")
+        assert resources[0]["hasMember"][0]["reference"] == member and f"Observation/{resources[1]['id']}" == member
+        assert resources[1]["valueQuantity"] == one["valueQuantity"] and resources[1]["meta"]["versionId"] == "1"
+        again = vendor.post("/fhir", headers={**FHIR_JSON, "Prefer": prefer}, content=json.dumps(sent))
+        assert results(again) == [200, 200] and not any("resource" in result for result in again.json()["entry"])
+
+
+def test_a_decimal_may_end_in_zeros_beyond_eighteen_digits(vendor, epj):
+    """R4's own observation-decimal example."""
+    line = person()
+    for second, text in enumerate(("1000000000000000000", "1.000000000000000000E-245", "-1.000000000000000000E+245", "1E-22")):
+        body = json.dumps({**observation(line, at=f"2026-11-01T10:00:{second:02d}Z"), "valueQuantity": {"value": "@"}, "identifier": [{"system": "urn:test:decimal", "value": str(uuid.uuid4())}]}).replace('"@"', text)
+        made = vendor.post("/fhir/Observation", headers=FHIR_JSON, content=body)
+        assert made.status_code == 201 and f'"value": {text}}}' in made.text, made.text
+        assert len(found(epj.search(line, **{"value-quantity": text}))) == 1, text
+    refused = vendor.post("/fhir/Observation", headers=FHIR_JSON, content=body.replace("1E-22", "1.0000000000000000001"))
+    assert refused.status_code == 400 and "18 digits" in issues(refused)
