@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The locator: which controllers hold what kind of data. A class that no rule opens for the caller is not told of. */
+/*
+ * The locator: which controllers hold what kind of data. A class that no rule opens for the caller is not told of. hub.locator says where to look, and the readings whether anything is left
+ * there: so a writer takes nothing back, whatever it deletes, and no hub need know what another one has deleted (its cache of what the locator has stays right).
+ */
 #include <stdlib.h>
 
 #include "storage/batch.h"
+#include "storage/found.h"
 
 struct locating {
 	struct store_locate *locate;
@@ -10,55 +14,61 @@ struct locating {
 	size_t count, room;
 };
 
-static void entries_came(void *context, const struct db_rows *rows)
+/* What one part of the grant is asked for. */
+struct locating_part {
+	struct locating *locating;
+	uint32_t tenant;
+};
+
+static void make_room(struct locating *locating, size_t more)
 {
-	struct locating *locating = context;
-	struct store_locate *locate = locating->locate;
-	const unsigned count = db_row_count(rows);
-	locating->entries = arena_array(locate->call.arena, count, sizeof(*locating->entries));
-	for (unsigned i = 0; i < count; i++) {
-		const size_t part = (size_t)db_get_int(rows, i, 0) - 1;
-		if (part >= locate->grant->count)
-			continue;
-		locating->entries[locating->count++] = (struct locator_entry){
-			.tenant = locate->grant->parts[part].tenant,
-			.category = str_copy(locate->call.arena, db_get_bytes(rows, i, 1)),
-			.month = (int)db_get_int(rows, i, 2),
-		};
-	}
+	if (locating->count + more <= locating->room)
+		return;
+	struct locator_entry *before = locating->entries;
+	locating->room = 2 * (locating->count + more);
+	locating->entries = arena_array(
+		locating->locate->call.arena, locating->room, sizeof(*locating->entries));
+	if (locating->count > 0)
+		memcpy(locating->entries, before, locating->count * sizeof(*before));
 }
 
-static unsigned open_classes(const struct grant_part *part)
+static void entries_came(void *context, const struct db_rows *rows)
 {
-	unsigned classes = part->classes;
-	for (size_t i = 0; i < part->canon_count; i++)
-		classes |= part->canon_classes[i];
-	return classes;
+	const struct locating_part *asked = context;
+	struct locating *locating = asked->locating;
+	const unsigned count = db_row_count(rows);
+	make_room(locating, count);
+	for (unsigned i = 0; i < count; i++)
+		locating->entries[locating->count++] = (struct locator_entry){
+			.tenant = asked->tenant,
+			.category =
+				str_copy(locating->locate->call.arena, db_get_bytes(rows, i, 0)),
+			.month = (int)db_get_int(rows, i, 1),
+		};
+}
+
+static void add_part(struct batch *batch, struct locating *locating, const struct grant_part *part)
+{
+	struct locating_part *asked = arena_alloc(batch->arena, sizeof(*asked));
+	*asked = (struct locating_part){ locating, part->tenant };
+	batch_bind(batch, part->tenant, part_mask(part));
+	struct db_params *params = db_params(batch->arena, 5);
+	db_int4(params, part->bucket);
+	db_int4(params, (int32_t)part->tenant);
+	db_int8(params, (int64_t)part->person);
+	db_int8(params, (int64_t)part->subject);
+	db_int4(params, (int32_t)part_mask(part));
+	db_add(batch->flight, SQL_LOCATE, params, entries_came, asked);
 }
 
 static void add_one(struct batch *batch, struct batch_item *item)
 {
 	struct store_locate *locate = (struct store_locate *)item->call;
-	const struct grant *grant = locate->grant;
 	struct locating *locating = arena_alloc(locate->call.arena, sizeof(*locating));
 	locating->locate = locate;
 	item->state = locating;
-	int32_t *homes = arena_array(batch->arena, grant->count, sizeof(*homes));
-	int64_t *persons = arena_array(batch->arena, grant->count, sizeof(*persons));
-	int32_t *tenants = arena_array(batch->arena, grant->count, sizeof(*tenants));
-	int32_t *classes = arena_array(batch->arena, grant->count, sizeof(*classes));
-	for (size_t i = 0; i < grant->count; i++) {
-		homes[i] = grant->parts[i].bucket;
-		persons[i] = (int64_t)grant->parts[i].person;
-		tenants[i] = (int32_t)grant->parts[i].tenant;
-		classes[i] = (int32_t)open_classes(&grant->parts[i]);
-	}
-	struct db_params *params = db_params(batch->arena, 4);
-	db_int4s(params, homes, grant->count);
-	db_int8s(params, persons, grant->count);
-	db_int4s(params, tenants, grant->count);
-	db_int4s(params, classes, grant->count);
-	db_add(batch->flight, SQL_LOCATE, params, entries_came, locating);
+	for (size_t i = 0; i < locate->grant->count; i++)
+		add_part(batch, locating, &locate->grant->parts[i]);
 }
 
 static void locate_add(struct batch *batch)
@@ -103,9 +113,11 @@ static bool locate_again(struct batch *batch, struct batch_item *item)
 	return false;
 }
 
-static const struct batch_kind kind = {
-	.queue = KIND_LOCATE, .role = DB_RESOLVE, .add = locate_add, .again = locate_again
-};
+static const struct batch_kind kind = { .queue = KIND_LOCATE,
+	.role = DB_READ,
+	.transaction = true,
+	.add = locate_add,
+	.again = locate_again };
 
 void locate_dispatch(struct store *store, instant now)
 {

@@ -36,6 +36,7 @@ struct locator_entry {
 	struct str category; /* concept text */
 	int month;           /* months since 1970-01, the newest */
 };
+/* Of each part of the grant the categories of which readings are left. */
 struct store_locate {
 	struct store_call call;
 	const struct grant *grant; /* ASK_LOCATE */

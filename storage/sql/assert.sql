@@ -35,7 +35,7 @@ UNION ALL SELECT 'policy of ' || pol.role || ' does not bind the tenant: ' || po
 			AND NOT (pol.role = 'hub_read' AND e.text = '((tenant_id = (NULLIF(current_setting(''hub.tenant''::text, true), ''''::text))::integer) AND ((class = 1) OR '
 				|| '(((1 << (class)::integer) & (NULLIF(current_setting(''hub.classes''::text, true), ''''::text))::integer) <> 0)))'))
 UNION ALL SELECT 'policy of hub_read does not test the class: ' || pol.polname || ' on ' || pol.polrelid::regclass FROM pol JOIN tab ON tab.oid = pol.polrelid
-	WHERE pol.role = 'hub_read' AND tab.relname IN ('observation', 'observation_history') AND pol.qual NOT LIKE '%hub.classes%'
+	WHERE pol.role = 'hub_read' AND tab.relname IN ('observation', 'observation_history', 'locator') AND pol.qual NOT LIKE '%hub.classes%'
 UNION ALL SELECT 'policy of hub_audit does not bind tenant, actor or person: ' || pol.polname || ' on ' || pol.polrelid::regclass FROM pol
 	WHERE pol.role = 'hub_audit' AND pol.qual || pol.qual_new <> '((tenant_id = (NULLIF(current_setting(''hub.tenant''::text, true), ''''::text))::integer)'
 		|| ' OR (actor_orgnr = (NULLIF(current_setting(''hub.actor''::text, true), ''''::text))::integer)'

@@ -322,6 +322,53 @@ static void test_locate(void **state)
 	asked_free(asked);
 }
 
+/* How many kinds of data the part's controller is said to have, and the month of the first. */
+static size_t located(struct grant_part part, int *month)
+{
+	unsigned done = 0;
+	struct asked *asked = asked_new(&done, &part, 1);
+	store_locate(hub.store, &asked->locate);
+	assert_true(hub_until(&hub, &done, 1));
+	assert_int_equal(asked->outcome.errors, 0);
+	const size_t count = asked->locate.count;
+	*month = count > 0 ? asked->locate.entries[0].month : 0;
+	asked_free(asked);
+	return count;
+}
+
+/* A month whose readings were deleted, moved to another category or class, or another subject's, is passed over; one without time counts for the month it came in. */
+static void test_locate_what_is_left(void **state)
+{
+	(void)state;
+	static const char *const gone[] = { "status = 0", "category = 0", "class = 2",
+		"subject_id = -subject_id", "type = 3", "time_low = time_low - interval '40 days'",
+		"time_low = '-infinity', recv = '2026-07-01Z'", NULL };
+	const int november = (2026 - 1970) * 12 + 10;
+	const struct grant_part part = uploads[2]->part;
+	int month;
+	assert_int_equal(located(part, &month), 1);
+	assert_int_equal(month, november);
+	for (const char *const *change = gone; *change != NULL; change++) {
+		bed_number("CREATE TABLE public.kept AS SELECT * FROM hub.observation");
+		bed_number("UPDATE hub.observation SET %s WHERE tenant_id = 2 AND time_low > "
+			   "'2026-11-01Z'",
+			*change);
+		assert_int_equal(located(part, &month), 1);
+		assert_int_equal(month, november - 1);
+		bed_number("UPDATE hub.observation SET status = 0 WHERE tenant_id = 2");
+		assert_int_equal(located(part, &month), 0);
+		bed_number("TRUNCATE hub.observation");
+		bed_number("INSERT INTO hub.observation SELECT * FROM public.kept");
+		bed_number("DROP TABLE public.kept");
+		assert_int_equal(located(part, &month), 1);
+		assert_int_equal(month, november);
+	}
+	bed_number("UPDATE hub.observation SET time_low = '-infinity', recv = '2026-12-01 12:00Z' "
+		   "WHERE tenant_id = 2 AND time_low > '2026-11-01Z'");
+	assert_int_equal(located(part, &month), 1);
+	assert_int_equal(month, november);
+}
+
 /* ---- the log */
 
 static void test_log(void **state)
@@ -385,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_locate),
+		cmocka_unit_test(test_locate_what_is_left),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_pages),
 	};

@@ -260,7 +260,10 @@ static void check_plans(void)
 	fixed_plan_but(SQL_ADMIN_LOG_ACTOR, 3, "Incremental Sort", no_scan);
 	fixed_plan_but(SQL_ADMIN_LOG_PERSON, 3, "bucket_person_id_at_id_idx", no_scan);
 	PQclear(PQexec(connections[3], "RESET enable_sort"));
-	fixed_plan(SQL_LOCATE, 0, "locator_pkey");
+	/* Sorts of a person's kinds of data, and of their months. */
+	fixed_plan_but(SQL_LOCATE, 1, "locator_pkey", no_scan);
+	fixed_plan_but(SQL_LOCATE, 1, "observation_new on observation o", no_scan);
+	fixed_plan_but(SQL_LOCATE, 1, "(time_low >= (('1970", no_scan);
 	const char *keyset = "(ROW(time_low, id) < ROW(";
 	shape_plan((struct search_shape){ .source = SOURCE_NEWEST }, "observation_new", keyset,
 		no_sort);
@@ -377,11 +380,11 @@ static void test_shapes(void **state)
 	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3) + 1);
 }
 
-/* Readings and messages are read by controller, bucket and all. */
+/* Readings, messages and the locator are read by controller, bucket and all. */
 static unsigned tables_of(const char *text)
 {
 	return times(text, "hub.observation") + times(text, "hub.term") +
-	       times(text, "hub.obs_key") + times(text, "hub.upload");
+	       times(text, "hub.obs_key") + times(text, "hub.upload") + times(text, "hub.locator");
 }
 
 /* Provenances of messages beside every condition, in every order, and counted. */
