@@ -24,7 +24,7 @@ enum write_fate {
 	WRITE_UPDATED,
 	WRITE_UNCHANGED, /* UPDATE: the same bytes; DELETE: deleted already; no new version */
 	WRITE_DELETED,
-	WRITE_GONE, /* CREATE: it was deleted, and is not stored again; else refused: no such row */
+	WRITE_GONE, /* CREATE: it was deleted, by another write than this one, and is not stored again; else refused: no such row */
 	WRITE_CONFLICT, /* refused: another version than `expected` */
 	WRITE_CLASH,    /* refused: its new identity is another reading's */
 	WRITE_MOVED     /* refused: it is not the row `expect`; `key` says which it would be */

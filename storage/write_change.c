@@ -60,7 +60,7 @@ static void refuse(struct reading *reading, enum write_fate fate)
 	reading->fate = fate;
 }
 
-/* What an UPDATE or DELETE of a row answers: version, deleted?, recv, a key is another's?, new version or 0. */
+/* What an UPDATE or DELETE of a row answers: version, deleted?, recv, a key is another's?, new version or 0; a DELETE also the digests. */
 static void changed(void *context, const struct db_rows *rows)
 {
 	struct reading *reading = context;
@@ -69,6 +69,8 @@ static void changed(void *context, const struct db_rows *rows)
 		refuse(reading, WRITE_GONE);
 		return;
 	}
+	if (item->mode == WRITE_DELETE)
+		reading->digests = str_copy(reading->job->call->arena, db_get_bytes(rows, 0, 5));
 	const bool deleted = db_get_bool(rows, 0, 1);
 	const int now = (int)db_get_int(rows, 0, 4);
 	reading->hit = (struct hit){ .id = item->key.id,

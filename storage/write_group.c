@@ -131,6 +131,7 @@ static void send_attempt(struct group *group)
 		group->readings[i]->state = change ? READING_DUE : READING_NEW;
 		group->readings[i]->hit = (struct hit){ 0 };
 		group->readings[i]->asked = false;
+		group->readings[i]->replaced = 0;
 		const struct write_item *item = group->readings[i]->item;
 		if ((group->readings[i]->round > 0 || item->expect != item->id) && !change)
 			group->mode = GROUP_PROBE;
@@ -442,6 +443,8 @@ static void judge(struct group *group, struct reading *reading)
 	const struct write_item *item = reading->item;
 	if (reading->hit.id == 0)
 		reading->state = READING_ADDED;
+	else if (is_replacing(group, reading))
+		reading->state = READING_REPLACING;
 	else if (reading->hit.gone)
 		reading->state = READING_GONE;
 	else if (reading->hit.asked || reading->hit.equal ||
@@ -468,7 +471,7 @@ static void judge_asked(struct group *group, struct reading *reading)
 static bool is_left(const struct reading *reading)
 {
 	return reading->state == READING_NEW || reading->state == READING_ASKING ||
-	       reading->state == READING_CHANGING;
+	       reading->state == READING_CHANGING || reading->state == READING_REPLACING;
 }
 
 /* Is anything left for another phase? */
@@ -495,6 +498,21 @@ static void send_asking(struct group *group, struct reading **asking, size_t cou
 		rows_asking(group, asking, count);
 }
 
+/* Identities are freed before the readings that take them are inserted, by the same flight. */
+static void send_replacing(struct group *group, uint32_t tenant)
+{
+	bool bound = false;
+	for (size_t i = 0; i < group->count; i++) {
+		struct reading *reading = group->readings[i];
+		if (tenant_of(reading) != tenant || reading->state != READING_REPLACING)
+			continue;
+		if (!bound)
+			db_set_local(group->flight, DB_TENANT, tenant);
+		bound = true;
+		rows_replace(group, reading);
+	}
+}
+
 /* Changes that are made, and whose keys and components are still to follow. */
 static size_t pick_due(const struct group *group, uint32_t tenant, struct reading **out)
 {
@@ -511,6 +529,7 @@ static size_t pick_due(const struct group *group, uint32_t tenant, struct readin
 /* Statements of a phase for one tenant, if there are any. */
 static void send_phase(struct group *group, uint32_t tenant, bool last)
 {
+	send_replacing(group, tenant);
 	struct reading **changed =
 		arena_array(group->arena, group->count, sizeof(struct reading *));
 	struct reading **some = arena_array(group->arena, group->count, sizeof(struct reading *));

@@ -92,6 +92,10 @@ bool job_codes(struct store *store, struct job *job);
 /* The key of a second reading with the identity of another one; and the reading as one that has it. */
 struct mac128 reading_beside_key(struct store *store, const struct reading *reading);
 void reading_set_beside(struct store *store, struct reading *reading);
+/* The keys of the reading that the probe found, each with that of a second reading of this content beside it (as reading_set_beside() makes it), and one that nobody asks for. How many; the arrays have room for key_count. */
+size_t reading_taken_keys(struct store *store, const struct reading *reading,
+	const struct mac128 *content, struct mac128 *taken, struct mac128 *guards,
+	struct mac128 *spares);
 
 /* write_gather.c: takes what fits into one group off the lane's queue. */
 void group_gather(struct group *group);

@@ -27,7 +27,8 @@ enum reading_state {
 	READING_ASKING,   /* another value; was it kept beside before? */
 	READING_CHANGING, /* its new version is on the way */
 	READING_CHANGED,
-	READING_GONE, /* it was deleted, and stays so */
+	READING_GONE,      /* it was deleted, and stays so */
+	READING_REPLACING, /* it is deleted by the same write: its identities are to be freed */
 	/* UPDATE and DELETE of a row by its id (write_change.c) */
 	READING_DUE,
 	READING_DONE,
@@ -54,6 +55,8 @@ struct reading {
 	enum reading_state state;
 	bool shared; /* another reading of the same request has a key of it */
 	bool beside, asked, terms_due;
+	uint64_t replaced;    /* the row whose identities it took over */
+	struct str digests;   /* DELETE: of the contents it had */
 	instant received;     /* what the database gave: lastUpdated */
 	enum write_fate fate; /* DONE, REFUSED */
 	struct hit hit;

@@ -6,6 +6,8 @@
 #include "storage/pack.h"
 #include "storage/write_private.h"
 
+#include <inttypes.h>
+
 static struct str key_client(const struct write_item *item, struct str text)
 {
 	return identity_client(item->client, text);
@@ -76,13 +78,18 @@ static struct str taken_key(struct store *store, const struct reading *reading)
 	return text;
 }
 
-static struct mac128 beside_key(struct store *store, const struct reading *reading, struct str text)
+static struct mac128 content_key(struct store *store, const struct reading *reading,
+	struct str text, const struct mac128 *content)
 {
 	struct arena *arena = reading->job->call->arena;
-	const struct str digest =
-		str_hex(arena, reading->digest.bytes, sizeof(reading->digest.bytes));
+	const struct str digest = str_hex(arena, content->bytes, sizeof(content->bytes));
 	const struct str both = str_format(arena, "B%.*s\x1f%.*s", STR_ARG(text), STR_ARG(digest));
 	return key_of(store, reading->item, key_client(reading->item, text), both);
+}
+
+static struct mac128 beside_key(struct store *store, const struct reading *reading, struct str text)
+{
+	return content_key(store, reading, text, &reading->digest);
 }
 
 struct mac128 reading_beside_key(struct store *store, const struct reading *reading)
@@ -116,6 +123,35 @@ void reading_set_beside(struct store *store, struct reading *reading)
 		add_key(reading, keys[i]);
 	memset(reading->key_hit, 0, reading->key_count * sizeof(*reading->key_hit));
 	reading->beside = true;
+}
+
+/* A key that is like no other: nobody sends a text that begins so. */
+static struct mac128 spare_key(
+	struct store *store, const struct reading *reading, struct str text, uint64_t id)
+{
+	const struct str unlike =
+		str_format(reading->job->call->arena, "R%" PRIu64 "\x1f%.*s", id, STR_ARG(text));
+	return key_of(store, reading->item, (struct str){ 0 }, unlike);
+}
+
+size_t reading_taken_keys(struct store *store, const struct reading *reading,
+	const struct mac128 *content, struct mac128 *taken, struct mac128 *guards,
+	struct mac128 *spares)
+{
+	const struct write_item *item = reading->item;
+	const struct observation *observation = item->observation;
+	size_t count = 0;
+	for (size_t i = 0; i <= observation->key_count; i++) {
+		const bool asked = i == observation->key_count;
+		const struct str text = asked ? item->condition : observation->keys[i];
+		if (text.length == 0 || !is_taken(store, reading, text))
+			continue;
+		taken[count] = key_of(store, item, key_client(item, text), text);
+		guards[count] = content_key(store, reading, text, content);
+		spares[count] = spare_key(store, reading, text, reading->hit.id);
+		count++;
+	}
+	return count;
 }
 
 /* Numbers of a reading's concepts; the worst of their states. */

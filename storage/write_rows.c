@@ -300,15 +300,18 @@ static bool is_condition(const struct reading *reading, struct mac128 key)
 	       memcmp(&reading->keys[0], &key, sizeof(key)) == 0;
 }
 
-/* Of several hits the one that the condition names counts, then what was not deleted, then the one with our content, then with our identifier, then the oldest. */
+/*
+ * Of several hits the one that the condition names counts; then the one with our content, deleted or not, for what was deleted stays so though its identity may have gone over to another; then
+ * what was not deleted, then the one with our identifier, then the oldest.
+ */
 static bool is_better(const struct hit *hit, const struct hit *than)
 {
 	if (than->id == 0 || hit->asked != than->asked)
 		return than->id == 0 || hit->asked;
-	if (hit->gone != than->gone)
-		return than->gone;
 	if (hit->same != than->same)
 		return hit->same;
+	if (hit->gone != than->gone)
+		return than->gone;
 	if (hit->named != than->named)
 		return hit->named;
 	return hit->id < than->id;

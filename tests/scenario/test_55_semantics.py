@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hub import FHIR_JSON, SOLVIK, observation, person
+from hub import FHIR_JSON, FNR, SOLVIK, found, ids, observation, person, results
 
 
 @pytest.fixture
@@ -60,3 +60,117 @@ def test_the_locator_follows_a_correction(epj, doctor):
     answer = put(epj, one)
     assert answer.status_code == 200, answer.text
     assert named(doctor, line) == [(SOLVIK, "activity", "2026-10")]
+
+
+# ---- transactions
+
+
+def of(*requests, type="transaction"):
+    """A Bundle of (method, url) or (method, url, resource) or (method, url, resource, more of the request)."""
+    entries = []
+    for method, url, *rest in requests:
+        entries.append({"request": {"method": method, "url": url, **(rest[1] if len(rest) > 1 else {})}, **({"resource": rest[0]} if rest and rest[0] else {})})
+    return {"resourceType": "Bundle", "type": type, "entry": entries}
+
+
+def test_a_transaction_deletes_before_it_creates(hub, epj):
+    line = person()
+    own = [{"system": "https://vendor.example/id", "value": f"r-{line[:6]}"}]
+    old = made(epj, line, value="72", identifier=own)
+    new = observation(line, value="75", identifier=own)
+    answer = epj.upload(of(("POST", "Observation", new), ("DELETE", f"Observation/{old['id']}")))
+    assert results(answer) == [201, 204], answer.text
+    place = answer.json()["entry"][0]["response"]["location"].split("/")[1]
+    assert place != old["id"] and epj.get(path_of(old)).status_code == 410
+    assert [(one["id"], one["valueQuantity"]["value"]) for one in found(epj.search(line))] == [(place, 75)]
+    assert ids(epj.search(line, identifier=f"{own[0]['system']}|{own[0]['value']}")) == [place]
+    # the new one is known when it is sent again, the old one stays deleted, and a correction is one of the new one
+    assert epj.upload(new).headers["location"].split("/")[-3] == place
+    again = epj.upload(observation(line, value="72", identifier=own))
+    assert again.status_code == 200 and "deleted" in again.text and ids(epj.search(line)) == [place]
+    corrected = epj.upload(observation(line, value="76", identifier=own))
+    assert corrected.headers["location"].endswith(f"/{place}/_history/2")
+    # and once more, by reference between the entries
+    url = "urn:uuid:6a1b9f0e-3c5b-4d09-8e53-0a9d8b1f7e21"
+    sent = of(("POST", "Observation", new), ("DELETE", f"Observation/{place}"), ("POST", "Observation", observation(line, code="9279-1", derivedFrom=[{"reference": url}])))
+    sent["entry"][0]["fullUrl"] = url
+    answer = epj.upload(sent)
+    assert results(answer) == [201, 204, 201], answer.text
+    third = answer.json()["entry"][0]["response"]["location"].split("/")[1]
+    assert third not in (place, old["id"])
+    assert epj.get("/fhir/" + answer.json()["entry"][2]["response"]["location"].split("/_")[0]).json()["derivedFrom"][0]["reference"] == f"Observation/{third}"
+
+
+def test_elsewhere_what_was_deleted_stays_so(epj):
+    """In a batch the deletion is a request of its own; so is a transaction after it."""
+    line = person()
+    old = made(epj, line)
+    answer = epj.upload(of(("DELETE", f"Observation/{old['id']}"), ("POST", "Observation", observation(line)), type="batch"))
+    assert results(answer) == [204, 200] and ids(epj.search(line)) == []
+    answer = epj.upload(of(("POST", "Observation", observation(line, value="99"))))
+    assert results(answer) == [200] and "deleted" in answer.text and ids(epj.search(line)) == []
+
+
+@pytest.mark.parametrize("url, status", [("Observation/nowhere", 404), ("Observation?colour=red", 400), ("Observation/{foreign}", 404), ("Observation/{gone}", 410), ("Observation/{old}/_history/9", 404),
+                                         ("Observation/{deleted}", 410)])
+def test_a_read_that_fails_fails_the_transaction(hub, epj, url, status):
+    line, other = person(), person()
+    old, deleted, gone = made(epj, line), made(epj, line, code="9279-1"), made(epj, line, code="8310-5", unit="Cel", value="37")
+    epj.request("DELETE", path_of(gone))
+    foreign = made(hub.as_("fjelldal-dho"), other)
+    new = observation(line, code="29463-7", unit="kg", value="80")
+    url = url.format(foreign=foreign["id"], gone=gone["id"], old=old["id"], deleted=deleted["id"])
+    before = len(hub.entries(line))
+    answer = epj.upload(of(("POST", "Observation", new), ("GET", url), ("DELETE", f"Observation/{deleted['id']}"), ("GET", f"Observation/{old['id']}")))
+    assert answer.status_code == status, answer.text
+    assert "entry[1]" in answer.text and answer.json()["resourceType"] == "OperationOutcome"
+    assert set(ids(epj.search(line))) == {old["id"], deleted["id"]}
+    # what was refused is written down, and that the other read would have been answered
+    told = {(entry["event"], entry["outcome"]) for entry in hub.entries(line)[: -before or None]}
+    assert {("create", "deny"), ("delete", "deny"), ("read", "permit")} <= told, told
+    # the same alone, with nothing to write
+    assert epj.upload(of(("GET", url if status != 410 else f"Observation/{gone['id']}"), ("GET", f"Observation/{old['id']}"))).status_code == status
+
+
+def test_a_refused_read_is_told_to_nobody(hub, vendor, epj):
+    """A caller that may not read: the whole is refused, and stores nothing."""
+    line = person()
+    old = made(epj, line)
+    answer = vendor.upload(of(("POST", "Observation", observation(line, code="9279-1")), ("GET", f"Observation/{old['id']}")))
+    assert answer.status_code == 403 and ids(epj.search(line)) == [old["id"]]
+
+
+def test_a_transaction_reads_what_it_has_changed(hub, epj):
+    line = person()
+    one, two = made(epj, line), made(epj, line, code="9279-1")
+    epj.request("DELETE", path_of(two))
+    before = len([entry for entry in hub.entries(line) if entry["event"] == "read"])
+    answer = epj.upload(of(("GET", f"Observation/{one['id']}"), ("PUT", f"Observation/{one['id']}", {**one, "note": [{"text": "ny"}]}), ("GET", f"Observation/{one['id']}/_history/2"),
+                           ("GET", f"Observation/{two['id']}"), ("PUT", f"Observation/{two['id']}", two), ("GET", f"Observation?patient.identifier={FNR}|{line}")))
+    assert results(answer) == [200, 200, 200, 200, 201, 200], answer.text
+    entries = answer.json()["entry"]
+    assert entries[0]["resource"]["note"] == entries[2]["resource"]["note"] == [{"text": "ny"}]
+    assert len(entries[5]["resource"]["entry"]) == 2
+    # each read is one look
+    assert len([entry for entry in hub.entries(line) if entry["event"] == "read"]) == before + 3
+
+
+def test_reads_of_a_refused_transaction_are_looks(hub, epj):
+    """The rehearsal passed, then the write was refused: the caller has learnt that the reading is there."""
+    line, other = person(), person()
+    one, two = made(epj, line), made(epj, other)
+    answer = epj.upload(of(("GET", f"Observation/{one['id']}"), ("PUT", f"Observation/{two['id']}", {**two, "note": [{"text": "ny"}]}, {"ifMatch": 'W/"7"'})))
+    assert answer.status_code == 412 and "valueQuantity" not in answer.text
+    assert [(entry["event"], entry["outcome"]) for entry in hub.entries(line)][0] == ("read", "permit")
+
+
+def test_entries_have_conditions(epj):
+    line = person()
+    one = made(epj, line)
+    at = one["meta"]["lastUpdated"]
+    earlier = "2026-01-01T00:00:00+01:00"
+    for type in ("batch", "transaction"):
+        answer = epj.upload(of(("GET", f"Observation/{one['id']}", None, {"ifModifiedSince": at}), ("GET", f"Observation/{one['id']}", None, {"ifModifiedSince": earlier}),
+                               ("GET", f"Observation/{one['id']}", None, {"ifNoneMatch": 'W/"1"'}), ("GET", f"Observation/{one['id']}", None, {"ifNoneMatch": 'W/"2"', "ifModifiedSince": at}), type=type))
+        assert results(answer) == [304, 200, 304, 200], answer.text
+        assert ["resource" in entry for entry in answer.json()["entry"]] == [False, True, False, True]

@@ -202,6 +202,87 @@ static void test_gone_and_back(void **state)
 	assert_int_equal(history_of(&key), 2);
 }
 
+/* One more reading, with the same person's identities as the plan says. */
+static struct write_item sent(const struct reading_plan *plan)
+{
+	unsigned done = 0;
+	struct upload *upload = upload_new(&hub, plan, 1, &done);
+	finish(upload, &done);
+	const struct write_item item = upload->write.items[0];
+	upload_free(&upload);
+	return item;
+}
+
+/* A deletion and a create with its identities in one write: the second stands in its place, and what the deleted one ever said stays deleted. */
+static void test_replaced(void **state)
+{
+	(void)state;
+	struct reading_plan plan = { .tenant = 1,
+		.person = 40,
+		.identifier = "r",
+		.device = "r",
+		.value = 70,
+		.time = NOON };
+	const struct resource_key key = created(&plan);
+	plan.value = 71;
+	assert_int_equal(changed(&plan, WRITE_UPDATE, &key, 1).fate, WRITE_UPDATED);
+	struct resource_key last = key;
+	for (int turn = 0; turn < 4; turn++) {
+		/* The third has the value of the first again, the fourth that of the second. */
+		struct reading_plan plans[2] = { plan, plan };
+		plans[1].value = 72 + turn % 2;
+		unsigned done = 0;
+		struct upload *both = upload_new(&hub, plans, 2, &done);
+		as_change(both, WRITE_DELETE, &last, 0);
+		finish(both, &done);
+		assert_int_equal(both->write.items[0].fate, WRITE_DELETED);
+		assert_int_equal(both->write.items[1].fate, WRITE_CREATED);
+		assert_int_equal(both->write.items[1].version, 1);
+		assert_int_not_equal(both->write.items[1].key.id, last.id);
+		last = both->write.items[1].key;
+		upload_free(&both);
+		struct write_item item = sent(&plans[1]);
+		assert_int_equal(item.fate, WRITE_KNOWN);
+		assert_int_equal(item.key.id, last.id);
+		for (int value = 70; value < 72; value++) {
+			plan.value = value;
+			item = sent(&plan);
+			assert_int_equal(item.fate, WRITE_GONE);
+			assert_int_equal(item.key.id, key.id);
+		}
+	}
+	/* Another value is one of the reading that has the identities now. */
+	plan.value = 80;
+	const struct write_item item = sent(&plan);
+	assert_int_equal(item.fate, WRITE_VERSIONED);
+	assert_int_equal(item.key.id, last.id);
+	assert_int_equal(bed_number("SELECT count(*) FROM hub.observation WHERE subject_id = 1030 "
+				    "AND status <> 0"),
+		1);
+}
+
+/* Another write's deletion, though of the same group, is what it always is. */
+static void test_replaced_by_its_own(void **state)
+{
+	(void)state;
+	const struct reading_plan plan = {
+		.tenant = 1, .person = 41, .identifier = "o", .value = 70, .time = NOON
+	};
+	const struct resource_key key = created(&plan);
+	unsigned done = 0;
+	struct upload *one = upload_new(&hub, &plan, 1, &done),
+		      *two = upload_new(&hub, &plan, 1, &done);
+	as_change(one, WRITE_DELETE, &key, 0);
+	store_write(hub.store, &one->write);
+	store_write(hub.store, &two->write);
+	assert_true(hub_until(&hub, &done, 2));
+	assert_int_equal(one->write.items[0].fate, WRITE_DELETED);
+	assert_int_equal(two->write.items[0].fate, WRITE_GONE);
+	assert_int_equal(two->write.items[0].key.id, key.id);
+	upload_free(&one);
+	upload_free(&two);
+}
+
 /* A new identifier is one more key; another reading's is refused, and nothing is left behind. */
 static void test_keys(void **state)
 {
@@ -513,6 +594,8 @@ int main(void)
 		cmocka_unit_test(test_not_granted),
 		cmocka_unit_test(test_delete),
 		cmocka_unit_test(test_gone_and_back),
+		cmocka_unit_test(test_replaced),
+		cmocka_unit_test(test_replaced_by_its_own),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_condition),
