@@ -114,6 +114,8 @@ void step_audit(struct exchange *exchange)
 		exchange->audit.arena = exchange->arena;
 		if (exchange->authenticated && exchange->route->interaction->audit != NULL)
 			exchange->route->interaction->audit(exchange);
+		if (exchange->rehearsal && exchange->outcome.errors == 0)
+			exchange->log_count = 0;
 		if (exchange->log_count > 0)
 			write_rows(exchange);
 		else

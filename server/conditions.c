@@ -80,12 +80,13 @@ bool condition_date(struct str text, instant *out)
 	return true;
 }
 
-bool condition_unchanged(
-	struct str none_match, struct str modified_since, int version, instant updated)
+bool condition_unchanged(struct str none_match, struct str modified_since, instant since,
+	int version, instant updated)
 {
-	instant since;
 	if (none_match.length > 0)
 		return condition_none_match(none_match, version);
+	if (since != 0)
+		return updated <= since;
 	return modified_since.length > 0 && condition_date(modified_since, &since) &&
 	       updated / INSTANT_SECOND <= since / INSTANT_SECOND;
 }

@@ -19,8 +19,11 @@ bool condition_none_match(struct str header, int version);
 /* A date as HTTP writes it (IMF-fixdate alone). False: it is ignored, as RFC 9110 13.1.3 asks. */
 bool condition_date(struct str text, instant *out);
 
-/* Is what was changed at `updated` (version) what the caller has already: 304? If-None-Match stands above If-Modified-Since. */
-bool condition_unchanged(
-	struct str none_match, struct str modified_since, int version, instant updated);
+/*
+ * Is what was changed at `updated` (version) what the caller has already: 304? If-None-Match stands above If-Modified-Since, which a header gives in whole seconds, and an entry of a Bundle as the
+ * instant `since` (0: none).
+ */
+bool condition_unchanged(struct str none_match, struct str modified_since, instant since,
+	int version, instant updated);
 
 #endif

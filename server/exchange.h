@@ -27,11 +27,11 @@ struct request {
 	struct str at_wire; /* a long body's bytes, valid while there is a wire: body.h */
 	struct str content_type, accept, prefer, if_none_exist, host, origin;
 	struct str if_match, if_none_match, if_modified_since;
+	instant modified_since; /* the same of an entry of a Bundle, to the millisecond; 0: none */
 	struct str authorization, dpop; /* empty where absent */
 	unsigned authorization_count, dpop_count;
 	struct str dev_principal; /* X-Dev-Principal, development door only */
-	struct str
-		request_id; /* X-Request-Id / X-Correlation-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
+	struct str request_id;    /* X-Request-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
 	const struct certificate
 		*certificate; /* of the connection, by which the caller is known; NULL: by token */
 	/* The message was kept aside and an operator has released it; lives as long as the wire. NULL: it comes from its sender. */
@@ -90,6 +90,7 @@ struct exchange {
 	struct session *session;    /* the caller as the loop remembers it (session.h); held */
 	struct principal principal; /* the session's */
 	bool authenticated;
+	bool rehearsal; /* inner.h: nobody is told what was found, and nothing is written down of it */
 	const char *challenge;       /* error code of WWW-Authenticate on 401 and 403, or NULL */
 	const struct tenant *tenant; /* the caller's */
 	const struct client *client;

@@ -29,6 +29,12 @@ static void answer(struct exchange *exchange)
 	struct inner *inner = exchange->wire;
 	const struct response *response = &exchange->response;
 	inner->status = response->status;
+	outcome_merge(&inner->refusal, &exchange->outcome, (struct str){ 0 });
+	if (exchange->rehearsal) {
+		exchange_done(inner->outer);
+		exchange_wire_gone(exchange);
+		return;
+	}
 	inner->answer = kept(inner, response->body);
 	inner->location = location_of(inner, exchange);
 	inner->etag = kept(inner, response->etag);
@@ -72,6 +78,7 @@ static void take_request(struct exchange *exchange, const struct inner *inner)
 	request->prefer = outer->prefer;
 	request->if_match = inner->if_match;
 	request->if_none_match = inner->if_none_match;
+	request->modified_since = inner->modified_since;
 	request->host = outer->host;
 	request->development = outer->development;
 	request->request_id = outer->request_id;
@@ -102,8 +109,10 @@ static void find_route(struct exchange *exchange)
 void inner_begin(struct exchange *outer, struct inner *inner)
 {
 	inner->outer = outer;
+	inner->refusal = (struct outcome){ .arena = outer->arena };
 	struct exchange *exchange = exchange_new(
 		outer->loop, &inner_door, inner, ARENA_BASE + ARENA_PER_BYTE * inner->body.length);
+	exchange->rehearsal = inner->rehearsal;
 	take_request(exchange, inner);
 	find_route(exchange);
 	exchange->session = session_hold(outer->session);

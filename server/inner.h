@@ -12,8 +12,12 @@ struct inner {
 	/* asked; slices that live as long as the outer exchange */
 	struct str method, url; /* as Bundle.entry.request has it, relative to the base */
 	struct str body, content_type, if_match, if_none_match;
+	instant modified_since; /* 0: none */
+	/* Only whether it would fail is asked: what it finds goes nowhere and is no look, so it is not written down either; a refusal is. */
+	bool rehearsal;
 	/* answered, on the outer exchange's arena */
-	int status;
+	int status;             /* 0: not yet */
+	struct outcome refusal; /* its errors */
 	struct str answer, location, etag;
 	instant modified;
 	/* its own */

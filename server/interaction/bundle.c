@@ -26,16 +26,19 @@
 struct bundle_work {
 	struct json_parser *parser;
 	struct bundle bundle;
-	size_t taken;          /* entries that were looked at */
-	struct inner **inners; /* of entries that are requests of their own; else NULL */
-	size_t asked;          /* entries whose inner request has begun */
-	size_t summed;         /* entries whose answer is in the next */
-	size_t answers;        /* bytes */
-	struct json *json;     /* the whole of it, once parsed */
-	bool read;             /* entries and links are there */
-	bool stored;           /* the creates are done */
-	struct buf answer;     /* as far as it is written */
-	size_t told;           /* entries in it */
+	size_t taken;           /* entries that were looked at */
+	struct inner **inners;  /* of entries that are requests of their own; else NULL */
+	size_t tried;           /* entries whose reading was rehearsed, or need not be */
+	bool writes;            /* a transaction that does not only read */
+	struct outcome failure; /* of a transaction whose reads were rehearsed */
+	size_t asked;           /* entries whose inner request has begun */
+	size_t summed;          /* entries whose answer is in the next */
+	size_t answers;         /* bytes */
+	struct json *json;      /* the whole of it, once parsed */
+	bool read;              /* entries and links are there */
+	bool stored;            /* the creates are done */
+	struct buf answer;      /* as far as it is written */
+	size_t told;            /* entries in it */
 	struct upload *upload;
 };
 
@@ -68,6 +71,10 @@ static void take_inner(struct exchange *exchange, struct bundle_work *work, size
 	inner->url = from->url;
 	inner->if_match = json_text(json_get(from->json, "request"), "ifMatch");
 	inner->if_none_match = json_text(json_get(from->json, "request"), "ifNoneMatch");
+	struct span since;
+	if (span_parse_instant(
+		    json_text(json_get(from->json, "request"), "ifModifiedSince"), &since))
+		inner->modified_since = since.low;
 	if (str_is(from->method, "POST")) {
 		refuse(entry, "entry.request must be POST and the type of the resource");
 		return;
@@ -251,6 +258,114 @@ static void leave_out(struct bundle_work *work, size_t index)
 		ANSWERS_MAX >> 20);
 }
 
+/* ---- the reads of a transaction: FHIR R4 has all of it fail with one of them, so each is tried before anything is written */
+
+/* `Type/id`, and what stands behind: what the transaction does to that resource. NULL: nothing, or it names none. */
+static const struct change *change_of(
+	struct exchange *exchange, const struct bundle_work *work, struct str url, struct str *rest)
+{
+	struct resource_key key;
+	const struct str type = str_cut(url, '/', rest);
+	const size_t slash = str_index(*rest, '/'), query = str_index(*rest, '?');
+	const size_t end = slash < query ? slash : query;
+	const struct str id = str_part(*rest, 0, end);
+	*rest = str_part(*rest, slash < query ? slash : rest->length, rest->length);
+	if (work->upload->changes == NULL || envelope_type(type) == TYPE_NONE ||
+		!seal_resource_open(exchange->loop->hub->seal, id, envelope_type(type), &key))
+		return NULL;
+	return changes_of(work->upload->changes, &key);
+}
+
+/* Does it need a rehearsal? What the transaction itself changes will be there; what it deletes will not. */
+static bool is_open(struct exchange *exchange, struct bundle_work *work, size_t index)
+{
+	struct str rest;
+	struct inner *inner = work->inners[index];
+	const struct change *change = change_of(exchange, work, inner->url, &rest);
+	if (change == NULL)
+		return true;
+	inner->refusal = (struct outcome){ .arena = exchange->arena };
+	if (change->kind == CHANGE_DELETE && rest.length == 0)
+		outcome_fail(&inner->refusal, OUTCOME_GONE, (struct str){ 0 },
+			"the transaction deletes what this entry reads");
+	return false;
+}
+
+/* What failed fails all. */
+static void fail_whole(struct exchange *exchange, const struct bundle_work *work)
+{
+	for (size_t i = 0; i < work->bundle.count; i++) {
+		const struct upload_entry *entry = &work->upload->entries[i];
+		const struct inner *inner = work->inners == NULL ? NULL : work->inners[i];
+		const struct outcome *refusal = inner == NULL ? &entry->outcome : &inner->refusal;
+		for (const struct issue *issue = refusal->first; issue != NULL; issue = issue->next)
+			if (issue->severity == SEVERITY_ERROR)
+				outcome_fail(&exchange->outcome, issue->kind,
+					str_format(exchange->arena, "Bundle.entry[%zu].request", i),
+					"%.*s", STR_ARG(issue->text));
+	}
+}
+
+static bool is_written(const struct upload *upload)
+{
+	for (size_t i = 0; i < upload->count; i++)
+		if (upload->entries[i].resource != NULL)
+			return true;
+	return upload->changes != NULL;
+}
+
+/* True: wait. A transaction that only reads needs none: nothing is there to be undone. */
+static bool rehearse(struct exchange *exchange, struct bundle_work *work)
+{
+	unsigned begun = 0;
+	if (work->inners == NULL || work->tried > work->bundle.count)
+		return false;
+	work->writes = is_written(work->upload);
+	for (; work->writes && work->tried < work->bundle.count && begun < AT_ONCE; work->tried++) {
+		struct inner *inner = work->inners[work->tried];
+		if (inner == NULL || !is_open(exchange, work, work->tried))
+			continue;
+		inner->rehearsal = true;
+		inner_begin(exchange, inner);
+		begun++;
+	}
+	if (begun > 0) {
+		exchange_yield(exchange);
+		return true;
+	}
+	work->tried = work->bundle.count + 1; /* once */
+	if (work->writes)
+		fail_whole(exchange, work);
+	return false;
+}
+
+/*
+ * It failed after its reads were rehearsed: that they would have been answered is something learnt, so they are made after all, and written down; their answers go nowhere. False: there
+ * were none.
+ */
+static bool keep_failure(struct exchange *exchange, struct bundle_work *work)
+{
+	if (work->inners == NULL || !work->writes)
+		return false;
+	work->failure = exchange->outcome;
+	exchange->outcome = (struct outcome){ .arena = exchange->arena };
+	return true;
+}
+
+static void end_reads(struct exchange *exchange, struct bundle_work *work)
+{
+	if (work->failure.errors > 0)
+		exchange->outcome = work->failure;
+	else if (work->upload->whole && work->inners != NULL && !work->writes)
+		fail_whole(exchange, work);
+}
+
+/* Of a failed transaction: was it rehearsed, and nothing written down of it? */
+static bool is_learnt(const struct inner *inner)
+{
+	return inner->status != 0 && inner->refusal.errors == 0;
+}
+
 /* The next few of the entries that are requests of their own. False: none are left. */
 static bool ask_inner(struct exchange *exchange, struct bundle_work *work)
 {
@@ -258,13 +373,15 @@ static bool ask_inner(struct exchange *exchange, struct bundle_work *work)
 	const bool full = work->inners != NULL && answers_are_full(work);
 	for (; work->inners != NULL && work->asked < work->bundle.count && begun < AT_ONCE;
 		work->asked++) {
-		if (work->inners[work->asked] == NULL)
+		struct inner *inner = work->inners[work->asked];
+		if (inner == NULL || (work->failure.errors > 0 && !is_learnt(inner)))
 			continue;
+		inner->rehearsal = false;
 		if (full) {
 			leave_out(work, work->asked);
 			continue;
 		}
-		inner_begin(exchange, work->inners[work->asked]);
+		inner_begin(exchange, inner);
 		begun++;
 	}
 	return begun > 0;
@@ -275,13 +392,20 @@ static void store(struct exchange *exchange)
 {
 	struct bundle_work *work = exchange->work;
 	if (!work->stored) {
-		upload_store(exchange, work->upload);
-		if (exchange->yielded || exchange->outcome.errors > 0)
+		if (work->upload->whole && rehearse(exchange, work))
+			return;
+		if (exchange->outcome.errors == 0)
+			upload_store(exchange, work->upload);
+		if (exchange->yielded)
+			return;
+		if (exchange->outcome.errors > 0 && !keep_failure(exchange, work))
 			return;
 		work->stored = true;
 	}
 	if (ask_inner(exchange, work))
 		exchange_yield(exchange);
+	else
+		end_reads(exchange, work);
 }
 
 static void audit(struct exchange *exchange)

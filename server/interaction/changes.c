@@ -122,6 +122,18 @@ void changes_validate(struct changes *changes)
 		change_validate(changes->exchange, changes->list[i].change);
 }
 
+const struct change *changes_of(const struct changes *changes, const struct resource_key *key)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct change *change = changes->list[i].change;
+		const struct resource_key *row = &change->one.key;
+		if (change->one.opened && row->id == key->id && row->tenant == key->tenant &&
+			row->bucket == key->bucket)
+			return change;
+	}
+	return NULL;
+}
+
 size_t changes_items(const struct changes *changes)
 {
 	size_t count = 0;

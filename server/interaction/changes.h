@@ -17,6 +17,9 @@ struct changes *changes_new(struct exchange *exchange, struct upload *upload, si
 /* Takes entry `index` in; what cannot be asked is an error of the entry. */
 void changes_take(struct changes *changes, size_t index, const struct bundle_entry *from);
 
+/* What the transaction does to this row, once VALIDATE has been; NULL: nothing. */
+const struct change *changes_of(const struct changes *changes, const struct resource_key *key);
+
 /* VALIDATE, RESOLVE (how many items, and which), DECIDE. Errors are the entries'. */
 void changes_validate(struct changes *changes);
 size_t changes_items(const struct changes *changes);

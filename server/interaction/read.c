@@ -82,7 +82,8 @@ static void release(struct exchange *exchange, struct read_work *work, struct lo
 		return;
 	}
 	work->unchanged = condition_unchanged(exchange->request.if_none_match,
-		exchange->request.if_modified_since, row->version, row->updated);
+		exchange->request.if_modified_since, exchange->request.modified_since, row->version,
+		row->updated);
 	if (!work->unchanged)
 		work->bytes = one_render(exchange, row);
 	one_released(exchange, exchange->grant, row, 1, work->bytes, detail);

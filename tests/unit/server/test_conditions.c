@@ -72,12 +72,15 @@ static void none_match_stands_above_modified_since(void **state)
 	(void)state;
 	const struct str date = STR("Sun, 06 Nov 1994 08:49:37 GMT");
 	const instant at = (instant)784111777 * INSTANT_SECOND + 500000;
-	assert_true(condition_unchanged(STR(""), date, 2, at));
-	assert_false(condition_unchanged(STR(""), date, 2, at + INSTANT_SECOND));
-	assert_false(condition_unchanged(STR("W/\"1\""), date, 2, at));
-	assert_true(condition_unchanged(STR("W/\"2\""), date, 2, at + INSTANT_SECOND));
-	assert_false(condition_unchanged(STR(""), STR("yesterday"), 2, at));
-	assert_false(condition_unchanged(STR(""), STR(""), 2, at));
+	assert_true(condition_unchanged(STR(""), date, 0, 2, at));
+	assert_false(condition_unchanged(STR(""), date, 0, 2, at + INSTANT_SECOND));
+	assert_false(condition_unchanged(STR("W/\"1\""), date, 0, 2, at));
+	assert_true(condition_unchanged(STR("W/\"2\""), date, 0, 2, at + INSTANT_SECOND));
+	assert_false(condition_unchanged(STR(""), STR("yesterday"), 0, 2, at));
+	assert_false(condition_unchanged(STR(""), STR(""), 0, 2, at));
+	assert_true(condition_unchanged(STR(""), STR(""), at + 1, 2, at + 1));
+	assert_false(condition_unchanged(STR(""), STR(""), at + 1, 2, at + 2));
+	assert_false(condition_unchanged(STR("W/\"1\""), STR(""), at + 1, 2, at));
 }
 
 int main(void)

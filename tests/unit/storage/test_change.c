@@ -256,7 +256,7 @@ static void test_replaced(void **state)
 	const struct write_item item = sent(&plan);
 	assert_int_equal(item.fate, WRITE_VERSIONED);
 	assert_int_equal(item.key.id, last.id);
-	assert_int_equal(bed_number("SELECT count(*) FROM hub.observation WHERE subject_id = 1030 "
+	assert_int_equal(bed_number("SELECT count(*) FROM hub.observation WHERE subject_id = 1040 "
 				    "AND status <> 0"),
 		1);
 }
