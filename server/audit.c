@@ -5,6 +5,8 @@
  */
 #include "server/audit.h"
 
+#include <assert.h>
+
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/session.h"
@@ -33,6 +35,14 @@ struct log_row *audit_row(struct exchange *exchange, enum log_op op, enum resour
 		.context = exchange->session->context,
 	};
 	return row;
+}
+
+void audit_reword(struct exchange *exchange, struct log_row *rows, size_t count)
+{
+	assert(exchange->log_count == count);
+	for (size_t i = 0; i < count; i++)
+		rows[i].body = exchange->log_rows[i].body;
+	exchange->log_count = exchange->log_room = 0;
 }
 
 struct log_detail audit_detail(const struct exchange *exchange)

@@ -11,6 +11,9 @@
  */
 struct log_row *audit_row(struct exchange *exchange, enum log_op op, enum resource_type type);
 
+/* The bodies of the rows that were made since go to those of a write under way, which were made before its fates were known: as many, in the same order. */
+void audit_reword(struct exchange *exchange, struct log_row *rows, size_t count);
+
 /* What every row's detail says of the request. */
 struct log_detail audit_detail(const struct exchange *exchange);
 

@@ -195,6 +195,8 @@ struct str detail_render(struct arena *arena, const struct log_detail *detail)
 		buf_add_text(&buf, "\"count\":");
 		buf_add_u64(&buf, detail->count);
 	}
+	if (detail->known > 0)
+		buf_add_format(&buf, ",\"seenBefore\":%u", detail->known);
 	json_write_member(&buf, "digest", detail->digest);
 	json_write_member(&buf, "query", detail->query);
 	json_write_member(&buf, "reason", str_of(detail->reason));

@@ -38,6 +38,7 @@ struct write_item {
 	struct str
 		condition; /* CREATE: an identity text more; whoever has it is KNOWN as it is. Or empty */
 	int expected; /* UPDATE, DELETE: 0 for any version */
+	int same; /* UPDATE: the version that was read and holds these very bytes, however it is packed; 0: none is known to */
 	/*
 	 * CREATE, where others of the same write refer to it by its id, so that the id must be known before: which one a new row gets (store_corr() gives one), and which row it
 	 * must turn out to be, new or there already, or the write is refused. 0: as it comes.
@@ -60,6 +61,12 @@ struct store_write {
 	struct str raw;         /* the message as it came, or empty */
 	struct store_keep keep; /* what becomes of `raw` where not all of it is readings */
 	struct log_row *log;    /* committed with it */
+	/*
+	 * Called before the rows of `log` go out, where not all of it is stored as something new: the items hold their fates. May write the bodies of the rows anew, and nothing else. Whatever is
+	 * rolled back and tried again calls it again. NULL: nobody asks.
+	 */
+	void (*settled)(void *context);
+	void *settled_context;
 	size_t log_count;
 	/* Of a write for persons that were remembered: it counts only while the rules are of this version. 0: whatever they are. */
 	int64_t rules_version;

@@ -11,7 +11,7 @@ static struct db_params *update_params(struct group *group, const struct reading
 {
 	const struct write_item *item = reading->item;
 	const struct observation *observation = item->observation;
-	struct db_params *params = db_params(group->arena, 20);
+	struct db_params *params = db_params(group->arena, 21);
 	db_int4(params, item->part->bucket);
 	db_int4(params, (int32_t)item->part->tenant);
 	db_int8(params, (int64_t)item->key.id);
@@ -37,6 +37,7 @@ static struct db_params *update_params(struct group *group, const struct reading
 	db_bytea(params, reading->body);
 	db_uuids(params, reading->keys, reading->key_count);
 	db_int2(params, (int16_t)item->key.type);
+	db_int4(params, item->same);
 	return params;
 }
 

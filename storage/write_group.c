@@ -149,7 +149,7 @@ static void send_attempt(struct group *group)
 		const size_t lines = lines_end(group, line, tenant);
 		db_set_local(group->flight, DB_TENANT, tenant);
 		send_tenant(group, tenant, &group->readings[reading], readings - reading);
-		if (lines > line)
+		if (lines > line && group->mode == GROUP_PLAIN && !changes)
 			log_lines(group, &group->lines[line], lines - line);
 		rows_quarantine(group, tenant);
 		reading = readings;
@@ -391,6 +391,34 @@ static void remember(struct group *group)
 	}
 }
 
+/* Is there anything that the write's log rows, made as if all of it were new, do not say? */
+static bool is_other(const struct job *job)
+{
+	for (size_t i = 0; i < job->reading_count; i++) {
+		const enum write_fate fate = job->readings[i].item->fate;
+		if (fate == WRITE_KNOWN || fate == WRITE_GONE || fate == WRITE_UNCHANGED)
+			return true;
+	}
+	return false;
+}
+
+/* The log rows of a group whose fates had to be asked for: they go out when these are known. */
+static void send_lines(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		answer_reading(group->readings[i]);
+	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
+		if (job->write != NULL && job->write->settled != NULL && is_other(job))
+			job->write->settled(job->write->settled_context);
+	}
+	for (size_t line = 0, end; line < group->line_count; line = end) {
+		const uint32_t tenant = group->lines[line].row->tenant;
+		end = lines_end(group, line, tenant);
+		db_set_local(group->flight, DB_TENANT, tenant);
+		log_lines(group, &group->lines[line], end - line);
+	}
+}
+
 static void committed(void *context, const struct db_end *end)
 {
 	struct group *group = context;
@@ -602,6 +630,7 @@ static void probed(void *context, const struct db_end *end)
 		db_sync(group->flight, probed, group);
 		return;
 	}
+	send_lines(group);
 	group->committing = true;
 	db_commit_sync(group->flight, committed, group);
 }

@@ -273,6 +273,14 @@ static bool plan_patch(struct exchange *exchange, struct change *change)
 	       read_patched(exchange, change, text);
 }
 
+/* The version that holds these bytes already. The store compares them packed, and a dictionary that came later packs them otherwise. */
+static int same_version(const struct change *change)
+{
+	const struct store_row *row = &change->now.row;
+	const bool same = !row->deleted && str_equal(row->body, change->observation.body);
+	return change->kind != CHANGE_DELETE && same ? row->version : 0;
+}
+
 bool change_plan(struct exchange *exchange, struct change *change, struct write_item *item)
 {
 	if (!change->read) {
@@ -294,6 +302,7 @@ bool change_plan(struct exchange *exchange, struct change *change, struct write_
 		.part = change->part,
 		.client = exchange->principal.client_id,
 		.expected = patches ? change->now.row.version : change->expected,
+		.same = same_version(change),
 		.key = change->one.key,
 	};
 	return true;
@@ -345,7 +354,8 @@ void change_log(struct exchange *exchange, const struct change *change)
 	}
 	detail.codes = codes;
 	detail.counted = true;
-	detail.count = !refused;
+	detail.count = !refused && !change->unchanged;
+	detail.known = !refused && change->unchanged;
 	if (refused) {
 		const bool absent = outcome_first(&change->outcome) == OUTCOME_NOT_FOUND;
 		const bool open = change->reading != NULL && change->reading->count > 0;

@@ -39,6 +39,7 @@ struct change {
 	struct store_read now;
 	bool read; /* the row as it is now is in `now` */
 	unsigned tries;
+	bool unchanged; /* the write says: it was so before; for its log row */
 };
 
 /* `count` changes, zeroed but for their outcomes' arena. */

@@ -241,6 +241,10 @@ static void drag_down(struct changes *changes)
 void changes_log(struct changes *changes)
 {
 	drag_down(changes);
-	for (size_t i = 0; i < changes->count; i++)
-		change_log(changes->exchange, changes->list[i].change);
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct planned *planned = &changes->list[i];
+		planned->change->unchanged =
+			planned->written != NULL && planned->written->fate == WRITE_UNCHANGED;
+		change_log(changes->exchange, planned->change);
+	}
 }

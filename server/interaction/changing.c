@@ -116,6 +116,16 @@ static void give_up(struct exchange *exchange, const struct change *change)
 	outcome_merge(&exchange->outcome, &change->outcome, (struct str){ 0 });
 }
 
+/* It was so before: its row says that nothing was changed. */
+static void settled(void *context)
+{
+	struct exchange *exchange = context;
+	struct changing *work = exchange->work;
+	work->change->unchanged = work->item.fate == WRITE_UNCHANGED;
+	change_log(exchange, work->change);
+	audit_reword(exchange, work->write.log, work->write.log_count);
+}
+
 static void send(struct exchange *exchange, struct changing *work)
 {
 	const struct change *change = work->change;
@@ -136,6 +146,8 @@ static void send(struct exchange *exchange, struct changing *work)
 		/* Its row is committed with it, so AUDIT has none left to write. */
 		.log = exchange->log_rows,
 		.log_count = exchange->log_count,
+		.settled = settled,
+		.settled_context = exchange,
 	};
 	exchange->log_rows = NULL;
 	exchange->log_count = exchange->log_room = 0;

@@ -18,7 +18,14 @@ static const char *text_of(const struct words *words, size_t count, struct str c
 	return NULL;
 }
 
-static void write_event(struct buf *buf, enum log_op op)
+/* Nothing came of it: it was here before, or had been deleted here. */
+static bool is_repeated(const struct json *body)
+{
+	const struct json *count = json_get(body, "count");
+	return json_get(body, "seenBefore") != NULL && count != NULL && str_is(count->raw, "0");
+}
+
+static void write_event(struct buf *buf, enum log_op op, const struct json *body)
 {
 	static const struct words events[] = {
 		[LOG_READ] = { "read", "Lest" },
@@ -29,10 +36,16 @@ static void write_event(struct buf *buf, enum log_op op)
 		[LOG_UPDATE] = { "update", "Endret" },
 		[LOG_DELETE] = { "delete", "Slettet" },
 	};
+	static const char *const repeated[sizeof(events) / sizeof(events[0])] = {
+		[LOG_CREATE] = "Sendt på nytt; ingenting nytt ble registrert",
+		[LOG_UPDATE] = "Sendt på nytt; ingenting ble endret",
+		[LOG_DELETE] = "Sendt på nytt; det var slettet fra før",
+	};
 	if ((size_t)op >= sizeof(events) / sizeof(events[0]) || events[op].code == NULL)
 		return;
 	json_write_member(buf, "event", str_of(events[op].code));
-	json_write_member(buf, "eventText", str_of(events[op].text));
+	json_write_member(buf, "eventText",
+		is_repeated(body) ? str_of(repeated[op]) : str_of(events[op].text));
 }
 
 /* {"orgnr":..., "name":...} with the name the rules know where the token gave none. */
@@ -161,7 +174,8 @@ static void write_outcome(struct buf *buf, const struct log_entry *entry, const 
 static void write_body(
 	struct arena *arena, struct buf *buf, const struct json *body, enum resource_type type)
 {
-	static const char *const plain[] = { "count", "digest", "query", "breakGlass" };
+	static const char *const plain[] = { "count", "seenBefore", "digest", "query",
+		"breakGlass" };
 	json_write_comma(buf);
 	buf_add_text(buf, "\"what\":[");
 	json_each(item, json_get(body, "what")) write_what(arena, buf, item, type);
@@ -186,7 +200,7 @@ void insight_members(struct arena *arena, struct buf *buf, const struct rules *r
 	buf_add_format(buf, "\"id\":\"%llu\",\"time\":\"", (unsigned long long)entry->id);
 	instant_write(buf, entry->at);
 	buf_add_byte(buf, '"');
-	write_event(buf, entry->op);
+	write_event(buf, entry->op, body);
 	write_actor(buf, rules, json_get(context, "actor"));
 	write_controller(buf, rules, entry->tenant);
 	write_basis(buf, json_get(context, "basis"));

@@ -21,6 +21,7 @@ struct upload *upload_new(struct exchange *exchange, size_t count)
 	struct upload *upload = arena_alloc(exchange->arena, sizeof(*upload));
 	upload->entries = arena_array(exchange->arena, count, sizeof(upload->entries[0]));
 	upload->count = count;
+	upload->exchange = exchange;
 	upload->zone = exchange->loop->hub->config->zone_parsed;
 	upload->base = base_url(exchange);
 	upload->door = DOOR_FHIR;
@@ -319,12 +320,19 @@ void upload_decide(struct exchange *exchange, struct upload *upload)
 
 struct patient_rows {
 	struct log_codes permitted, denied;
-	unsigned permits, denies, permit_classes, deny_classes;
+	unsigned permits, known, denies, permit_classes, deny_classes;
 	bool by_id;
 	const char *reason;
 	uint64_t person;
 	uint16_t bucket;
 };
+
+/* Sent, and not stored for it: what the write says, as soon as it does. */
+static bool is_known(const struct upload_entry *entry)
+{
+	return entry->written != NULL &&
+	       (entry->written->fate == WRITE_KNOWN || entry->written->fate == WRITE_GONE);
+}
 
 static void count_entry(struct arena *arena, struct patient_rows *rows,
 	const struct upload_entry *entry, bool stored)
@@ -333,7 +341,10 @@ static void count_entry(struct arena *arena, struct patient_rows *rows,
 	struct log_codes *codes = stored ? &rows->permitted : &rows->denied;
 	const unsigned class = observation->class == 0 ? 0 : 1u << observation->class;
 	if (stored) {
-		rows->permits++;
+		if (is_known(entry))
+			rows->known++;
+		else
+			rows->permits++;
 		rows->permit_classes |= class;
 	} else {
 		rows->denies++;
@@ -359,6 +370,7 @@ static void row_of_patient(struct exchange *exchange, const struct patient_rows 
 	detail.codes = permit ? &rows->permitted : &rows->denied;
 	detail.count = permit ? rows->permits : rows->denies;
 	detail.counted = true;
+	detail.known = permit ? rows->known : 0;
 	detail.reason = permit ? NULL : rows->reason;
 	row->body = detail_render(exchange->arena, &detail);
 }
@@ -389,7 +401,7 @@ static void log_patients(struct exchange *exchange, const struct upload *upload,
 			rows[i].bucket =
 				granted ? grant->parts[0].bucket : patient->persons[0].home;
 		}
-		if (rows[i].permits > 0)
+		if (rows[i].permits + rows[i].known > 0)
 			row_of_patient(exchange, &rows[i], true);
 		if (rows[i].denies > 0)
 			row_of_patient(exchange, &rows[i], false);
@@ -497,12 +509,28 @@ static void begin_write(struct exchange *exchange, struct upload *upload)
 	write->rules_version = exchange->remembered;
 }
 
-static void send(struct exchange *exchange, struct upload *upload)
+static void log_write(struct exchange *exchange, struct upload *upload)
 {
-	struct store_write *write = &upload->write;
 	log_patients(exchange, upload, true);
 	if (upload->changes != NULL)
 		changes_log(upload->changes);
+}
+
+/* Some of it was here before: the rows say so. They are the same rows, of the same patients and outcomes. */
+static void settled(void *context)
+{
+	struct upload *upload = context;
+	struct exchange *exchange = upload->exchange;
+	log_write(exchange, upload);
+	audit_reword(exchange, upload->write.log, upload->write.log_count);
+}
+
+static void send(struct exchange *exchange, struct upload *upload)
+{
+	struct store_write *write = &upload->write;
+	log_write(exchange, upload);
+	write->settled = settled;
+	write->settled_context = upload;
 	/* Its rows are committed with it, so AUDIT has none left to write. */
 	write->log = exchange->log_rows;
 	write->log_count = exchange->log_count;

@@ -33,6 +33,7 @@ struct changes;
 #define UPLOAD_RESOURCE_MAX ((size_t)1 << 20)
 
 struct upload {
+	struct exchange *exchange;
 	struct upload_entry *entries;
 	size_t count;
 	bool whole;

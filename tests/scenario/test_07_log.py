@@ -27,7 +27,7 @@ def test_an_upload_is_one_row_for_each_patient(hub, vendor):
     assert first[0]["correlationId"] == second[0]["correlationId"]  # one request
     # a re-send is a look too
     assert results(vendor.upload(bundle(*readings))) == [200] * 5
-    assert told(hub.entries(line)) == [("create", "permit", str(SOLVIK), 3)] * 2
+    assert told(hub.entries(line)) == [("create", "permit", str(SOLVIK), 0), ("create", "permit", str(SOLVIK), 3)] and hub.entries(line)[0]["seenBefore"] == 3
 
 
 def test_a_read(hub, vendor, doctor):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the hub's answers mean: the locator after a deletion, transactions, re-sends, identities."""
 import json
+import re
 
 import pytest
 
-from hub import FHIR_JSON, FNR, SOLVIK, found, ids, observation, person, results
+from hub import FHIR_JSON, FNR, SOLVIK, bundle, found, ids, observation, person, results
 
 
 @pytest.fixture
@@ -174,3 +175,63 @@ def test_entries_have_conditions(epj):
                                ("GET", f"Observation/{one['id']}", None, {"ifNoneMatch": 'W/"1"'}), ("GET", f"Observation/{one['id']}", None, {"ifNoneMatch": 'W/"2"', "ifModifiedSince": at}), type=type))
         assert results(answer) == [304, 200, 304, 200], answer.text
         assert ["resource" in entry for entry in answer.json()["entry"]] == [False, True, False, True]
+
+
+# ---- the same again
+
+
+def test_the_same_bytes_by_another_dictionary(hub, epj):
+    """Rows of before are packed otherwise: as number 0, the bytes as they are, here."""
+    line = person()
+    one = made(epj, line, value="72")
+    raw = epj.get(path_of(one)).content
+    body = re.sub(rb'","id":"[^"]*","meta":\{"versionId":"1","lastUpdated":"[^"]*",?', b'","meta":{', raw)
+    assert body != raw
+    hub.sql("update hub.observation set pack = 0, body = convert_to(%s, 'UTF8') where subject_id = (select max(subject_id) from hub.observation)", body.decode())
+    assert epj.get(path_of(one)).content == raw
+    answer = put(epj, one)
+    assert answer.status_code == 200 and answer.headers["etag"] == 'W/"1"'
+    assert put(epj, {**one, "note": [{"text": "ny"}]}).headers["etag"] == 'W/"2"'
+
+
+def newest(hub, line):
+    entry = hub.entries(line)[0]
+    return entry["event"], entry["outcome"], entry["count"], entry.get("seenBefore"), entry["eventText"]
+
+
+def test_a_resend_is_told_as_one(hub, epj, vendor):
+    line = person()
+    one = made(epj, line)
+    assert newest(hub, line) == ("create", "permit", 1, None, "Registrert")
+    assert vendor.upload(observation(line)).status_code == 200
+    assert newest(hub, line) == ("create", "permit", 0, 1, "Sendt på nytt; ingenting nytt ble registrert")
+    # some new, some not; and the rows are one for each patient still
+    other = person()
+    sent = bundle(observation(line), observation(line, code="9279-1"), observation(other), observation(line, value="75"))
+    answer = vendor.upload(sent)
+    assert sorted(results(answer)) == [200, 201, 201, 201] or results(answer) == [200, 201, 201, 200], answer.text
+    assert newest(hub, line)[:4] == ("create", "permit", 2, 1) and newest(hub, other)[:4] == ("create", "permit", 1, None)
+    again = vendor.upload(sent)
+    assert set(results(again)) == {200}
+    assert newest(hub, line)[:4] == ("create", "permit", 0, 3) and newest(hub, other)[:4] == ("create", "permit", 0, 1)
+    # a condition that is met, and what was deleted
+    assert epj.post("/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": "identifier=urn:x|a"}, content=json.dumps(observation(line, code="8310-5", unit="Cel", value="37"))).status_code == 201
+    assert epj.post("/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": "identifier=urn:x|a"}, content=json.dumps(observation(line, code="8310-5", unit="Cel", value="38"))).status_code == 200
+    assert newest(hub, line)[:4] == ("create", "permit", 0, 1)
+    assert epj.request("DELETE", path_of(one)).status_code == 204
+    assert newest(hub, line) == ("delete", "permit", 1, None, "Slettet")
+    assert epj.request("DELETE", path_of(one)).status_code == 204
+    assert newest(hub, line) == ("delete", "permit", 0, 1, "Sendt på nytt; det var slettet fra før")
+    assert epj.upload(observation(line)).status_code == 200
+    assert newest(hub, line)[:4] == ("create", "permit", 0, 1)
+
+
+def test_an_update_that_changes_nothing_is_told_as_one(hub, epj):
+    line = person()
+    one = made(epj, line)
+    assert put(epj, one).headers["etag"] == 'W/"1"'
+    assert newest(hub, line) == ("update", "permit", 0, 1, "Sendt på nytt; ingenting ble endret")
+    assert results(epj.upload(of(("PUT", f"Observation/{one['id']}", one)))) == [200]
+    assert newest(hub, line)[:4] == ("update", "permit", 0, 1)
+    assert results(epj.upload(of(("PUT", f"Observation/{one['id']}", {**one, "note": [{"text": "ny"}]})))) == [200]
+    assert newest(hub, line) == ("update", "permit", 1, None, "Endret")

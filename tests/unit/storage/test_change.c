@@ -111,6 +111,29 @@ static void test_update(void **state)
 		1);
 }
 
+/* A row that was packed by an older dictionary: the same bytes are in other ones, and whoever has read them says so. */
+static void test_same_otherwise_packed(void **state)
+{
+	(void)state;
+	const struct reading_plan plan = {
+		.tenant = 1, .person = 42, .identifier = "p", .value = 70, .time = NOON
+	};
+	const struct resource_key key = created(&plan);
+	bed_number(
+		"UPDATE hub.observation SET pack = 1 WHERE id = %llu", (unsigned long long)key.id);
+	for (int same = 2; same >= 0; same--) {
+		unsigned done = 0;
+		struct upload *upload = upload_new(&hub, &plan, 1, &done);
+		as_change(upload, WRITE_UPDATE, &key, 0);
+		upload->write.items[0].same = same == 2 ? 1 : same == 1 ? 2 : 0;
+		finish(upload, &done);
+		assert_int_equal(
+			upload->write.items[0].fate, same == 1 ? WRITE_UPDATED : WRITE_UNCHANGED);
+		assert_int_equal(upload->write.items[0].version, same == 2 ? 1 : 2);
+		upload_free(&upload);
+	}
+}
+
 /* A row that is not there, of another subject, of another type: one answer. */
 static void test_absent(void **state)
 {
@@ -590,6 +613,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_update),
+		cmocka_unit_test(test_same_otherwise_packed),
 		cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_not_granted),
 		cmocka_unit_test(test_delete),
