@@ -15,6 +15,7 @@
 
 #define PART       '\x1f'
 #define COMPONENT  '\x1e'
+#define APART      '\x1d'
 #define WORDS      '\x02' /* no system has this name */
 #define HALF_A_DAY (12 * 3600 * INSTANT_SECOND)
 #define TEXT_MAX   ((size_t)16 * 1024 * 1024)
@@ -249,8 +250,50 @@ static instant end_of(const struct observation *observation, struct moment momen
 	return days ? time->high : moment.end;
 }
 
+/* What it refers to, however it is named; the words beside it never count. */
+static void add_reference(struct buf *buf, const struct json *reference)
+{
+	const struct json *identifier = json_get(reference, "identifier");
+	add_part(buf, json_text(reference, "reference"));
+	add_part(buf, json_text(identifier, "system"));
+	add_part(buf, json_text(identifier, "value"));
+}
+
+/*
+ * Where and how it was measured, on whom else, of which sample: of two equal values of one second that no device tells apart, these say that they are two (the left arm and the right). And
+ * the device of a reading without time. Only what is there leaves a trace.
+ */
+static void add_apart(
+	struct arena *arena, struct buf *buf, const struct fields *fields, struct str device)
+{
+	const struct json *concepts[] = { FIELD(fields, OBSERVATION, bodySite),
+		FIELD(fields, OBSERVATION, method) };
+	for (size_t i = 0; i < sizeof(concepts) / sizeof(concepts[0]); i++) {
+		if (concepts[i] == NULL)
+			continue;
+		buf_add_byte(buf, APART);
+		buf_add(buf, concepts[i]->key);
+		add_concept(arena, buf, concepts[i]);
+	}
+	if (FIELD(fields, OBSERVATION, specimen) != NULL) {
+		buf_add_byte(buf, APART);
+		buf_add(buf, STR("specimen"));
+		add_reference(buf, FIELD(fields, OBSERVATION, specimen));
+	}
+	json_each(item, FIELD(fields, OBSERVATION, focus))
+	{
+		buf_add_byte(buf, APART);
+		buf_add(buf, STR("focus"));
+		add_reference(buf, item);
+	}
+	if (device.length > 0) {
+		buf_add_byte(buf, APART);
+		buf_add(buf, device);
+	}
+}
+
 static struct str content(struct arena *arena, const struct fields *fields, struct moment moment,
-	const struct observation *observation, enum observation_status status)
+	const struct observation *observation, enum observation_status status, struct str device)
 {
 	struct buf buf = buf_new(arena, 256, TEXT_MAX);
 	buf_add_byte(&buf, 'C'); /* of the key; not of the content */
@@ -266,6 +309,8 @@ static struct str content(struct arena *arena, const struct fields *fields, stru
 	buf_add_byte(&buf, PART);
 	if (FIELD(fields, OBSERVATION, dataAbsentReason) != NULL)
 		add_concept(arena, &buf, FIELD(fields, OBSERVATION, dataAbsentReason));
+	if (!observation->has_device_key)
+		add_apart(arena, &buf, fields, device);
 	add_components(arena, &buf, FIELD(fields, OBSERVATION, component));
 	return buf_str(&buf);
 }
@@ -410,10 +455,11 @@ static bool identifier_key(struct arena *arena, const struct json *identifier, s
 
 /* Who takes a reading back that names no device finds it by the content it was sent with, whatever its status was. */
 static void add_withdrawn(struct arena *arena, const struct fields *fields, struct moment moment,
-	struct observation *out)
+	struct observation *out, struct str device)
 {
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
-		out->keys[out->key_count++] = content(arena, fields, moment, out, before[i]);
+		out->keys[out->key_count++] =
+			content(arena, fields, moment, out, before[i], device);
 }
 
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
@@ -423,17 +469,18 @@ void identity_write(struct arena *arena, const struct fields *fields, struct mom
 	const size_t most = (identifiers == NULL ? 1 : identifiers->count + 1) +
 			    sizeof(before) / sizeof(before[0]);
 	out->keys = arena_array(arena, most, sizeof(*out->keys));
-	const struct str key = content(arena, fields, moment, out, out->status);
+	struct str device = STR("");
+	const bool has_device = device_find(arena, fields, &device);
+	out->has_device_key = has_device && moment.start != INSTANT_MIN;
+	const struct str key = content(arena, fields, moment, out, out->status, device);
 	out->content = str_part(key, 2, key.length);
 	json_each(item, identifiers)
 	{
 		if (identifier_key(arena, item, &out->keys[out->key_count]))
 			out->key_count++;
 	}
-	struct str device;
-	out->has_device_key = moment.start != INSTANT_MIN && device_find(arena, fields, &device);
 	out->keys[out->key_count++] =
 		out->has_device_key ? device_key(arena, fields, device, moment) : key;
 	if (!out->has_device_key && out->status == STATUS_ENTERED_IN_ERROR)
-		add_withdrawn(arena, fields, moment, out);
+		add_withdrawn(arena, fields, moment, out, device);
 }

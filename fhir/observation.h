@@ -82,7 +82,8 @@ struct observation {
 
 	/*
 	 * The clinical content, the same for the same reading by any road: canonical code, start and end, status, value in canonical decimal with
-	 * unit, components in code order, dataAbsentReason. Not narrative, notes, identifiers, performer. Its digest tells a re-send from another value.
+	 * unit, components in code order, dataAbsentReason; where no device and time tell it apart, body site, method, specimen, focus and the device too.
+	 * Not narrative, notes, identifiers, performer. Its digest tells a re-send from another value.
 	 */
 	struct str content;
 

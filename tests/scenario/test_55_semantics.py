@@ -235,3 +235,37 @@ def test_an_update_that_changes_nothing_is_told_as_one(hub, epj):
     assert newest(hub, line)[:4] == ("update", "permit", 0, 1)
     assert results(epj.upload(of(("PUT", f"Observation/{one['id']}", {**one, "note": [{"text": "ny"}]})))) == [200]
     assert newest(hub, line) == ("update", "permit", 1, None, "Endret")
+
+
+# ---- identity without a device
+
+
+def test_left_and_right_in_one_second(epj):
+    """No device tells them apart: where and how they were measured does. With a device it is the device's reading."""
+    line = person()
+
+    def site(code):
+        return {"coding": [{"system": "http://snomed.info/sct", "code": code}]}
+
+    sent = [observation(line, device=None), observation(line, device=None, bodySite=site("368208006")), observation(line, device=None, bodySite=site("368209003")),
+            observation(line, device=None, method={"text": "stående"}), observation(line, device=None, bodySite=site("368208006"), method={"text": "stående"})]
+    answers = [epj.upload(one) for one in sent]
+    assert [answer.status_code for answer in answers] == [201] * 5
+    again = [epj.upload(one) for one in reversed(sent)]
+    assert [answer.status_code for answer in again] == [200] * 5
+    assert [answer.headers["location"] for answer in again] == [answer.headers["location"] for answer in reversed(answers)]
+    assert len(ids(epj.search(line))) == 5
+    # one is taken back, and it is the right one
+    back = epj.upload({**sent[2], "status": "entered-in-error"})
+    assert back.status_code == 200 and back.headers["location"].split("/")[-3] == answers[2].headers["location"].split("/")[-3]
+    other = person()
+    assert [epj.upload(observation(other, **rest)).status_code for rest in ({}, {"bodySite": site("368208006")})] == [201, 200]
+
+
+def test_without_time_or_device_equal_values_are_one(epj):
+    line = person()
+    first = epj.upload(observation(line, device=None, at=None))
+    assert first.status_code == 201
+    again = epj.upload(observation(line, device=None, at=None))
+    assert again.status_code == 200 and again.headers["location"] == first.headers["location"]
+    assert [epj.upload(observation(line, device=device, at=None)).status_code for device in ("D-1", "D-2", "D-1")] == [201, 201, 200]

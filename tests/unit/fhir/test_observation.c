@@ -183,6 +183,49 @@ static void unequal_readings(void **state)
 		WHOLE(WEIGHT "," AT ",'valueQuantity':{'value':5,'unit':'kg'}"));
 }
 
+#define SITE(code)    "'bodySite':{'coding':[{'system':'http://snomed.info/sct','code':'" code "'}]}"
+#define METHOD(words) "'method':{'text':'" words "'}"
+
+/* Without a device, where and how it was measured tells equal values of one second apart; with one the device does, and another gateway may not know. */
+static void readings_apart(void **state)
+{
+	(void)state;
+	const char *plain = WHOLE(WEIGHT "," AT "," KG("70.5"));
+	const char *left = WHOLE(WEIGHT "," AT "," KG("70.5") "," SITE("368208006"));
+	other_content(plain, left);
+	other_content(left, WHOLE(WEIGHT "," AT "," KG("70.5") "," SITE("368209003")));
+	same_content(left, WHOLE(SITE("368208006") "," WEIGHT "," AT "," KG("70.50")));
+	same_content(left, WHOLE(WEIGHT "," AT "," KG(
+				   "70.5") ",'bodySite':{'text':'venstre arm','coding':[{'system':"
+					   "'http://snomed.info/sct','code':'368208006',"
+					   "'display':'Left upper arm'}]}"));
+	other_content(plain, WHOLE(WEIGHT "," AT "," KG("70.5") "," METHOD("stående")));
+	other_content(WHOLE(WEIGHT "," AT "," KG("70.5") "," METHOD("sittende")),
+		WHOLE(WEIGHT "," AT "," KG("70.5") "," METHOD("stående")));
+	other_content(plain,
+		WHOLE(WEIGHT "," AT "," KG("70.5") ",'focus':[{'reference':'Patient/barn'}]"));
+	other_content(WHOLE(WEIGHT "," AT "," KG(
+			      "70.5") ",'focus':[{'identifier':{'system':'s','value':'1'}}]"),
+		WHOLE(WEIGHT "," AT "," KG(
+			"70.5") ",'focus':[{'identifier':{'system':'s','value':'2'}}]"));
+	other_content(plain,
+		WHOLE(WEIGHT "," AT "," KG("70.5") ",'specimen':{'reference':'Specimen/1'}"));
+	same_content(WHOLE(WEIGHT "," AT "," KG("70.5") "," DEVICE),
+		WHOLE(WEIGHT "," AT "," KG("70.5") "," DEVICE "," SITE("368208006")));
+	/* The key is of the content; what takes a reading back finds it by the same. */
+	const struct observation
+		sent = observed(left),
+		back = observed("{'resourceType':'Observation','status':'entered-in-error'," SUBJECT
+				"," WEIGHT "," AT "," KG("70.5") "," SITE("368208006") "}");
+	bool found = false;
+	for (size_t i = 0; i < back.key_count; i++)
+		found = found || str_equal(back.keys[i], sent.keys[0]);
+	assert_true(found);
+	/* Equal values without any time are one for ever; but not those of two devices. */
+	same_content(WHOLE(WEIGHT "," KG("70.5")), WHOLE(WEIGHT "," KG("70.50")));
+	other_content(WHOLE(WEIGHT "," KG("70.5")), WHOLE(WEIGHT "," KG("70.5") "," DEVICE));
+}
+
 #define PRESSURE "'code':{'coding':[{'system':'http://loinc.org','code':'85354-9'}]}"
 #define PART(loinc, value)                                                      \
 	"{'code':{'coding':[{'system':'http://loinc.org','code':'" loinc "'}]}" \
@@ -591,6 +634,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(samples, begin, end),
 		cmocka_unit_test_setup_teardown(equal_readings, begin, end),
 		cmocka_unit_test_setup_teardown(unequal_readings, begin, end),
+		cmocka_unit_test_setup_teardown(readings_apart, begin, end),
 		cmocka_unit_test_setup_teardown(components, begin, end),
 		cmocka_unit_test_setup_teardown(device_keys, begin, end),
 		cmocka_unit_test_setup_teardown(other_keys, begin, end),
