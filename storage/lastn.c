@@ -4,7 +4,54 @@
  */
 #include <stdlib.h>
 
+#include "fhir/base/json.h"
+#include "storage/pack.h"
 #include "storage/search_bind.h"
+
+/* The tree of one resource; a body has at most 1 MiB. */
+#define TREE_ARENA ((size_t)64 << 20)
+#define TREE_NODES 200000
+/* No code has such a number. */
+#define OF_WORDS ((uint64_t)1 << 63)
+
+/* Words without differences of case (ASCII and Latin-1's letters: all of Norwegian's) and spaces. Accents stay: they are other words. */
+static struct str plain_words(struct arena *arena, struct str text)
+{
+	char *to = arena_bytes(arena, text.length + 1);
+	size_t length = 0;
+	for (size_t i = 0; i < text.length; i++) {
+		unsigned char byte = (unsigned char)text.at[i];
+		const bool latin = i > 0 && (unsigned char)text.at[i - 1] == 0xc3;
+		if (byte <= ' ') {
+			if (length > 0 && to[length - 1] != ' ')
+				to[length++] = ' ';
+			continue;
+		}
+		if ((byte >= 'A' && byte <= 'Z') ||
+			(latin && byte >= 0x80 && byte <= 0x9e && byte != 0x97))
+			byte = (unsigned char)(byte + 0x20);
+		to[length++] = (char)byte;
+	}
+	if (length > 0 && to[length - 1] == ' ')
+		length--;
+	return (struct str){ to, length };
+}
+
+uint64_t last_words(const struct found *found)
+{
+	struct arena *arena = arena_new(TREE_ARENA);
+	struct outcome outcome = { .arena = arena };
+	uint8_t digest[32] = { 0 };
+	struct str body;
+	const struct json *json = NULL;
+	if (pack_open(arena, found->pack, found->packed, &body))
+		json = json_parse(arena, body, TREE_NODES, &outcome);
+	seal_sha256(plain_words(arena, json_text(json_get(json, "code"), "text")), digest);
+	uint64_t number;
+	memcpy(&number, digest, sizeof(number));
+	arena_free(&arena);
+	return number | OF_WORDS;
+}
 
 /* By leading code; within it newest first. */
 static int order(const struct store_place *one, const struct store_place *two)
@@ -37,7 +84,7 @@ void last_cut(struct finding *finding)
 	if (founds->count > 1)
 		qsort(founds->rows, founds->count, sizeof(*founds->rows), in_order);
 	search->more = false;
-	uint32_t canon = 0;
+	uint64_t canon = 0;
 	for (size_t i = 0; i < founds->count; i++) {
 		const struct found *found = &founds->rows[i];
 		of_code = i > 0 && found->row.canon == canon ? of_code + 1 : 1;

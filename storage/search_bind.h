@@ -83,6 +83,8 @@ void search_tenant_row(const struct store_search *search, const struct db_rows *
 /* search_target.c: fills in `targets` of a search for Provenances. */
 void search_find_targets(const struct seal *seal, struct finding *finding);
 
+/* lastn.c: what a row is grouped by whose code is words alone: the same for the same words, whatever their case and spaces, and like no code's number. */
+uint64_t last_words(const struct found *found);
 /* lastn.c: keeps the newest of each leading code, behind the place of the page before, and no more than a page of them. */
 void last_cut(struct finding *finding);
 

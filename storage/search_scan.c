@@ -45,7 +45,9 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 			db_is_null(rows, row, 8) ? NAN : db_get_float8(rows, row, 8);
 		struct store_row *found = &founds->rows[i].row;
 		if (finding->search->last > 0)
-			found->canon = (uint32_t)db_get_int(rows, row, 9);
+			found->canon = founds->rows[i].code == 0
+					       ? last_words(&founds->rows[i])
+					       : (uint32_t)db_get_int(rows, row, 9);
 		else if (search_is_of_tenant(finding->search))
 			search_tenant_row(finding->search, rows, row, found);
 		else if (search->sort_count > 0)

@@ -187,7 +187,7 @@ static void join_page(struct joiner *joiner, const struct search_shape *shape)
 		return;
 	}
 	if (shape->source == SOURCE_LAST) {
-		join(joiner, SQL_SEARCH_PAGE_DESC);
+		join(joiner, SQL_SEARCH_LAST_PAGE);
 		buf_add_text(&joiner->buf, ") o ) o\n");
 		return;
 	}

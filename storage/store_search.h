@@ -12,8 +12,9 @@ struct store_row {
 	int version;
 	instant time_low, updated;
 	enum reading_class class;
-	double value;       /* low end in the canonical unit, of a search; NAN: none */
-	uint32_t canon;     /* leading code, of ASK_TENANT and $lastn alone */
+	double value; /* low end in the canonical unit, of a search; NAN: none */
+	uint64_t
+		canon; /* leading code, of ASK_TENANT and $lastn alone; of words alone, of $lastn, what is like no code and the same for the same words */
 	uint32_t canon_now; /* the same of the reading as it is now */
 	struct str code;    /* concept text of its code, for the log */
 	struct str body;    /* unpacked */
@@ -25,7 +26,7 @@ struct store_place {
 	instant time_low, updated;
 	double value;
 	struct str code;
-	uint32_t canon;
+	uint64_t canon;
 	int version;
 	uint64_t id;
 };
@@ -48,7 +49,7 @@ struct store_search {
 	size_t bytes;    /* of SEARCH_PAGE_BYTES, where searches share a page; 0: all */
 	bool counted;    /* the total is wanted too; then not has_after */
 	bool count_only; /* and no rows */
-	/* $lastn: this many of each leading code, newest first, by ascending canon; no conditions for fhir/match.h, no total. 0: a search. */
+	/* $lastn: this many of each leading code, newest first, by ascending canon, words alone by their text (of the newest 250 of a part of the grant); no conditions for fhir/match.h, no total. 0: a search. */
 	unsigned last;
 	bool history; /* of ASK_TENANT: every version, deletions too, by -_lastUpdated */
 	/* Of a grant for ASK_TENANT: rows received before this alone (store_horizon). */

@@ -46,11 +46,12 @@ struct str page_token(struct exchange *exchange, const struct search_work *work)
 	const long long total = work->has_total ? (long long)work->total : -1;
 	const struct str state = everything_state(exchange->arena, work->everything);
 	const struct str plain = str_format(exchange->arena,
-		"%lld %lld %lld %lld %lld %llu %llu %u %d %zu %.*s%zu %.*s%.*s",
+		"%lld %lld %lld %lld %lld %llu %llu %llu %d %zu %.*s%zu %.*s%.*s",
 		(long long)(exchange->loop->now + PAGE_LASTS), (long long)work->began, total,
 		(long long)next->time_low, (long long)next->updated,
-		(unsigned long long)bits_of(next->value), (unsigned long long)next->id, next->canon,
-		next->version, next->code.length, STR_ARG(next->code), state.length, STR_ARG(state),
+		(unsigned long long)bits_of(next->value), (unsigned long long)next->id,
+		(unsigned long long)next->canon, next->version, next->code.length,
+		STR_ARG(next->code), state.length, STR_ARG(state),
 		STR_ARG(page_query(exchange, work)));
 	return seal_token(
 		exchange->arena, exchange->loop->hub->seal, plain, bound_to(exchange, work));
@@ -77,7 +78,7 @@ static bool page_read(struct arena *arena, struct str plain, struct search_work 
 	struct store_place *after = &work->after;
 	struct str rest;
 	int64_t total;
-	uint64_t value, canon, version, length;
+	uint64_t value, version, length;
 	if (!str_to_i64(str_cut(plain, ' ', &rest), until) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &work->began) ||
 		!str_to_i64(str_cut(rest, ' ', &rest), &total) ||
@@ -85,12 +86,11 @@ static bool page_read(struct arena *arena, struct str plain, struct search_work 
 		!str_to_i64(str_cut(rest, ' ', &rest), &after->updated) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &value) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &after->id) ||
-		!str_to_u64(str_cut(rest, ' ', &rest), &canon) ||
+		!str_to_u64(str_cut(rest, ' ', &rest), &after->canon) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &version) ||
 		!str_to_u64(str_cut(rest, ' ', &rest), &length) || length > rest.length)
 		return false;
 	memcpy(&after->value, &value, sizeof(value));
-	after->canon = (uint32_t)canon;
 	after->version = (int)version;
 	after->code = str_part(rest, 0, length);
 	work->has_after = true;

@@ -105,7 +105,7 @@ void search_tenant_decide(struct exchange *exchange, struct search_work *work)
 
 /* ---- STORE */
 
-static bool is_blocked(const struct grant_part *part, uint32_t canon)
+static bool is_blocked(const struct grant_part *part, uint64_t canon)
 {
 	for (size_t i = 0; i < part->blocked_count; i++)
 		if (part->blocked_canons[i] == canon)

@@ -269,3 +269,36 @@ def test_without_time_or_device_equal_values_are_one(epj):
     again = epj.upload(observation(line, device=None, at=None))
     assert again.status_code == 200 and again.headers["location"] == first.headers["location"]
     assert [epj.upload(observation(line, device=device, at=None)).status_code for device in ("D-1", "D-2", "D-1")] == [201, 201, 200]
+
+
+# ---- $lastn
+
+
+def test_lastn_of_words_alone(hub, epj, doctor):
+    """R4: a code that is text alone is grouped by the text."""
+    line = person()
+
+    def words(text, day, value, **rest):
+        return observation(line, at=f"2026-11-{day:02d}T08:00:00.5+01:00", value=str(value), **rest) | {"code": {"text": text}}
+
+    sent = [words("Humør", 3, 1), words(" humør ", 4, 2), words("HUMØR", 2, 3), words("Søvn", 1, 4), words("søvn  i  natt", 1, 5), words("Sovn", 5, 6), words("Søvn i natt", 2, 7),
+            observation(line, at="2026-11-06T08:00:01+01:00", value="8")]
+    assert results(epj.upload(bundle(*sent))) == [201] * len(sent)
+
+    def last(caller, **parameters):
+        return caller.form("/fhir/Observation/$lastn", [("patient.identifier", f"{FNR}|{line}"), *parameters.items()])
+
+    def values(answer):
+        return [one["valueQuantity"]["value"] for one in found(answer)]
+
+    assert sorted(values(last(epj))) == [2, 4, 6, 7, 8]
+    whole = values(last(epj, max="2"))
+    assert sorted(whole) == [1, 2, 4, 5, 6, 7, 8]
+    assert whole.index(1) == whole.index(2) + 1 and whole.index(5) == whole.index(7) + 1
+    assert values(last(doctor, max="2")) == whole
+    for count in ("1", "2", "3"):
+        seen, answer = [], last(epj, max="2", _count=count)
+        while answer is not None:
+            seen += values(answer)
+            answer = epj.next(answer)
+        assert seen == whole

@@ -298,6 +298,8 @@ static void check_plans(void)
 		"coding_concept", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_IDS }, "observation_pkey", "(id = i.id)",
 		no_scan);
+	shape_plan((struct search_shape){ .source = SOURCE_LAST }, "->  Limit", "observation_code",
+		no_sort);
 	shape_plan((struct search_shape){ .source = SOURCE_LAST }, "observation_code",
 		"(code = c.code_id)", no_sort);
 	check_plans_of_messages();
