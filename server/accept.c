@@ -116,6 +116,8 @@ static void admit(struct server *server, int door, h2o_socket_t *socket)
 		break;
 	}
 	guard_adopt(server, socket, address, door == DOOR_DEVELOPMENT);
+	guard_connection(socket)->operations =
+		networks_have(&server->loop->hub->config->operations, (struct sockaddr *)&peer);
 	h2o_accept(&server->accept[door], socket);
 }
 

@@ -7,6 +7,7 @@
 #include "fhir/base/instant.h"
 #include "fhir/base/outcome.h"
 #include "fhir/base/str.h"
+#include "server/networks.h"
 
 /* Values of the settings that are a choice, in the order of config.tbl. */
 enum environment { ENVIRONMENT_PRODUCTION, ENVIRONMENT_TEST, ENVIRONMENT_DEVELOPMENT };
@@ -39,7 +40,8 @@ struct config {
 #undef PATH
 #undef TEXT
 	struct config_principal *principals;
-	struct zone zone_parsed; /* `zone` */
+	struct zone zone_parsed;    /* `zone` */
+	struct networks operations; /* `operations_from` */
 };
 
 /*

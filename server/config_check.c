@@ -182,6 +182,10 @@ void config_check(struct config_reader *reader)
 	struct config *config = reader->config;
 	if (!zone_parse(str_of(config->zone), &config->zone_parsed))
 		refuse(reader, SETTING_zone, "zone is Europe/Oslo, UTC or +hh:mm");
+	if (!networks_parse(reader->arena, str_of(config->operations_from), &config->operations))
+		refuse(reader, SETTING_operations_from,
+			"operations_from is a list of addresses, networks such as 10.0.0.0/8 and "
+			"the word loopback");
 	if (!is_set(config->database))
 		refuse(reader, SETTING_database, "database must be set");
 	if (!is_set(config->secret_file))

@@ -79,6 +79,17 @@ static void keep(struct exchange *exchange, struct str *member, struct str value
 		*member = str_copy(exchange->arena, value);
 }
 
+/* What a proxy adds: the address is its own, and whoever stands behind it is somebody else. */
+static bool is_of_proxy(struct str name)
+{
+	static const char *const names[] = { "forwarded", "via", "x-forwarded-for",
+		"x-forwarded-host", "x-forwarded-proto", "x-real-ip" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_is(name, names[i]))
+			return true;
+	return false;
+}
+
 static void take_header(struct exchange *exchange, struct str name, struct str value)
 {
 	struct request *request = &exchange->request;
@@ -100,22 +111,48 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 		request->dpop_count++;
 	else if (str_is(name, ID_HEADER) || str_is(name, CORRELATION_HEADER))
 		take_request_id(exchange, name, value);
+	else if (is_of_proxy(name))
+		((struct wire *)exchange->wire)->forwarded = true;
 	else if (str_is(name, "content-encoding") && !str_equal_nocase(value, STR("identity")))
 		outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, STR(""),
 			"a body with Content-Encoding is not taken");
 }
 
+/*
+ * RFC 9112 section 3.2.2: a target may name the server, as a proxy is told it; then that counts and not what Host says. Empty: it is a path, or no http URL.
+ */
+static struct str target_authority(struct str *target)
+{
+	static const char *const schemes[] = { "http://", "https://" };
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		const size_t length = strlen(schemes[i]);
+		if (!str_equal_nocase(str_part(*target, 0, length), str_of(schemes[i])))
+			continue;
+		size_t end = length;
+		while (end < target->length && target->at[end] != '/' && target->at[end] != '?')
+			end++;
+		const struct str authority = str_part(*target, length, end - length);
+		if (authority.length > 0)
+			*target = str_part(*target, end, target->length);
+		return authority;
+	}
+	return (struct str){ 0 };
+}
+
 static void take_request(struct exchange *exchange, const h2o_req_t *from, bool development)
 {
 	struct request *request = &exchange->request;
-	const struct str target = slice(from->input.path);
-	struct str query;
+	struct str target = slice(from->input.path), query;
+	const struct str named =
+		from->version < 0x200 ? target_authority(&target) : (struct str){ 0 };
 	const struct str path = str_cut(target, '?', &query);
 	request->method = str_copy(exchange->arena, slice(from->input.method));
-	request->path = str_copy(exchange->arena, path);
+	request->path =
+		str_copy(exchange->arena, named.length > 0 && path.length == 0 ? STR("/") : path);
 	if (query.at != NULL)
 		request->query = str_copy(exchange->arena, query);
-	request->host = str_copy(exchange->arena, slice(from->input.authority));
+	request->host =
+		str_copy(exchange->arena, named.length > 0 ? named : slice(from->input.authority));
 	request->development = development;
 	request->head = str_is(request->method, "HEAD");
 	for (size_t i = 0; i < from->headers.size; i++)
@@ -151,13 +188,23 @@ static bool check_development(struct exchange *exchange)
 	return true;
 }
 
+/* To who is no operator there is nothing at operators' paths, by any method: an empty path is answered as any unknown one is. */
+static struct str visible_path(const struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+	const struct wire *wire = exchange->wire;
+	const bool operations =
+		request->development || (wire->connection->operations && !wire->forwarded);
+	return !operations && route_is_for_operators(request->path) ? STR("") : request->path;
+}
+
 /* Finds the route, and refuses what needs no look at the body. */
 static bool check_request(struct exchange *exchange, size_t body_length)
 {
 	const struct request *request = &exchange->request;
 	struct str segments[ROUTE_SEGMENTS];
-	exchange->route = route_find(exchange->arena, request->method, request->path, segments,
-		&exchange->response.allow, &exchange->outcome);
+	exchange->route = route_find(exchange->arena, request->method, visible_path(exchange),
+		segments, &exchange->response.allow, &exchange->outcome);
 	exchange->request.segment = segments[0];
 	exchange->request.version = segments[1];
 	if (request->development && !check_development(exchange))

@@ -28,6 +28,7 @@ struct connection {
 	struct address *address;
 	struct wire *wires; /* newest first */
 	bool development, http2, killed;
+	bool operations;       /* comes from where operations_from says */
 	instant worked;        /* when a request last began or ended */
 	instant partial;       /* since when an incomplete frame or request waits; 0: none does */
 	instant continuation;  /* since when a header block lacks its end; 0: none does */
@@ -53,6 +54,7 @@ struct wire {
 	instant opened, answered;  /* 0: not yet */
 	uint64_t data_before;      /* connection->data when it opened */
 	size_t answer_bytes;
+	bool forwarded;        /* by a proxy, which says so */
 	const char *id_header; /* under which name the client sent a request id, or NULL */
 	h2o_generator_t generator;
 };

@@ -95,14 +95,61 @@ static void allow_add(struct buf *allow, const struct route *route)
 		buf_add_text(allow, ", HEAD");
 }
 
+/* A client that joins base and type carelessly writes /fhir/ for /fhir. */
+static struct str without_slash(struct str path)
+{
+	return path.length > 1 && path.at[path.length - 1] == '/'
+		       ? str_part(path, 0, path.length - 1)
+		       : path;
+}
+
+bool route_is_for_operators(struct str path)
+{
+	for (size_t i = 0; i < ROUTES; i++)
+		if (routes[i].scope == ROUTE_OPERATIONS &&
+			str_is(without_slash(path), routes[i].path))
+			return true;
+	return false;
+}
+
+/* Says where to look instead; nothing of the path, which may be anything. */
+static void nothing_there(struct str path, struct outcome *outcome)
+{
+	outcome_fail(outcome, OUTCOME_NOT_FOUND, STR(""),
+		str_starts(path, STR("/fhir/"))
+			? "there is nothing at this path; /fhir/metadata names the types, and what "
+			  "each takes"
+			: "there is nothing at this path; /openapi.json names what there is");
+}
+
+/* The methods that there are, and how one searches where that is what was meant. */
+static void other_methods(struct str path, struct str allow, struct outcome *outcome)
+{
+	for (size_t i = 0; i < ROUTES; i++) {
+		const struct str search = str_of(routes[i].path);
+		if (!str_starts(search, path) ||
+			!str_is(str_part(search, path.length, search.length), "/_search"))
+			continue;
+		outcome_fail(outcome, OUTCOME_METHOD, STR(""),
+			"this path takes %.*s only; to search: POST %s", STR_ARG(allow),
+			routes[i].path);
+		return;
+	}
+	outcome_fail(outcome, OUTCOME_METHOD, STR(""), "this path takes %.*s only", STR_ARG(allow));
+}
+
+/* RFC 9110 section 9.3.7: what the hub as a whole takes. */
+static const struct route *whole_hub(struct str *allow_out)
+{
+	*allow_out = STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+	return &options_route;
+}
+
 const struct route *route_find(struct arena *arena, struct str method, struct str path,
 	struct str segments_out[static ROUTE_SEGMENTS], struct str *allow_out,
 	struct outcome *outcome)
 {
-	/* A client that joins base and type carelessly writes /fhir/ for /fhir. */
-	if (path.length > 1 && path.at[path.length - 1] == '/')
-		path.length--;
-	path = path_decode(arena, path);
+	path = path_decode(arena, without_slash(path));
 	struct buf allow = { 0 };
 	for (size_t i = 0; i < ROUTES; i++) {
 		if (!path_fits(&routes[i], path, segments_out))
@@ -115,7 +162,9 @@ const struct route *route_find(struct arena *arena, struct str method, struct st
 	}
 	segments_out[0] = segments_out[1] = (struct str){ 0 };
 	if (allow.arena == NULL) {
-		outcome_fail(outcome, OUTCOME_NOT_FOUND, STR(""), "there is nothing at this path");
+		if (str_is(path, "*") && str_is(method, "OPTIONS"))
+			return whole_hub(allow_out);
+		nothing_there(path, outcome);
 		return NULL;
 	}
 	const bool asks = str_is(method, "OPTIONS");
@@ -124,8 +173,7 @@ const struct route *route_find(struct arena *arena, struct str method, struct st
 	*allow_out = buf_str(&allow);
 	if (asks)
 		return &options_route;
-	outcome_fail(
-		outcome, OUTCOME_METHOD, STR(""), "this path takes %.*s only", STR_ARG(*allow_out));
+	other_methods(path, *allow_out, outcome);
 	return NULL;
 }
 

@@ -13,12 +13,15 @@ struct exchange;
 /* How the route's requests and errors are written. */
 enum route_style { STYLE_FHIR, STYLE_HL7, STYLE_SOAP, STYLE_JSON, STYLE_TEXT };
 
+/* In place of a scope: no token is asked for, but the caller comes from where operations_from says. */
+#define ROUTE_OPERATIONS (1u << 31)
+
 /* A row of routes.tbl: permission stands in the row, not in the handler. */
 struct route {
 	const char *method, *path; /* path with {id} and {version}, from the server's root */
 	const struct interaction *interaction;
 	enum route_style style;
-	unsigned scope; /* 0 only for open routes */
+	unsigned scope; /* 0, or ROUTE_OPERATIONS, only for open routes */
 	unsigned kinds; /* 1 << enum principal_kind */
 	bool attest;    /* practitioners need one */
 	size_t body_max;
@@ -34,6 +37,8 @@ const struct route *route_find(struct arena *arena, struct str method, struct st
 	struct outcome *outcome);
 /* The resource type its path names, or TYPE_NONE. */
 enum resource_type route_type(const struct route *route);
+/* Is there nothing at this path for who is no operator? */
+bool route_is_for_operators(struct str path);
 const struct route *routes_all(size_t *count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* GET /livez, /readyz, /metrics: for those who run the hub. */
+/* GET /livez, for anybody; /readyz and /metrics, for those who run the hub (operations_from). */
 #include "server/interaction/interactions.h"
 #include "server/loop.h"
 #include "server/metrics.h"

@@ -11,6 +11,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "server/openapi_text.h"
+#include "server/routes.h"
 
 #define KIB 1024
 #define MIB (1024 * KIB)
@@ -106,8 +107,8 @@ static void security_is_the_routes_own(void **state)
 	for (size_t i = 0; i < ROUTES; i++) {
 		const struct json *security = json_get(operation_of(i), "security");
 		assert_non_null(security);
-		assert_int_equal(security->count, routes[i].scope == 0 ? 0 : 1);
-		if (routes[i].scope == 0)
+		assert_int_equal(security->count, routes[i].kinds == 0 ? 0 : 1);
+		if (routes[i].kinds == 0)
 			continue;
 		const struct json *scopes = json_get(json_at(security, 0), "dpop");
 		assert_non_null(scopes);
@@ -121,7 +122,7 @@ static void scopes_agree(void **state)
 	(void)state;
 	for (size_t i = 0; i < ROUTES; i++) {
 		for (size_t j = 0; j < ROUTES; j++) {
-			if (routes[i].scope == 0 || routes[j].scope == 0)
+			if (routes[i].kinds == 0 || routes[j].kinds == 0)
 				continue;
 			const struct str one = json_at(
 				json_get(json_at(json_get(operation_of(i), "security"), 0), "dpop"),

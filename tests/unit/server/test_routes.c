@@ -106,6 +106,10 @@ static void other_paths_lead_nowhere(void **state)
 	leads_nowhere("GET", "/fhir/Observation/a/b");
 	leads_nowhere("GET", "/fhir/Patient/a/b");
 	leads_nowhere("GET", "http://localhost/livez");
+	assert_true(str_ends(outcome.first->text, STR("/openapi.json names what there is")));
+	leads_nowhere("GET", "/fhir/Encounter");
+	assert_true(memmem(outcome.first->text.at, outcome.first->text.length, "/fhir/metadata",
+			    14) != NULL);
 }
 
 static void a_wrong_method_is_told_the_right_ones(void **state)
@@ -114,7 +118,12 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
 	assert_null(find("DELETE", "/fhir/Observation"));
 	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
 	assert_true(str_is(allow, "POST, GET, HEAD, PUT"));
+	assert_true(
+		str_ends(outcome.first->text, STR("to search: POST /fhir/Observation/_search")));
+	assert_null(find("GET", "/fhir/Patient"));
+	assert_true(str_ends(outcome.first->text, STR("to search: POST /fhir/Patient/_search")));
 	assert_null(find("post", "/fhir"));
+	assert_true(str_is(outcome.first->text, "this path takes POST only"));
 	assert_int_equal(outcome_first(&outcome), OUTCOME_METHOD);
 	assert_true(str_is(allow, "POST"));
 }
@@ -129,6 +138,13 @@ static void options_tell_the_methods(void **state)
 	assert_true(str_starts(allow, STR("POST, GET, HEAD")));
 	assert_true(str_ends(allow, STR(", OPTIONS")));
 	leads_nowhere("OPTIONS", "/fhir/nothing");
+	/* RFC 9110 section 9.3.7: the server as a whole. */
+	assert_non_null(find("OPTIONS", "*"));
+	size_t count;
+	const struct route *routes = routes_all(&count);
+	for (size_t i = 0; i < count; i++)
+		assert_non_null(
+			memmem(allow.at, allow.length, routes[i].method, strlen(routes[i].method)));
 }
 
 /* Permission stands in the row: what needs a scope says who may, and what needs none is open on purpose. */
@@ -140,14 +156,21 @@ static void every_row_says_who_may(void **state)
 	unsigned open = 0;
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(routes[i].interaction);
-		assert_true((routes[i].scope == 0) == (routes[i].kinds == 0));
+		const bool free = routes[i].scope == 0 || routes[i].scope == ROUTE_OPERATIONS;
+		assert_true(free == (routes[i].kinds == 0));
+		assert_true((routes[i].scope == ROUTE_OPERATIONS) ==
+			    route_is_for_operators(str_of(routes[i].path)));
 		const bool body = !str_is(STR("GET"), routes[i].method) &&
 				  !str_is(STR("DELETE"), routes[i].method);
 		assert_true(body == (routes[i].body_max > 0));
 		open += routes[i].scope == 0 ? 1 : 0;
 	}
-	assert_int_equal(open,
-		9); /* metadata, SMART twice, RFC 9728, livez, readyz, metrics, openapi.json, the WSDL */
+	assert_int_equal(
+		open, 7); /* metadata, SMART twice, RFC 9728, livez, openapi.json, the WSDL */
+	assert_true(route_is_for_operators(STR("/metrics")));
+	assert_true(route_is_for_operators(STR("/readyz/")));
+	assert_false(
+		route_is_for_operators(STR("/livez")) || route_is_for_operators(STR("/metrics/x")));
 }
 
 int main(void)
