@@ -169,9 +169,19 @@ void loop_post(struct loop *loop, struct loop_post *post)
 
 /* ---- turns */
 
+/* Other certificates hold for the next connection. */
+static void take_trust(struct server *server)
+{
+	if (!trust_take(server->loop->hub, &server->trust))
+		return;
+	server->accept[DOOR_TLS].ssl_ctx = server->trust.tls;
+	mllp_trust(server->mllp, server->trust.mllp);
+}
+
 static void tick(struct loop *loop)
 {
 	struct server *server = loop->server;
+	take_trust(server);
 	server->sweep_at = loop->now + TICK;
 	guard_sweep(server, loop->now);
 	mllp_sweep(server->mllp);
@@ -238,17 +248,18 @@ static void configure(h2o_globalconf_t *conf)
 
 static void serve(struct server *server, const struct loop_doors *doors)
 {
+	trust_take(server->loop->hub, &server->trust);
 	for (int door = 0; door < DOORS; door++)
 		server->accept[door] = (h2o_accept_ctx_t){ .ctx = &server->context,
 			.hosts = server->conf.hosts,
-			.ssl_ctx = door == DOOR_TLS ? doors->tls : NULL };
+			.ssl_ctx = door == DOOR_TLS ? server->trust.tls : NULL };
 	if (doors->tls_fd >= 0)
 		accept_start(server, DOOR_TLS, doors->tls_fd);
 	if (doors->development_fd >= 0)
 		accept_start(server, DOOR_DEVELOPMENT, doors->development_fd);
 	if (doors->mllp_fd >= 0)
 		server->mllp = mllp_open(
-			server, doors->mllp_fd, doors->mllp_tls, doors->mllp_connections_max);
+			server, doors->mllp_fd, server->trust.mllp, doors->mllp_connections_max);
 }
 
 struct loop *loop_new(struct hub *hub, unsigned index, const struct loop_doors *doors)
@@ -306,6 +317,7 @@ void loop_free(struct loop **loop_io)
 		h2o_evloop_destroy(server->evloop);
 	}
 	pthread_mutex_destroy(&server->posts_lock);
+	trust_drop(&server->trust);
 	struct arena *arena = server->arena;
 	*loop_io = NULL;
 	arena_free(&arena);

@@ -7,6 +7,7 @@
 #include "authz/token.h"
 #include "server/config.h"
 #include "server/exchange.h"
+#include "server/trust.h"
 
 /* What all loops share: made by main before the threads start; the rules are swapped whole. */
 struct hub {
@@ -22,7 +23,10 @@ struct hub {
 	/* A reader must not find the snapshot gone between look and hold. */
 	pthread_mutex_t rules_lock;
 	struct rules *rules; /* newest snapshot; take it with hub_rules() */
-	struct dev *dev;     /* development principals (dev.h); NULL without that door */
+	pthread_mutex_t trust_lock;
+	struct trust trust; /* newest; loops take it with trust_take() */
+	_Atomic unsigned trust_version;
+	struct dev *dev; /* development principals (dev.h); NULL without that door */
 };
 
 /*
@@ -75,10 +79,8 @@ instant hub_ticked(struct hub *hub);
 bool hub_ready(struct hub *hub, const char **why_out);
 
 /* What a loop serves on: bound sockets (accept.h), -1 where there is no such door. */
-struct ssl_ctx_st;
 struct loop_doors {
 	int tls_fd, development_fd, mllp_fd;
-	struct ssl_ctx_st *tls, *mllp_tls;
 	unsigned connections_max, mllp_connections_max;
 };
 

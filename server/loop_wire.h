@@ -66,6 +66,7 @@ struct server {
 	h2o_globalconf_t conf;
 	h2o_context_t context;
 	h2o_accept_ctx_t accept[DOORS];
+	struct trust trust; /* what is held of hub->trust; accept and mllp show it */
 	h2o_socket_t *listener[DOORS];
 	bool paused;            /* full: the listeners are not read */
 	struct mllp_door *mllp; /* NULL: no such door */

@@ -21,7 +21,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/replay.h"
-#include "server/tls.h"
+#include "server/trust.h"
 #include "server/wire_mllp.h"
 #include "storage/admin.h"
 
@@ -42,6 +42,8 @@ static const char usage[] =
 	"does\n"
 	"  maalehubd --version\n"
 	"\n"
+	"SIGHUP reads tls_certificate, tls_key, mllp_ca and mllp_crl again; files that are wrong "
+	"change nothing.\n"
 	"SIGTERM stops gracefully: requests under way are answered, for as long as `grace` "
 	"allows.\n";
 
@@ -49,7 +51,6 @@ struct process {
 	struct arena *arena;
 	struct outcome outcome;
 	struct seal *seal;
-	struct ssl_ctx_st *tls, *mllp_tls;
 	struct replay *replay;
 	struct hub hub;
 };
@@ -122,17 +123,11 @@ static bool load(const struct config *config)
 		return false;
 	process.seal = seal_new(secret);
 	explicit_bzero((char *)(uintptr_t)secret.at, secret.length);
-	if (config->listen[0] != '\0') {
-		process.tls = tls_new(config->tls_certificate, config->tls_key, outcome);
-		if (process.tls == NULL)
-			return false;
-	}
-	if (config->mllp_listen[0] != '\0') {
-		process.mllp_tls = tls_new_mutual(config->tls_certificate, config->tls_key,
-			config->mllp_ca, &mllp_watch, outcome);
-		if (process.mllp_tls == NULL)
-			return false;
-	}
+	struct trust trust;
+	if (!trust_load(config, &trust, outcome))
+		return false;
+	pthread_mutex_init(&hub->trust_lock, NULL);
+	trust_swap(hub, &trust);
 	hub->config = config;
 	hub->seal = process.seal;
 	hub->started = hub_now();
@@ -197,11 +192,9 @@ static bool make_loops(void)
 		return false;
 	hub->loops = arena_array(process.arena, count, sizeof(struct loop *));
 	for (unsigned i = 0; i < count; i++) {
-		const struct loop_doors doors = { .tls = process.tls,
-			.tls_fd = bind_door(config->listen),
+		const struct loop_doors doors = { .tls_fd = bind_door(config->listen),
 			.development_fd = bind_door(config->dev_listen),
 			.mllp_fd = bind_door(config->mllp_listen),
-			.mllp_tls = process.mllp_tls,
 			.connections_max = room,
 			.mllp_connections_max = senders };
 		if (process.outcome.errors > 0)
@@ -262,7 +255,7 @@ static int wait_for_end(const sigset_t *set)
 			return EXIT_GOOD;
 		}
 		if (number == SIGHUP)
-			log_line(LEVEL_INFO, "hangup_ignored", "signal=%d", number);
+			trust_reload(&process.hub);
 		if (!process.hub.open && !assert_isolation())
 			return EXIT_REFUSED;
 	}
@@ -290,8 +283,7 @@ static void stop(void)
 	dev_free(&hub->dev);
 	rules_drop(&hub->rules);
 	replay_free(&process.replay);
-	tls_free(&process.tls);
-	tls_free(&process.mllp_tls);
+	trust_drop(&hub->trust);
 	seal_free(&process.seal);
 	arena_free(&process.arena);
 }

@@ -16,6 +16,7 @@
 /* What a journey may use besides its message, and for each byte of it. */
 #define ARENA_BASE     ((size_t)32 << 20)
 #define ARENA_PER_BYTE ((size_t)16)
+#define ARENA_SMALL    ((size_t)4096)
 #define FRAME_ROOM     ((size_t)2 << 20) /* an acknowledgement is smaller */
 
 enum phase { SHAKING, READING, WORKING, WRITING, CLOSING };
@@ -27,6 +28,7 @@ struct mllp_connection {
 	struct address *address;
 	struct certificate certificate;
 	bool has_certificate;
+	const char *refused; /* why TLS does not take its certificate, or NULL */
 	enum phase phase;
 	instant since;   /* the phase began */
 	instant partial; /* since when a frame lacks its end; 0: none does */
@@ -280,7 +282,15 @@ static void seen(void *socket, const struct certificate *certificate)
 	connection->has_certificate = true;
 }
 
-const struct tls_watch mllp_watch = { .seen = seen };
+static void refused(void *socket, bool revoked, const char *why)
+{
+	struct mllp_connection *connection = ((h2o_socket_t *)socket)->data;
+	connection->refused = why;
+	if (revoked)
+		metric_add(METRIC_MLLP_CERTIFICATE_REVOKED, 1);
+}
+
+const struct tls_watch mllp_watch = { .seen = seen, .refused = refused };
 
 static void on_handshake(h2o_socket_t *socket, const char *fault)
 {
@@ -288,8 +298,12 @@ static void on_handshake(h2o_socket_t *socket, const char *fault)
 	loop_of(connection)->now = hub_now();
 	if (fault != NULL || !connection->has_certificate) {
 		metric_add(METRIC_MLLP_HANDSHAKE_FAILED, 1);
+		struct arena *arena = arena_new(ARENA_SMALL);
 		log_line(LEVEL_INFO, "mllp_handshake_failed", "certificate=%s",
-			connection->has_certificate ? "good" : "none, or not of mllp_ca");
+			connection->refused != NULL ? log_quote(arena, str_of(connection->refused))
+			: connection->has_certificate ? "good"
+						      : "none");
+		arena_free(&arena);
 		close_connection(connection);
 		return;
 	}
@@ -363,6 +377,22 @@ struct mllp_door *mllp_open(
 	door->listener->data = door;
 	h2o_socket_read_start(door->listener, on_accept);
 	return door;
+}
+
+void mllp_trust(struct mllp_door *door, struct ssl_ctx_st *tls)
+{
+	if (door == NULL)
+		return;
+	door->tls = tls;
+	struct mllp_connection *next;
+	for (struct mllp_connection *connection = door->connections; connection != NULL;
+		connection = next) {
+		next = connection->next;
+		connection->last = true;
+		if (connection->phase == SHAKING ||
+			(connection->phase == READING && connection->partial == 0))
+			close_connection(connection);
+	}
 }
 
 /* ---- deadlines */

@@ -21,6 +21,8 @@ extern const struct tls_watch mllp_watch;
 /* Opens the door of one loop on a bound socket. */
 struct mllp_door *mllp_open(
 	struct server *server, int fd, struct ssl_ctx_st *tls, unsigned connections_max);
+/* Other certificates to show and to believe, from the loop's own thread: new connections are judged by them, and those that are open are closed behind the message under way, so that their senders show theirs again. */
+void mllp_trust(struct mllp_door *door, struct ssl_ctx_st *tls);
 /* Connections past a deadline are closed, and the listener is read again. Every 200 ms, on the loop's thread. `door` may be NULL here and below. */
 void mllp_sweep(struct mllp_door *door);
 /* No new connection any more; those that are between two messages are closed by the sweeps that follow. */
