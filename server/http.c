@@ -7,6 +7,7 @@
 
 #include "server/body.h"
 #include "server/head.h"
+#include "server/http_refusal.h"
 #include "server/loop_wire.h"
 
 /*
@@ -265,6 +266,8 @@ void http_register(struct server *server, h2o_hostconf_t *host)
 	/* The library would write them to standard error. */
 	path->error_log.emit_request_errors = 0;
 	host->fallback_path.error_log.emit_request_errors = 0;
+	http_refusal_register(path);
+	http_refusal_register(&host->fallback_path);
 	struct handler *handler = (struct handler *)h2o_create_handler(path, sizeof(*handler));
 	handler->super.on_req = on_request;
 	handler->server = server;

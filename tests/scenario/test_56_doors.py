@@ -37,6 +37,7 @@ def loose(hub, source, version=2):
 def test_outsiders_find_nothing_at_operators_paths(narrow, version):
     with loose(narrow, "127.0.0.1", version) as outsider, loose(narrow, "127.0.0.2", version) as operator:
         assert operator.get("/readyz").text == "ok\n" and "maalehub_requests_handled_total" in operator.get("/metrics").text
+        assert [outsider.get(path).status_code for path in ("/%72eadyz", "/%6Detrics", "/fhir/%2e%2e/metrics", "/fhir/../metrics")] == [404] * 4
         for path in PROBES:
             for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
                 for tail in ("", "/", "?x=1"):
@@ -134,3 +135,22 @@ def test_what_is_not_there_says_where_to_look(hub, doctor, vendor):
     stored = hub.as_("fjelldal-dho").upload(observation(person())).json()["id"]
     absent, forbidden = doctor.get("/fhir/Observation/" + "v" * 26), doctor.get(f"/fhir/Observation/{stored}")
     assert shape(absent) == shape(forbidden) and absent.status_code == 404 and "metadata" not in absent.text
+
+
+# ---- what the library refuses before it asks us
+
+
+@pytest.mark.parametrize("head,body,status,says", [
+    ("POST /fhir HTTP/1.1\r\nTransfer-Encoding: chunked", "nothing\r\n", 400, "chunk"),
+    ("POST /fhir HTTP/1.1\r\nTransfer-Encoding: chunked", "5\r\nhello\r\n-\r\n", 400, "chunk"),
+    ("POST /fhir HTTP/1.1\r\nContent-Length: x", "", 400, "content-length"),
+    ("POST /fhir HTTP/1.1\r\nTransfer-Encoding: gzip", "", 400, "transfer-encoding"),
+    ("POST /fhir HTTP/1.1\r\nExpect: the unexpected\r\nContent-Length: 5", "hello", 417, "expectation"),
+    ("POST /fhir HTTP/1.1\r\nContent-Length: 999999999999", "", 413, "too large"),
+])
+def test_the_librarys_own_refusals_read_as_ours(hub, head, body, status, says):
+    got, headers, said = raw(hub, f"{head}\r\nHost: localhost\r\nConnection: close\r\n\r\n{body}")
+    assert got == status and headers["content-type"].startswith("application/fhir+json") and headers["cache-control"] == "no-store"
+    assert len(said) == int(headers["content-length"])
+    issue = json.loads(said)["issue"][0]
+    assert issue["severity"] == "error" and says in issue["details"]["text"], issue
