@@ -239,6 +239,8 @@ static void check_plans(void)
 	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "alias_pkey");
 	fixed_plan(SQL_RESOLVE_SUBJECTS, 0, "subject_bucket_person_id_tenant_id_key");
 	fixed_plan(SQL_RESOLVE_BLOCKS, 0, "block_pkey");
+	/* Thousands of new patients at once: linear. */
+	fixed_plan_but(SQL_PERSON_NEW, 0, "hashed SubPlan", no_scan);
 	fixed_plan(SQL_RESOLVE_ROW_SUBJECTS, 0, "subject_pkey");
 	fixed_plan(SQL_READ_ID, 1, "observation_pkey");
 	fixed_plan(SQL_READ_ID_CODES, 1, "observation_pkey");
