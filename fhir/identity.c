@@ -12,6 +12,7 @@
 #include "fhir/base/decimal.h"
 #include "fhir/concept.h"
 #include "fhir/hl7/mdc.h"
+#include "fhir/resource.h"
 
 #define PART       '\x1f'
 #define COMPONENT  '\x1e'
@@ -384,6 +385,11 @@ static const struct json *contained_device(const struct fields *fields, struct s
 static bool device_find(struct arena *arena, const struct fields *fields, struct str *out)
 {
 	const struct json *device = FIELD(fields, OBSERVATION, device);
+	const struct json *subject = FIELD(fields, OBSERVATION, subject);
+	/* What is told of a device is that device's, whichever gateway measured it. */
+	if (resource_is_of_device(subject, (struct str){ 0 }) &&
+		device_text(arena, json_get(subject, "identifier"), out))
+		return true;
 	if (device == NULL)
 		return false;
 	if (device_text(arena, json_get(device, "identifier"), out))

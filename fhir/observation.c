@@ -75,6 +75,9 @@ static void read_subject(struct reading *reading)
 	const struct json *identifier = json_get(subject, "identifier");
 	if (subject != NULL && subject->type != JSON_OBJECT)
 		return; /* the structure check has said so */
+	if (!national_is_system(json_text(identifier, "system")) &&
+		resource_is_of_device(subject, reading->policy->base))
+		return; /* whose it is, the caller knows or refuses */
 	const struct str type = json_text(subject, "type");
 	if (type.length > 0 && !str_is(type, "Patient"))
 		outcome_fail(reading->outcome, OUTCOME_NOT_SUPPORTED,

@@ -41,12 +41,26 @@ bool resource_name_is_known(struct str name)
 	       NULL;
 }
 
+/* What stands behind `base` and a slash, or all of it. */
+static struct str without_base(struct str reference, struct str base)
+{
+	return base.length > 0 && str_starts(reference, base) && reference.length > base.length &&
+			       reference.at[base.length] == '/'
+		       ? str_part(reference, base.length + 1, reference.length)
+		       : reference;
+}
+
+bool resource_is_of_device(const struct json *subject, struct str base)
+{
+	const struct str reference = without_base(json_text(subject, "reference"), base);
+	return str_is(json_text(subject, "type"), "Device") ||
+	       str_starts(reference, STR("Device/"));
+}
+
 struct str resource_patient_id(struct str reference, struct str base)
 {
 	const struct str prefix = STR("Patient/");
-	if (base.length > 0 && str_starts(reference, base) && reference.length > base.length &&
-		reference.at[base.length] == '/')
-		reference = str_part(reference, base.length + 1, reference.length);
+	reference = without_base(reference, base);
 	if (!str_starts(reference, prefix))
 		return (struct str){ 0 };
 	const struct str id = str_part(reference, prefix.length, reference.length);

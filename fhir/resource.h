@@ -29,6 +29,8 @@ struct resource {
 	struct str body; /* see struct observation.body */
 };
 
+struct json;
+
 /* Is it the name of a resource type of R4, whether the hub stores such or not? */
 bool resource_name_is_known(struct str name);
 
@@ -42,8 +44,8 @@ void resource_render(struct buf *buf, const struct resource *resource);
  * have 26 characters. Whether it leads to anybody, the seal knows.
  */
 struct str resource_patient_id(struct str reference, struct str base);
-
-struct json;
+/* Is this subject a Device: by its type, or by a reference `Device/...`, relative or under `base`? */
+bool resource_is_of_device(const struct json *subject, struct str base);
 
 /* The bytes to store of a checked resource, on the arena (see struct observation.body). */
 struct str resource_body(struct arena *arena, const struct json *json);

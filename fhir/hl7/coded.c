@@ -75,7 +75,7 @@ bool coded_write(struct reading *reading, struct str cwe, struct buf *buf)
 		/* A code of the sender's own has no system that FHIR knows. */
 		if (coded_is_code(code))
 			add_coding(&codings, system, code, name_of(system, code, words));
-		if (system.length == 0 && text.length == 0)
+		if ((system.length == 0 || !coded_is_code(code)) && text.length == 0)
 			text = words.length > 0 ? words : code;
 	}
 	if (codings.length == 0 && text.length == 0)

@@ -306,39 +306,80 @@ static struct str skip_lead(struct str bytes)
 	return text;
 }
 
-static bool parse(struct arena *arena, struct str bytes, bool is_utf8, struct er7 *out,
-	struct outcome *outcome)
+/* The text with a question mark for each byte that is not ASCII. */
+static struct str as_ascii(struct arena *arena, struct str text)
 {
-	if (bytes.length > ER7_BYTES_MAX) {
-		outcome_at(outcome, SEVERITY_ERROR, OUTCOME_TOO_LARGE, at_msh,
-			"The message is larger than %d bytes; split it", ER7_BYTES_MAX);
-		return false;
-	}
-	struct er7 message = { 0 };
-	struct str text = skip_lead(bytes);
-	if (!read_delimiters(text, &message, outcome) ||
-		(!is_utf8 && !to_utf8(arena, &message, &text, outcome)))
-		return false;
-	if (is_utf8 && !str_is_utf8(text))
-		return fail_at(
-			outcome, OUTCOME_VALUE, at_charset, "The message is not well-formed UTF-8");
+	char *const at = arena_alloc(arena, text.length + 1);
+	for (size_t i = 0; i < text.length; i++)
+		at[i] = (char)((unsigned char)text.at[i] < 0x80 ? text.at[i] : '?');
+	return (struct str){ at, text.length };
+}
+
+/* Of a message that cannot be split, its MSH: the acknowledgement is to say which message it was. */
+static void keep_head(struct arena *arena, struct str text, struct er7 *message)
+{
+	struct outcome aside = { .arena = arena };
+	struct str rest = text;
+	const struct str line = cut_segment(&rest, first_end_is_cr(text), message->field);
+	struct er7_segment *const msh = arena_alloc(arena, sizeof(*msh));
+	*msh = (struct er7_segment){ .name = "MSH",
+		.sequence = 1,
+		.text = str_is_utf8(line) ? line : as_ascii(arena, line) };
+	message->segments = msh;
+	message->count = split_fields(arena, message, msh, &aside);
+}
+
+/* Segments are written one below the other, and set in, where a template makes them. */
+static struct str without_indent(struct str line, char field)
+{
+	const struct str text = str_trim(line);
+	return begins_segment(text, field)
+		       ? str_part(line, (size_t)(text.at - line.at), line.length)
+		       : line;
+}
+
+static bool split(
+	struct arena *arena, struct str text, struct er7 *message, struct outcome *outcome)
+{
 	const size_t room = count_lines(text);
-	message.segments = arena_array(arena, room, sizeof(struct er7_segment));
+	message->segments = arena_array(arena, room, sizeof(struct er7_segment));
 	struct names names = names_new(arena, room);
 	const bool ends_in_cr = first_end_is_cr(text);
 	while (text.length > 0) {
-		const struct str line = cut_segment(&text, ends_in_cr, message.field);
+		const struct str line = cut_segment(&text, ends_in_cr, message->field);
 		/* A LF behind a CR belongs to the end of the segment before. */
 		const struct str segment = line.length > 0 && line.at[0] == '\n'
 						   ? str_part(line, 1, line.length)
 						   : line;
 		if (str_trim(segment).length == 0)
 			continue;
-		if (!add_segment(arena, &message, &names, segment, outcome))
+		if (!add_segment(arena, message, &names, without_indent(segment, message->field),
+			    outcome))
 			return false;
 	}
-	*out = message;
 	return true;
+}
+
+static bool parse(struct arena *arena, struct str bytes, bool is_utf8, struct er7 *out,
+	struct outcome *outcome)
+{
+	*out = (struct er7){ 0 };
+	if (bytes.length > ER7_BYTES_MAX) {
+		outcome_at(outcome, SEVERITY_ERROR, OUTCOME_TOO_LARGE, at_msh,
+			"The message is larger than %d bytes; split it", ER7_BYTES_MAX);
+		return false;
+	}
+	struct str text = skip_lead(bytes);
+	if (!read_delimiters(text, out, outcome))
+		return false;
+	bool good = is_utf8 || to_utf8(arena, out, &text, outcome);
+	if (is_utf8 && !str_is_utf8(text))
+		good = fail_at(
+			outcome, OUTCOME_VALUE, at_charset, "The message is not well-formed UTF-8");
+	if (good && split(arena, text, out, outcome))
+		return true;
+	keep_head(arena, text, out);
+	return false;
 }
 
 bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct outcome *outcome)

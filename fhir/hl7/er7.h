@@ -25,8 +25,8 @@ struct er7 {
 };
 
 /*
- * Parses a message: delimiters from MSH-1/2; CR, LF or CRLF ends segments; white space before MSH is skipped; the charset of MSH-18 (empty with well-formed UTF-8, ASCII,
- * UNICODE UTF-8, UTF-8, 8859/1, 8859/15) is turned into UTF-8 before splitting. At most ER7_BYTES_MAX bytes and ER7_SEGMENTS_MAX segments. Errors say place and cure.
+ * Parses a message: delimiters from MSH-1/2; CR, LF or CRLF ends segments; white space before segments is skipped; the charset of MSH-18 (empty with well-formed UTF-8, ASCII,
+ * UNICODE UTF-8, UTF-8, 8859/1, 8859/15) is turned into UTF-8 before splitting. At most ER7_BYTES_MAX bytes and ER7_SEGMENTS_MAX segments. Errors say place and cure: then *out has the MSH alone, where that can be read, and else no segment.
  */
 bool er7_parse(struct arena *arena, struct str bytes, struct er7 *out, struct outcome *outcome);
 /* As er7_parse() of a message whose transport has settled that it is UTF-8 (XML does): MSH-18 tells what it was before. */

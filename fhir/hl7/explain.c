@@ -608,8 +608,9 @@ enum pcd01_tier explain_write(struct buf *buf, struct str bytes, const struct pc
 		.buf = buf,
 		.policy = policy,
 		.outcome = { .arena = buf->arena } };
-	if (er7_parse(buf->arena, bytes, &explain.message, &explain.outcome) &&
-		pcd01_read(buf->arena, &explain.message, policy, &explain.read, &explain.outcome))
+	if (!er7_parse(buf->arena, bytes, &explain.message, &explain.outcome))
+		pcd01_head(buf->arena, &explain.message, &explain.read);
+	else if (pcd01_read(buf->arena, &explain.message, policy, &explain.read, &explain.outcome))
 		read_observations(&explain);
 	const enum pcd01_tier tier = write_verdict(&explain);
 	write_tree(&explain);

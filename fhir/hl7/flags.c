@@ -101,6 +101,18 @@ static void read_flags(struct reading *reading, const struct row *row, struct fi
 		out->flags = buf_str(&buf);
 }
 
+char flags_letter(const struct row *row)
+{
+	static const char letters[] = "ABCDFPRSUVWX", small[] = "abcdfprsuvwx";
+	struct str words;
+	const struct str text = str_trim(str_cut(row_field(row, OBX_STATUS), '^', &words));
+	const char *const at = text.length == 1 ? memchr(small, text.at[0], sizeof(small)) : NULL;
+	if (at != NULL)
+		return letters[at - small];
+	return text.length == 1 && memchr(letters, text.at[0], sizeof(letters)) != NULL ? text.at[0]
+											: '\0';
+}
+
 /* HL7 table 0085 to http://hl7.org/fhir/observation-status; v2-to-FHIR leaves R, S, U and V open: an unverified reading of a device is as final as it will ever be. */
 static void read_status(struct reading *reading, const struct row *row, struct finding *out)
 {
@@ -114,16 +126,16 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 		{ 'C', STATUS_CORRECTED, true }, { 'A', STATUS_AMENDED, true },
 		{ 'B', STATUS_AMENDED, true }, { 'D', STATUS_ENTERED_IN_ERROR, true },
 		{ 'W', STATUS_ENTERED_IN_ERROR, true }, { 'X', STATUS_CANCELLED, false } };
-	const struct str text = clean_component(reading, row_field(row, OBX_STATUS), 1);
+	const char letter = flags_letter(row);
 	out->status = STATUS_UNKNOWN;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (text.length == 1 && text.at[0] == known[i].letter) {
-			out->letter = text.at[0];
+		if (letter == known[i].letter) {
+			out->letter = letter;
 			out->status = known[i].status;
 			out->correction = known[i].correction;
 		}
 	}
-	if (out->status == STATUS_UNKNOWN && text.length == 0)
+	if (out->status == STATUS_UNKNOWN && row_field(row, OBX_STATUS).length == 0)
 		row_warn(reading, row, OBX_STATUS, OUTCOME_REQUIRED,
 			"OBX-11 is missing; the status is unknown");
 	else if (out->status == STATUS_UNKNOWN)
@@ -135,8 +147,8 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 
 bool flags_withdraw(const struct row *row)
 {
-	const struct str text = row_field(row, OBX_STATUS);
-	return str_is(text, "D") || str_is(text, "W");
+	const char letter = flags_letter(row);
+	return letter == 'D' || letter == 'W';
 }
 
 void flags_read(struct reading *reading, const struct row *row, struct finding *out)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "fhir/hl7/pcd01.h"
 
+#include <limits.h>
+
 #include "fhir/base/arena.h"
 #include "fhir/hl7/rows.h"
 
@@ -309,13 +311,18 @@ static void hold_rows(struct reading *reading, struct pcd01 *out)
 		"none; the message is kept for the operator of the hub");
 }
 
-/* Where a message of no use is to be mended first: what the first warning of a row is about. */
-static struct hl7_place first_warned(const struct outcome *outcome)
+/* Where a message of no use is to be mended first: what left its first row out; warnings that left nothing out do not count. */
+static struct hl7_place first_left_out(const struct outcome *outcome)
 {
+	struct hl7_place first = { "OBX", UINT_MAX, OBX_VALUE, 0 };
 	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
-		if (strcmp(issue->place.segment, "OBX") == 0 && issue->place.field > OBX_TYPE)
-			return issue->place;
-	return (struct hl7_place){ "OBX", 1, OBX_VALUE, 0 };
+		if (strcmp(issue->place.segment, "OBX") == 0 &&
+			issue->place.sequence < first.sequence &&
+			str_ends(issue->text, STR("left out")))
+			first = issue->place;
+	if (first.sequence == UINT_MAX)
+		first.sequence = 1;
+	return first;
 }
 
 static bool read_rows(struct reading *reading, struct pcd01 *out)
@@ -341,7 +348,7 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 	}
 	if (out->count == 0)
 		return fail_at(reading->outcome, OUTCOME_BUSINESS_RULE,
-			first_warned(reading->outcome),
+			first_left_out(reading->outcome),
 			"No row of the message is a reading that can be stored; mend what the "
 			"warnings name, or send OBX rows with code, value and time");
 	return true;
@@ -364,18 +371,26 @@ static void hold_event(struct reading *reading, struct pcd01 *out)
 		"others); the message is kept for the operator of the hub");
 }
 
-bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd01_policy *policy,
-	struct pcd01 *out, struct outcome *outcome)
+void pcd01_head(struct arena *arena, const struct er7 *message, struct pcd01 *out)
 {
 	*out = (struct pcd01){ .tier = PCD01_REFUSED };
 	const struct er7_segment *const msh = er7_find(message, "MSH");
 	if (msh == NULL)
-		return fail_at(outcome, OUTCOME_STRUCTURE, at_msh(0, 0), "The message has no MSH");
+		return;
 	out->sender = read_pair(arena, message, msh, 3);
 	out->receiver = read_pair(arena, message, msh, 5);
 	out->accept_ack = read_condition(msh, 15);
 	out->application_ack = read_condition(msh, 16);
 	read_control_id(arena, message, msh, out);
+}
+
+bool pcd01_read(struct arena *arena, const struct er7 *message, const struct pcd01_policy *policy,
+	struct pcd01 *out, struct outcome *outcome)
+{
+	pcd01_head(arena, message, out);
+	const struct er7_segment *const msh = er7_find(message, "MSH");
+	if (msh == NULL)
+		return fail_at(outcome, OUTCOME_STRUCTURE, at_msh(0, 0), "The message has no MSH");
 	struct reading reading = { .arena = arena,
 		.message = message,
 		.policy = policy,

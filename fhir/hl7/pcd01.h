@@ -56,6 +56,9 @@ struct pcd01 {
 	size_t row_count;
 };
 
+/* Of a message that could not be split, or that could: whom the acknowledgement is for and what it answers; empty where there is no MSH. */
+void pcd01_head(struct arena *arena, const struct er7 *message, struct pcd01 *out);
+
 /*
  * Turns an ORU^R01 of profile IHE PCD-01 into Observations: containment by OBX-4, inherited times and devices, groups (blood pressure) as components, facets as components,
  * MDC codes by number with LOINC beside them from mdc.tbl, MDC units to UCUM, exact decimals. Sources: IHE PCD TF-2; HL7 PHD IG; v2-to-FHIR. Rows that cannot be used are

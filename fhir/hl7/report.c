@@ -169,11 +169,10 @@ static bool are_all_gone(const struct report *report)
 	bool any = false;
 	for (size_t i = report->carrier->first_part; i != ROW_NONE;
 		i = reading->rows[i].next_part) {
-		const struct str status = row_field(&reading->rows[i], OBX_STATUS);
 		if (!is_member(report, &reading->rows[i]))
 			continue;
 		any = true;
-		if (!str_is(status, "D") && !str_is(status, "W") && !str_is(status, "X"))
+		if (!flags_withdraw(&reading->rows[i]) && flags_letter(&reading->rows[i]) != 'X')
 			return false;
 	}
 	return any;
@@ -277,9 +276,8 @@ static char letter_of(const struct report *report)
 	const size_t part = carrier->first_part;
 	const struct row *const row =
 		is_member_s && part != ROW_NONE ? &reading->rows[part] : carrier;
-	const struct str text = row_field(row, OBX_STATUS);
-	const bool is_kept = text.length == 1 && memchr("RSUVBXDW", text.at[0], 8) != NULL;
-	return is_kept ? text.at[0] : '\0';
+	const char letter = flags_letter(row);
+	return letter != '\0' && memchr("RSUVBXDW", letter, 8) != NULL ? letter : '\0';
 }
 
 /* HL7 v2-to-FHIR: the code of v2 beside the status it became. */

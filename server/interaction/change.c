@@ -61,9 +61,12 @@ void change_validate(struct exchange *exchange, struct change *change)
 		return;
 	check_type(change);
 	check_id(change);
-	if (change->outcome.errors == 0)
+	/* Without a condition it is of the patient that the row is of. */
+	if (change->outcome.errors == 0 &&
 		upload_read(exchange, change->body, change->expression, UPLOAD_SENT,
-			&change->observation, &change->outcome);
+			&change->observation, &change->outcome) &&
+		change->condition.length > 0)
+		upload_require_patient(&change->observation, change->expression, &change->outcome);
 }
 
 /* ---- RESOLVE, DECIDE */

@@ -34,11 +34,8 @@ static void validate(struct exchange *exchange)
 	struct upload_entry *entry = &upload->entries[0];
 	upload_validate(exchange, upload);
 	/* In a Bundle it is of the patient of the readings that refer to it; here nothing does. */
-	if (upload->checked == upload->count && entry->outcome.errors == 0 &&
-		!upload_names_patient(&entry->observation))
-		outcome_fail(&entry->outcome, OUTCOME_UNKNOWN_PATIENT_ID, STR("Device.patient"),
-			"patient.identifier with a national identifier is required: a Device is "
-			"kept with its patient");
+	if (upload->checked == upload->count && entry->outcome.errors == 0)
+		upload_require_patient(&entry->observation, entry->expression, &entry->outcome);
 }
 
 static void who(struct exchange *exchange)

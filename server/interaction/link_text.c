@@ -36,7 +36,7 @@ static void visit_reference(
 	const struct link_place place = {
 		.reference = reference,
 		.has_identifier = json_get(object, "identifier") != NULL,
-		.is_device = str_is(name, "device"),
+		.is_device = str_is(name, "device") || (depth == 1 && str_is(name, "subject")),
 		.is_target = depth == 2 && str_is(name, "target"),
 	};
 	struct str text;

@@ -17,7 +17,7 @@ struct link_walk {
 struct link_place {
 	const struct json *reference; /* its `reference`, a string */
 	bool has_identifier;
-	bool is_device; /* of the element `device` */
+	bool is_device; /* of the element `device`, or of what the whole is about */
 	bool is_target; /* of the element `target` of the resource itself */
 };
 

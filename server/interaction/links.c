@@ -323,7 +323,7 @@ bool links_update(struct links *links, size_t index, const struct json **resourc
 	return entry->outcome.errors == 0;
 }
 
-/* ---- whose Devices and Provenances are */
+/* ---- whose Devices, Provenances and Observations of Devices are */
 
 static bool has_subject(const struct upload_entry *entry)
 {
@@ -369,10 +369,13 @@ static bool subjects_pass(struct links *links)
 	for (const struct link *link = links->first; link != NULL; link = link->next) {
 		if (link->to >= links->bundle->count)
 			continue;
-		const enum resource_type from = links->upload->entries[link->from].observation.type;
-		if (from == TYPE_PROVENANCE && link->is_target)
+		const struct upload_entry *from = &links->upload->entries[link->from];
+		const struct upload_entry *to = &links->upload->entries[link->to];
+		const bool to_device = links->targets[link->to].type == TYPE_DEVICE;
+		if (from->observation.type == TYPE_PROVENANCE ? link->is_target
+							      : to_device && !has_subject(from))
 			more = give_subject(links, link->to, link->from) || more;
-		else if (links->targets[link->to].type == TYPE_DEVICE)
+		else if (to_device || !has_subject(to))
 			more = give_subject(links, link->from, link->to) || more;
 	}
 	return more;
@@ -408,6 +411,17 @@ static void mark_provenances(struct links *links)
 			links->upload->entries[link->from].observation.category.count = 0;
 }
 
+static const char *nobodys(enum resource_type type)
+{
+	if (type == TYPE_DEVICE)
+		return "patient.identifier is missing, and no Observation of the Bundle refers to "
+		       "this Device: it is nobody's";
+	if (type == TYPE_OBSERVATION)
+		return "the subject is a Device, and neither it nor an Observation of a patient in "
+		       "the Bundle that refers to either says whose it is: it is nobody's";
+	return "none of the targets is an Observation of the Bundle: it is of nobody";
+}
+
 void links_subjects(struct links *links)
 {
 	for (int pass = 0; pass < PASSES && subjects_pass(links); pass++)
@@ -417,12 +431,7 @@ void links_subjects(struct links *links)
 		const struct upload_entry *entry = &links->upload->entries[i];
 		if (!is_taken(entry) || has_subject(entry))
 			continue;
-		refuse(links, i,
-			entry->observation.type == TYPE_DEVICE
-				? "patient.identifier is missing, and no Observation of the Bundle "
-				  "refers to this Device: it is nobody's"
-				: "none of the targets is an Observation of the Bundle: it is of "
-				  "nobody");
+		refuse(links, i, nobodys(entry->observation.type));
 	}
 }
 

@@ -23,7 +23,7 @@ void links_take(struct links *links, size_t index);
 /* PARSE: the same of entry `index` that updates by id: *resource_io is its resource anew. It may refer to a Patient and to what is updated by id, whose ids are known; false, with an error of the entry's, where it refers to what the Bundle creates. */
 bool links_update(struct links *links, size_t index, const struct json **resource_io);
 
-/* Before RESOLVE: Devices and Provenances are of the patient whom what they are tied to is about; an entry for which there is none, or more than one, is refused. */
+/* Before RESOLVE: Devices, Provenances and Observations whose subject is a Device are of the patient whom what they are tied to is about; an entry for which there is none, or more than one, is refused. */
 void links_subjects(struct links *links);
 
 /* After DECIDE: an entry that refers to a refused one is refused, too. */

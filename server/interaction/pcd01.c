@@ -64,8 +64,10 @@ static bool read_message(
 	struct er7 er7;
 	const bool split = is_utf8 ? er7_parse_utf8(exchange->arena, bytes, &er7, &work->said)
 				   : er7_parse(exchange->arena, bytes, &er7, &work->said);
-	if (!split)
+	if (!split) {
+		pcd01_head(exchange->arena, &er7, &work->message);
 		return false;
+	}
 	arena_allow(exchange->arena, er7.count * SEGMENT_MEMORY);
 	return pcd01_read(exchange->arena, &er7, &policy, &work->message, &work->said);
 }

@@ -97,6 +97,23 @@ bool upload_refuse_patient(
 		element, element);
 }
 
+bool upload_require_patient(
+	const struct observation *observation, struct str expression, struct outcome *outcome)
+{
+	if (upload_names_patient(observation))
+		return true;
+	const bool device = observation->type == TYPE_DEVICE;
+	return outcome_fail(outcome, OUTCOME_UNKNOWN_PATIENT_ID,
+		str_format(outcome->arena, "%.*s.%s", STR_ARG(expression),
+			device ? "patient" : "subject"),
+		"%s",
+		device ? "patient.identifier with a national identifier is required: a Device is "
+			 "kept with its patient"
+		       : "the subject is a Device, and nothing here says whose; send it in a "
+			 "Bundle "
+			 "with a reading of the patient that refers to it or to the Device");
+}
+
 /* The id of a Patient is one that a hub with this secret has given. Whether anything is stored of whom it names, DECIDE sees, and tells in the same words. */
 static void check_patient(const struct exchange *exchange, struct upload_entry *entry)
 {

@@ -66,10 +66,13 @@ bool upload_read(struct exchange *exchange, const struct json *json, struct str 
 /*
  * Whose it says it is: by a number, or by the id of a Patient. _names_patient: by either. _patient_key: the coordinates; false where it is neither, or no id of ours. _refuse_patient adds the error for an
  * id that leads to nobody, or to nobody of whom the caller's own controller holds anything: one text for both, because the hub does not tell whom it knows. Returns false.
+ * _require_patient: an error where it says neither, as a Device or an Observation about one may.
  */
 bool upload_names_patient(const struct observation *observation);
 bool upload_patient_key(const struct exchange *exchange, const struct observation *observation,
 	struct person_key *out);
+bool upload_require_patient(
+	const struct observation *observation, struct str expression, struct outcome *outcome);
 bool upload_refuse_patient(
 	const struct observation *observation, struct str expression, struct outcome *outcome);
 

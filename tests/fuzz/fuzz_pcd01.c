@@ -95,9 +95,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct pcd01_policy policy = {
 		.national = NATIONAL_BOTH, .zone = { .oslo = true }, .zone_known = true, .now = NOW
 	};
-	const bool good =
-		er7_parse(arena, (struct str){ (const char *)data, size }, &message, &outcome) &&
-		pcd01_read(arena, &message, &policy, &read, &outcome);
+	const bool split =
+		er7_parse(arena, (struct str){ (const char *)data, size }, &message, &outcome);
+	const bool good = split && pcd01_read(arena, &message, &policy, &read, &outcome);
+	if (!split)
+		pcd01_head(arena, &message, &read);
 	require(good == (outcome.errors == 0));
 	require(good == (read.count > 0));
 	check_observations(arena, &read);

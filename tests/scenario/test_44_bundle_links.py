@@ -198,3 +198,75 @@ def test_performers_are_still_checked(vendor):
     wrong = [{"identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.101", "value": str(VENDOR)}}]
     answer = vendor.upload(of((meter, device()), (urn(), observation(person(), performer=wrong, device={"reference": meter})), (urn(), observation(person())), type="batch"))
     assert results(answer)[1:] == [422, 201] and results(answer)[0] in (201, 422)
+
+
+# ---- what is told of a device (FHIR PHD guide: the coincident time stamp's subject is the Device)
+
+PHD_TIME, CLOCK = "2026-11-21T07:02:41.936+01:00", "67975"
+
+
+def clock(device, gateway, **more):
+    return {"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "urn:iso:std:iso:11073:10101", "code": CLOCK}]},
+            "subject": {"reference": device}, "effectiveDateTime": PHD_TIME, "valueDateTime": "2026-11-21T07:02:40+01:00",
+            "device": {"reference": gateway}, **more}
+
+
+def phd_upload(who, eui, *, reading=True):
+    """As a Continua gateway sends one pulse with its clock: Patient, gateway, device, clock, measurement."""
+    me, gateway, meter, time, pulse = (urn() for _ in range(5))
+    body = observation(who, code="8867-4", value="62", unit="/min", device={"reference": meter}, effectiveDateTime=PHD_TIME,
+                       subject={"reference": me}, derivedFrom=[{"reference": time}],
+                       extension=[{"url": "http://hl7.org/fhir/StructureDefinition/observation-gatewayDevice", "valueReference": {"reference": gateway}}])
+    body["code"]["coding"].insert(0, {"system": "urn:iso:std:iso:11073:10101", "code": "149530"})
+    entries = [(me, patient(who)), (gateway, device("AC-1D-2E-3F-40-51-62-73", EUI)), (meter, device(eui, EUI)), (time, clock(meter, gateway)), (pulse, body)]
+    return of(*entries[:None if reading else -1])
+
+
+def by_pcd01(who, eui):
+    eui, at = eui.replace("-", ""), "20261121070241.936+0100"
+    return "\r".join([
+        "MSH|^~\\&|Hub^AC1D2E3F40516273^EUI-64||||20261121070300+0100||ORU^R01^ORU_R01|1|P|2.6|||NE|AL||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO",
+        f"PID|||{who}^^^&2.16.578.1.12.4.1.4.1&ISO^NI", "OBR|1|1|1|182777000^monitoring of patient^SCT|||20261121070200+0100",
+        f"OBX|1||528388^MDC_DEV_SPEC_PROFILE_PULS_OXIM^MDC|1.0.0.0|||||||X|||||||^^{eui}^EUI-64",
+        f"OBX|2|DTM|67975^MDC_ATTR_TIME_ABS^MDC|1.0.0.1|20261121070240+0100||||||R|||{at}",
+        f"OBX|3|NM|149530^MDC_PULS_OXIM_PULS_RATE^MDC|1.0.0.2|62|264864^MDC_DIM_BEAT_PER_MIN^MDC|||||R|||{at}", ""])
+
+
+@pytest.mark.parametrize("first", ["fhir", "pcd01"])
+def test_a_device_s_clock_is_of_the_patient_whose_reading_names_it(vendor, reader, first):
+    line, eui = person(), "00-1C-05-04-00-" + uuid.uuid4().hex[:2].upper() + "-78-25"
+    sent = phd_upload(line, eui)
+    roads = [lambda: vendor.upload(sent), lambda: vendor.pcd01(by_pcd01(line, eui))]
+    for road in roads if first == "fhir" else reversed(roads):
+        answer = road()
+        assert answer.status_code == 200 and ("MSA|AA" in answer.text or answer.json()["type"] == "transaction-response"), answer.text
+    again = vendor.upload(sent)
+    assert [entry["response"]["status"][:3] for entry in again.json()["entry"]] == ["200"] * 5
+    at = places(again)
+    stored = found(reader.search(line))
+    assert {f"Observation/{one['id']}" for one in stored} == {at[3], at[4]}, stored
+    if first == "fhir":
+        told = reader.get(f"/fhir/{at[3]}").json()
+        assert told["subject"]["reference"] == at[2] and told["subject"]["identifier"]["value"] == eui and told["device"]["reference"] == at[1]
+
+
+def test_what_is_told_of_a_device_needs_a_patient_from_somewhere(hub, vendor, reader):
+    line, eui = person(), str(uuid.uuid4())
+    nobodys = vendor.upload(phd_upload(line, eui, reading=False))
+    assert nobodys.status_code == 422 and "nobody" in str(issues(nobodys)), nobodys.text
+    at = places(vendor.upload(phd_upload(line, eui)))
+    alone = vendor.upload(clock(at[2], at[1]))
+    assert alone.status_code == 422 and alone.json()["issue"][0]["expression"] == ["Observation.subject"], alone.text
+    conditional = vendor.request("PUT", "/fhir/Observation?identifier=https://vendor.example/clock|1", headers={"Content-Type": "application/fhir+json"},
+                                 content=json.dumps(clock(at[2], at[1], identifier=[{"system": "https://vendor.example/clock", "value": "1"}])))
+    assert conditional.status_code == 422, conditional.text
+    # One that two patients' readings derive from is neither's; a device that two share is refused as before.
+    two = phd_upload(line, eui)
+    other = phd_upload(person(), eui)["entry"][4]
+    other["resource"]["device"] = two["entry"][4]["resource"]["device"]
+    del other["resource"]["extension"]
+    other["resource"]["subject"] = {"identifier": {"system": FNR, "value": person()}}
+    other["resource"]["derivedFrom"] = two["entry"][4]["resource"]["derivedFrom"]
+    two["entry"].append(other)
+    refused = vendor.upload(two)
+    assert refused.status_code == 422, refused.text

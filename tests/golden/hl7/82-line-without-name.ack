@@ -1,3 +1,3 @@
-MSH|^~\&|||||20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
-MSA|AE|
+MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
+MSA|AE|G82
 ERR||OBX^1|100^Segment sequence error^HL70357|E||||The line behind this segment has no name: begin each segment with its three signs and the field separator, and write a line end inside a field as \E\.br\E\

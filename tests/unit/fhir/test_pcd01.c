@@ -67,8 +67,10 @@ static struct run run_message(const char *name, struct str bytes)
 {
 	struct run run = { .outcome = { .arena = arena } };
 	const struct pcd01_policy policy = policy_of(name);
-	run.ok = er7_parse(arena, bytes, &run.message, &run.outcome) &&
-		 pcd01_read(arena, &run.message, &policy, &run.read, &run.outcome);
+	if (er7_parse(arena, bytes, &run.message, &run.outcome))
+		run.ok = pcd01_read(arena, &run.message, &policy, &run.read, &run.outcome);
+	else
+		pcd01_head(arena, &run.message, &run.read);
 	return run;
 }
 
