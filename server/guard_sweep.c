@@ -8,13 +8,16 @@
 
 #include <sys/socket.h>
 
+#include "fhir/base/arena.h"
 #include "server/loop_wire.h"
 
-#define HEADERS_WITHIN       (10 * INSTANT_SECOND)
-#define BODY_WITHIN          (15 * INSTANT_SECOND)
-#define BODY_AT_MOST         (600 * INSTANT_SECOND)
-#define ANSWER_WITHIN        (30 * INSTANT_SECOND)
-#define IDLE_AT_MOST         (61 * INSTANT_SECOND)
+#define HEADERS_WITHIN (10 * INSTANT_SECOND)
+#define BODY_WITHIN    (15 * INSTANT_SECOND)
+#define BODY_AT_MOST   (600 * INSTANT_SECOND)
+#define ANSWER_WITHIN  (30 * INSTANT_SECOND)
+#define IDLE_AT_MOST   (61 * INSTANT_SECOND)
+/* Of h2o's own for a request. */
+#define REQUEST_BYTES        ((uint64_t)8 << 10)
 #define REQUEST_COMES_WITHIN (INSTANT_SECOND / 2)
 /* Whoever is slower than this holds memory for nothing. */
 #define BYTES_PER_SECOND 4096
@@ -58,6 +61,37 @@ static enum metric judge(const struct connection *connection, instant now)
 	return reason;
 }
 
+/* What its answers hold that are not sent: their clients' windows are closed, or their lines slow. */
+static uint64_t unread_of(const struct connection *connection)
+{
+	uint64_t bytes = 0;
+	for (const struct wire *wire = connection->wires; wire != NULL; wire = wire->next)
+		if (wire->answered != 0 && wire->exchange != NULL)
+			bytes += REQUEST_BYTES + arena_used(wire->exchange->arena);
+	return bytes;
+}
+
+/*
+ * A hundred streams that are not read cost as much as a hundred answers, within the time that slow
+ * readers have; nobody needs a token to ask for them. Over the limit goes who holds more than an
+ * equal share of half of it: what is left is half at most, and who reads holds little.
+ */
+static void cut_unread(struct server *server)
+{
+	uint64_t unread = 0, holders = 0;
+	for (struct connection *one = server->connections; one != NULL; one = one->next) {
+		one->unread = one->killed ? 0 : unread_of(one);
+		unread += one->unread;
+		holders += one->unread > 0;
+	}
+	const uint64_t most = (uint64_t)server->loop->hub->config->answers_max << 20;
+	if (unread <= most)
+		return;
+	for (struct connection *one = server->connections; one != NULL; one = one->next)
+		if (one->unread > most / 2 / holders)
+			guard_kill(one, METRIC_KILLED_SLOW_READER);
+}
+
 /*
  * HTTP/1 connections without a request would be kept open through a graceful stop. One that has only
  * just come or been answered may have its next request on the way.
@@ -72,6 +106,7 @@ static bool is_left_over(const struct connection *connection, instant now)
 void guard_sweep(struct server *server, instant now)
 {
 	struct connection *next;
+	cut_unread(server);
 	for (struct connection *connection = server->connections; connection != NULL;
 		connection = next) {
 		next = connection->next;

@@ -34,6 +34,7 @@ struct connection {
 	instant continuation;  /* since when a header block lacks its end; 0: none does */
 	uint64_t frames, data; /* frames, and bytes of DATA, received */
 	uint64_t buffered;     /* bytes of bodies not yet handed over */
+	uint64_t unread;       /* memory of answers not yet sent, at the last sweep */
 	struct bucket resets, noise;
 	struct {
 		const uint8_t *at;

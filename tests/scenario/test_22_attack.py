@@ -170,7 +170,7 @@ class Bystander:
         assert max(self.took) < self.slowest, f"the slowest answer took {max(self.took):.2f} s"
 
 
-EXTRA = "address_connections = 100\ngrace = 2\n"
+EXTRA = "address_connections = 100\nanswers_max = 32\ngrace = 2\n"
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +330,42 @@ def test_answers_nobody_reads(hub, source):
         time.sleep(0.5)
     assert sent is not None and memory(hub) - before < 64
     bystander.was_served()
+
+
+def closed_windows(hub, source, connections, streams=100):
+    """Answers of open pages that nobody can read: the window of each stream is 0. What the hub holds for them, in MiB."""
+    before, attackers = memory(hub), []
+    try:
+        for _ in range(connections):
+            attackers.append(Attacker(hub, source, settings(window=0)))
+            attackers[-1].send(b"".join(request(2 * i + 1) for i in range(streams)))
+        most, end = 0, time.monotonic() + 4
+        while time.monotonic() < end:
+            for attacker in attackers:
+                attacker.drain()
+            most = max(most, memory(hub) - before)
+            time.sleep(0.1)
+        return most, sum(attacker.closed for attacker in attackers)
+    finally:
+        for attacker in attackers:
+            attacker.close()
+
+
+def test_answers_behind_closed_windows_do_not_add_up(hub, source):
+    """A hundred streams of each connection with a window of 0: without a limit they cost some 50 KiB each for half a minute, and no token."""
+    with Bystander(hub) as bystander:
+        most, cut = closed_windows(hub, source, 60)
+    assert cut > 0 and most < 150, (most, cut)
+    bystander.was_served()
+
+
+def test_answers_behind_closed_windows_without_the_limit(source):
+    patient = Hub(extra=EXTRA.replace("answers_max = 32", "answers_max = 4096")).start()
+    try:
+        most, cut = closed_windows(patient, source, 60)
+        assert cut == 0 and most > 200, (most, cut)
+    finally:
+        patient.stop()
 
 
 # ---- header lists
