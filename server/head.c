@@ -22,7 +22,11 @@ const char *head_fault(struct str input)
 		const struct str line = next_line(&rest);
 		if (line.length == 0)
 			break;
+		if (line.at[0] == ' ' || line.at[0] == '\t')
+			return "a header line begins with a blank; fold none";
 		const struct str name = str_cut(line, ':', &value);
+		if (name.length > 0 && name.at[name.length - 1] <= ' ')
+			return "a blank stands before the colon of a header";
 		hosts += str_equal_nocase(name, STR("host"));
 		lengths += str_equal_nocase(name, STR("content-length"));
 		codings += str_equal_nocase(name, STR("transfer-encoding"));

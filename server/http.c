@@ -110,6 +110,9 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 		request->authorization_count++;
 	else if (str_is(name, "dpop"))
 		request->dpop_count++;
+	else if (str_is(name, "host") && !str_equal_nocase(value, request->host))
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR(""),
+			"Host is not what :authority says");
 	else if (str_is(name, ID_HEADER) || str_is(name, CORRELATION_HEADER))
 		take_request_id(exchange, name, value);
 	else if (is_of_proxy(name))

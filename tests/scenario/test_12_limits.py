@@ -170,7 +170,8 @@ def test_requests_that_two_would_read_differently(hub):
     body, smuggled = "hello", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for first, lines in (("POST /fhir HTTP/1.1", "Content-Length: 5\r\nContent-Length: 40\r\n"), ("POST /fhir HTTP/1.1", "content-length: 5\r\nContent-Length: 5\r\n"),
                          ("POST /fhir HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), ("POST /fhir HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
-                         ("POST /fhir HTTP/1.1", "Host: elsewhere\r\nContent-Length: 5\r\n"), ("POST /fhir HTTP/1.0", "Transfer-Encoding: chunked\r\n")):
+                         ("POST /fhir HTTP/1.1", "Host: elsewhere\r\nContent-Length: 5\r\n"),
+                         ("POST /fhir HTTP/1.1", "X-A: b\r\n c\r\nContent-Length: 5\r\n"), ("POST /fhir HTTP/1.0", "Transfer-Encoding: chunked\r\n")):
         sent = "5\r\nhello\r\n0\r\n\r\n" if "chunked" in lines else body
         for before in ("", smuggled):  # also as the second request of a connection
             with socket.create_connection(("127.0.0.1", hub.dev_port), timeout=10) as wire:

@@ -19,6 +19,9 @@ static void what_two_would_read_differently_is_told(void **state)
 		POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 		POST "Transfer-Encoding: chunked\r\nX: y\r\nContent-Length: 1\r\n\r\n",
 		POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+		POST "Host: a\r\nX: y\r\n Content-Length: 1\r\n\r\n",
+		POST "Host: a\r\n\tTransfer-Encoding: chunked\r\n\r\n",
+		POST "Host: a\r\nContent-Length : 1\r\n\r\n",
 		"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (head_fault(str_of(bad[i])) == NULL)
@@ -33,7 +36,7 @@ static void what_is_sound_passes(void **state)
 		POST "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n",
 		/* the body is no head, nor is a name that only begins so */
 		POST "Host: a\r\nContent-Length: 9\r\n\r\nHost: b\r\nContent-Length: 3\r\n",
-		POST "Host: a\r\nHost-Name: b\r\nX: host: c\r\n\r\n" };
+		POST "Host: a\r\nHost-Name: b\r\nX: host: c\r\nY:  d : e \r\n\r\n" };
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (head_fault(str_of(good[i])) != NULL)
 			fail_msg("refused: %s", good[i]);
