@@ -306,12 +306,12 @@ static struct str skip_lead(struct str bytes)
 	return text;
 }
 
-/* The text with a question mark for each byte that is not ASCII. */
+/* The text with a question mark for each byte that is not ASCII, or no sign to be seen. */
 static struct str as_ascii(struct arena *arena, struct str text)
 {
 	char *const at = arena_alloc(arena, text.length + 1);
 	for (size_t i = 0; i < text.length; i++)
-		at[i] = (char)((unsigned char)text.at[i] < 0x80 ? text.at[i] : '?');
+		at[i] = text.at[i] >= ' ' && text.at[i] < 0x7f ? text.at[i] : '?';
 	return (struct str){ at, text.length };
 }
 
