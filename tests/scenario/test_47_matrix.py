@@ -21,7 +21,7 @@ OF_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203|PLAC|B-2"
 
 # A value each that finds something among the shelves, and something it does not find
 VALUES = {
-    "_lastUpdated": "2026", "_profile": "http://hl7.org/fhir/StructureDefinition/heartrate", "_security": "R", "_tag": "http://tags.example|x", "based-on": "CarePlan/p1",
+    "_lastUpdated": "2026", "_profile": "http://hl7.org/fhir/StructureDefinition/heartrate", "_security": "R", "_source": "urn:gateway:7#41", "_tag": "http://tags.example|x", "based-on": "CarePlan/p1",
     "category": "survey", "code": "8867-4", "code-value-concept": "1104441000000107$248234008", "code-value-date": "d$2026-02-03",
     "code-value-quantity": "8480-6$155|http://unitsofmeasure.org|mm[Hg]", "code-value-string": "s$eple", "combo-code": "8480-6",
     "combo-code-value-concept": "8361-8$33586001", "combo-code-value-quantity": "8480-6$150", "combo-data-absent-reason": "masked", "combo-value-concept": "33586001",

@@ -410,6 +410,7 @@ PARAMETERS = {
     "_lastUpdated": ("date", lambda o: [date_range(o["meta"]["lastUpdated"])]),
     "_tag": ("token", lambda o: [coding(one) for one in o.get("meta", {}).get("tag", [])]),
     "_security": ("token", lambda o: [coding(one) for one in o.get("meta", {}).get("security", [])]),
+    "_source": ("uri", lambda o: [one for one in [o.get("meta", {}).get("source")] if one]),
     "_profile": ("uri", lambda o: o.get("meta", {}).get("profile", [])),
     "identifier": ("token", lambda o: [identifier(one) for one in each(o, "identifier")]),
     "code": ("token", _code),

@@ -20,7 +20,8 @@ static const struct {
 	char name;
 	const char *text;
 } shelf[] = {
-	{ 'A', "{\"resourceType\":\"Observation\",\"meta\":{\"profile\":[\"http://a.example/"
+	{ 'A', "{\"resourceType\":\"Observation\",\"meta\":{\"source\":\"urn:g:1\",\"profile\":["
+	       "\"http://a.example/"
 	       "P|1.0\"],"
 	       "\"tag\":[{\"system\":\"urn:t\",\"code\":\"home\"}],"
 	       "\"security\":[{\"system\":\"urn:s\",\"code\":\"R\"}]},\"status\":\"final\","
@@ -114,6 +115,8 @@ static const struct {
 	{ "_profile=http://a.example/P", "A" },
 	{ "_profile=http://a.example/P|1.0", "A" },
 	{ "_profile=http://a.example/", "" },
+	{ "_source=urn:g:1", "A" },
+	{ "_source=urn:g", "" },
 	{ "status:missing=true", "" },
 	/* :not and :missing hold where nothing is */
 	{ "category:not=vital-signs", "BCDEFGHI" },

@@ -211,7 +211,8 @@ static void unknown(void **state)
 {
 	(void)state;
 	refused("patient=a&colour=red", OUTCOME_NOT_SUPPORTED,
-		"'colour'; known are _count, _id, _lastUpdated, _profile, _security, _sort, _tag, "
+		"'colour'; known are _count, _id, _lastUpdated, _profile, _security, _sort, "
+		"_source, _tag, "
 		"_total, _include, _revinclude, based-on, category, code, ");
 	refused("patient=a&code:above=x", OUTCOME_NOT_SUPPORTED,
 		"code has no modifier ':above' here; known is :missing, :not, :in, :not-in, :text");
