@@ -34,6 +34,7 @@ extern const struct interaction interaction_protected_resource;
 extern const struct interaction interaction_read;
 extern const struct interaction interaction_readyz;
 extern const struct interaction interaction_search_get;
+extern const struct interaction interaction_search_compartment;
 extern const struct interaction interaction_search_post;
 extern const struct interaction interaction_smart;
 extern const struct interaction interaction_soap;

@@ -219,7 +219,9 @@ static void write_patient(struct buf *buf)
 		"here or not. There is nothing else to a Patient.");
 	buf_add_text(buf, "],\"searchParam\":[{\"name\":\"identifier\",\"definition\":"
 			  "\"http://hl7.org/fhir/SearchParameter/Patient-identifier\","
-			  "\"type\":\"token\"}]}");
+			  "\"type\":\"token\"}],\"operation\":[{\"name\":\"everything\","
+			  "\"definition\":\"http://hl7.org/fhir/OperationDefinition/"
+			  "Patient-everything\"}]}");
 }
 
 static void write_limits(struct exchange *exchange, struct buf *buf)
@@ -268,7 +270,8 @@ static void respond(struct exchange *exchange)
 	write_code(&buf, &interaction_bundle, "batch",
 		"collection is taken as batch; Patient entries are ignored");
 	write_code(&buf, &interaction_bundle, "transaction", "stored whole or not at all");
-	buf_add_text(&buf, "]}]}");
+	buf_add_text(&buf, "],\"compartment\":[\"http://hl7.org/fhir/CompartmentDefinition/"
+			   "patient\"]}]}");
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
 }
 

@@ -15,7 +15,7 @@ static struct str bound_to(const struct exchange *exchange, const struct search_
 {
 	const struct principal *principal = &exchange->principal;
 	return str_format(exchange->arena, "page %d %d %u|%.*s|%.*s|%d", (int)work->operation,
-		(int)route_type(exchange->route), principal->orgnr, STR_ARG(principal->client_id),
+		(int)work->search.type, principal->orgnr, STR_ARG(principal->client_id),
 		STR_ARG(principal->pid), (int)principal->attest.purpose);
 }
 

@@ -126,6 +126,16 @@ static void parse_get(struct exchange *exchange)
 	search_read(exchange, exchange->request.query, SEARCH_URL, OPERATION_SEARCH);
 }
 
+/* FHIR R4 http.html#vsearch: the search of a compartment is that of its type, of the one whose it is. */
+static void parse_compartment(struct exchange *exchange)
+{
+	const struct request *request = &exchange->request;
+	const struct str query =
+		str_format(exchange->arena, "patient=%.*s%s%.*s", STR_ARG(request->segment),
+			request->query.length > 0 ? "&" : "", STR_ARG(request->query));
+	search_read(exchange, query, SEARCH_URL, OPERATION_SEARCH);
+}
+
 static void parse_post(struct exchange *exchange)
 {
 	search_read(exchange, exchange->request.body, SEARCH_BODY, OPERATION_SEARCH);
@@ -508,6 +518,17 @@ const struct interaction interaction_search_get = {
 	.name = "search_get",
 	.reads_query = true,
 	.parse = parse_get,
+	.who = search_who,
+	.decide = search_decide,
+	.store = search_store,
+	.audit = search_audit_page,
+	.respond = search_respond,
+};
+
+const struct interaction interaction_search_compartment = {
+	.name = "search_compartment",
+	.reads_query = true,
+	.parse = parse_compartment,
 	.who = search_who,
 	.decide = search_decide,
 	.store = search_store,

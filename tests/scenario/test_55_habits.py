@@ -181,3 +181,27 @@ def test_a_decimal_may_end_in_zeros_beyond_eighteen_digits(vendor, epj):
         assert len(found(epj.search(line, **{"value-quantity": text}))) == 1, text
     refused = vendor.post("/fhir/Observation", headers=FHIR_JSON, content=body.replace("1E-22", "1.0000000000000000001"))
     assert refused.status_code == 400 and "18 digits" in issues(refused)
+
+
+def test_the_compartment_of_a_patient_is_searched(epj, shelf):
+    _, patient, made = shelf
+    whole = epj.get(f"/fhir/Patient/{patient}/Observation")
+    assert whole.json()["total"] == 3 and ids(whole) == made[::-1]
+    assert ids(epj.get(f"/fhir/Patient/{patient}/Observation?date=2026-11-02&_elements=status")) == [made[1]]
+    seen, answer = [], epj.get(f"/fhir/Patient/{patient}/Observation?_count=1&_sort=date")
+    while answer is not None:
+        seen += ids(answer)
+        answer = epj.next(answer)
+    assert seen == made
+    for path, word in ((f"{patient}/Observation?patient={patient}", "patient"), (f"{patient}/Observation?nonsense=1", "nonsense")):
+        refused = epj.get(f"/fhir/Patient/{path}")
+        assert refused.status_code == 400 and word in issues(refused)
+    assert ids(epj.get("/fhir/Patient/3141592unlikely/Observation")) == []
+    assert epj.get(f"/fhir/Patient/{patient}/Condition").status_code == 404
+    stub = next(one for one in epj.get("/fhir/metadata").json()["rest"][0]["resource"] if one["type"] == "Patient")
+    assert [one["name"] for one in stub["operation"]] == ["everything"]
+
+
+def test_a_nurse_with_an_attest_for_another_gets_nothing_of_a_compartment(hub, shelf):
+    _, patient, _ = shelf
+    assert hub.as_("sykehus-annen").get(f"/fhir/Patient/{patient}/Observation").status_code == 403
