@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Clients that others wrote, unmodified, through TLS and DPoP: fhir-kit-client and fhirclient (SMART on FHIR) from npm.
+"""Clients that others wrote, unmodified, through TLS and DPoP: fhir-kit-client, fhirclient (SMART on FHIR) and @medplum/core from npm.
 
-tests/clients says where the proofs go: fhir-kit-client has a place for a signer of requests; fhirclient has none, so its process has a signing Agent.
+tests/clients says where the proofs go: fhir-kit-client has a place for a signer of requests, MedplumClient takes a fetch; fhirclient has none, so its process has a signing Agent.
 """
 import json
 import os
@@ -66,6 +66,11 @@ def kit(hub, installed):
 @pytest.fixture(scope="module")
 def smart(hub, installed):
     return Drive(hub, installed, "smart.js")
+
+
+@pytest.fixture(scope="module")
+def medplum(hub, installed):
+    return Drive(hub, installed, "medplum.js")
 
 
 def observations(answer):
@@ -198,3 +203,46 @@ def test_smart_is_told_what_is_wrong(smart):
 def test_smart_deletes(smart):
     assert smart.result("delete") == "done"
     assert "410" in smart.error("gone")["message"]
+
+
+# ---- MedplumClient
+
+
+def test_medplum_creates_and_reads(medplum):
+    made = medplum.result("create")
+    assert made["meta"]["versionId"] == "1" and medplum.result("read") == made and medplum.result("version") == made
+
+
+def test_medplum_updates_and_patches(medplum):
+    assert medplum.result("update")["note"][0]["text"] == "fra Medplum"
+    patched = medplum.result("patch")
+    assert patched["status"] == "corrected" and patched["meta"]["versionId"] == "3"
+    assert [entry["resource"]["meta"]["versionId"] for entry in medplum.result("history")["entry"]] == ["3", "2", "1"]
+
+
+def test_medplum_validates(medplum):
+    assert {issue["severity"] for issue in medplum.result("validate")["issue"]} <= {"information", "warning"}
+
+
+def test_medplum_sends_bundles(medplum):
+    for step, count in (("batch", 2), ("transaction", 1)):
+        assert [entry["response"]["status"][:3] for entry in medplum.result(step)["entry"]] == ["201"] * count
+
+
+def test_medplum_searches_and_turns_pages(medplum):
+    first = medplum.result("search")
+    assert first["total"] == 8 and len(first["entry"]) == 2 and any(link["relation"] == "next" for link in first["link"])
+    assert len(set(medplum.result("resources"))) == 9
+    assert len(medplum.result("pages")) == len(set(medplum.result("pages"))) == 9
+    assert medplum.result("one")["code"]["coding"][0]["code"] == "29463-7"
+
+
+def test_medplum_takes_what_is_of_a_patient(medplum):
+    assert len(observations(medplum.result("everything"))) == 9
+    assert len(observations(medplum.result("compartment"))) == 9
+
+
+def test_medplum_is_told_what_is_wrong(medplum):
+    for step, word in (("unknownParameter", "nonsense"), ("absent", "no such Observation"), ("invalid", "Observation.code"), ("gone", "deleted")):
+        assert word in medplum.error(step)["message"], step
+    assert medplum.result("delete") is None
