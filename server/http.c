@@ -74,10 +74,15 @@ static void take_request_id(struct exchange *exchange, struct str name, struct s
 	wire->id_header = str_is(name, ID_HEADER) ? ID_HEADER : CORRELATION_HEADER;
 }
 
-static void keep(struct exchange *exchange, struct str *member, struct str value)
+/* RFC 9110 section 5.3: a header that stands twice is one, its values in a list; what takes no list refuses it. */
+static void keep(
+	struct exchange *exchange, struct str *member, struct str value, const char *separator)
 {
 	if (member->at == NULL)
 		*member = str_copy(exchange->arena, value);
+	else
+		*member = str_format(
+			exchange->arena, "%.*s%s%.*s", STR_ARG(*member), separator, STR_ARG(value));
 }
 
 /* What a proxy adds: the address is its own, and whoever stands behind it is somebody else. */
@@ -105,7 +110,8 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 		{ "dpop", &request->dpop }, { "x-dev-principal", &request->dev_principal } };
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (str_is(name, plain[i].name))
-			keep(exchange, plain[i].member, value);
+			keep(exchange, plain[i].member, value,
+				plain[i].member == &request->if_none_exist ? "&" : ", ");
 	if (str_is(name, "authorization"))
 		request->authorization_count++;
 	else if (str_is(name, "dpop"))

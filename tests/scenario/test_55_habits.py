@@ -205,3 +205,21 @@ def test_the_compartment_of_a_patient_is_searched(epj, shelf):
 def test_a_nurse_with_an_attest_for_another_gets_nothing_of_a_compartment(hub, shelf):
     _, patient, _ = shelf
     assert hub.as_("sykehus-annen").get(f"/fhir/Patient/{patient}/Observation").status_code == 403
+
+
+def test_a_header_that_stands_twice_is_one(hub, epj):
+    with hub.dev() as door:
+        def post(*headers):
+            return door.post("/fhir/Observation", headers=[("Content-Type", "application/fhir+json"), *headers], content=json.dumps(observation(person())))
+
+        both = post(("Prefer", "handling=strict"), ("Prefer", "return=minimal"))
+        assert both.status_code == 201 and both.content == b""
+        assert post(("Accept", "application/fhir+xml"), ("Accept", "application/fhir+json")).status_code == 201
+        for name, one, two in (("If-None-Exist", "identifier=urn:a|1", "identifier=urn:a|2"), ("Content-Type", "application/fhir+json", "application/fhir+json")):
+            assert post((name, one), (name, two)).status_code in (400, 415), name
+        made = post().json()
+        path = f"/fhir/Observation/{made['id']}"
+        assert door.get(path, headers=[("If-None-Match", 'W/"7"'), ("If-None-Match", 'W/"1"')]).status_code == 304
+        twice = [("Content-Type", "application/fhir+json"), ("If-Match", 'W/"9"'), ("If-Match", 'W/"1"')]
+        assert door.put(path, headers=twice, content=json.dumps({**made, "status": "amended"})).status_code == 400
+        assert door.get(path).json()["status"] == "final"
