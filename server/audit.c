@@ -48,7 +48,6 @@ void audit_reword(struct exchange *exchange, struct log_row *rows, size_t count)
 struct log_detail audit_detail(const struct exchange *exchange)
 {
 	return (struct log_detail){
-		.jti = exchange->principal.jti,
 		.request_id = exchange->request.request_id,
 	};
 }

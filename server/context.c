@@ -114,6 +114,7 @@ struct str context_render(
 		const struct str sealed = seal_encrypt(arena, seal, principal->pid);
 		json_write_member(&buf, "sealed", str_to_base64url(arena, sealed));
 	}
+	json_write_member(&buf, "jti", principal->jti);
 	buf_add_byte(&buf, '}');
 	return buf_str(&buf);
 }
@@ -206,7 +207,6 @@ struct str detail_render(struct arena *arena, const struct log_detail *detail)
 	}
 	if (detail->rule_count > 0)
 		write_rules(&buf, detail);
-	json_write_member(&buf, "jti", detail->jti);
 	json_write_member(&buf, "request", detail->request_id);
 	buf_add_byte(&buf, '}');
 	return buf_str(&buf);

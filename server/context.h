@@ -10,7 +10,8 @@
 
 /*
  * What the access log says, as JSON (norway.md 5.7). The context is who looked and on what basis:
- * {"actor":{...},"basis":{...},"sealed":"..."}; sealed is the staff member's national id, encrypted, for follow-up. It stands once per session.
+ * {"actor":{...},"basis":{...},"sealed":"...","jti":"..."}; sealed is the staff member's national id, encrypted, for follow-up; jti is the token's. It stands once per session, which is
+ * one token's, so no row says it again.
  */
 struct str context_render(
 	struct arena *arena, const struct seal *seal, const struct principal *principal);
@@ -40,7 +41,7 @@ struct log_detail {
 	struct str digest;  /* SHA-256 of what was released, hexadecimal */
 	struct str query;   /* canonical filters of a search */
 	const char *reason; /* of a refusal */
-	struct str jti, request_id;
+	struct str request_id;
 	const uint32_t *rules;
 	size_t rule_count;
 	bool break_glass;

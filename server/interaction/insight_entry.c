@@ -188,7 +188,13 @@ static void write_body(
 		json_write_name(buf, plain[i]);
 		buf_add(buf, member->raw);
 	}
-	json_write_member(buf, "tokenJti", json_text(body, "jti"));
+}
+
+/* The session's, and in rows from before it stood there, the row's own. */
+static void write_token(struct buf *buf, const struct json *context, const struct json *body)
+{
+	const struct str own = json_text(body, "jti");
+	json_write_member(buf, "tokenJti", own.length > 0 ? own : json_text(context, "jti"));
 }
 
 void insight_members(struct arena *arena, struct buf *buf, const struct rules *rules,
@@ -205,6 +211,7 @@ void insight_members(struct arena *arena, struct buf *buf, const struct rules *r
 	write_controller(buf, rules, entry->tenant);
 	write_basis(buf, json_get(context, "basis"));
 	write_body(arena, buf, body, entry->type);
+	write_token(buf, context, body);
 	write_outcome(buf, entry, body);
 	buf_add_format(buf, ",\"correlationId\":\"%llu\"", (unsigned long long)entry->corr);
 }

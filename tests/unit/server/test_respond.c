@@ -146,7 +146,6 @@ static void a_detail_is_json(void **state)
 		.digest = STR("ab"),
 		.query = STR("code=\"x\""),
 		.reason = "forbidden",
-		.jti = STR("j"),
 		.request_id = STR("r"),
 		.rules = rules,
 		.rule_count = 2,
@@ -173,7 +172,7 @@ static void an_entry_is_readable(void **state)
 	struct rules rules = { .tenants = tenants, .tenant_count = 2 };
 	rules.arena = arena;
 	rules_sort(&rules);
-	const struct log_entry entry = {
+	struct log_entry entry = {
 		.at = 0,
 		.id = 12,
 		.corr = 11,
@@ -182,9 +181,10 @@ static void an_entry_is_readable(void **state)
 		.type = TYPE_OBSERVATION,
 		.context = STR("{\"actor\":{\"kind\":\"practitioner\",\"name\":\"Lege Legesen\","
 			       "\"legalEntity\":{\"orgnr\":\"974589095\"}},"
-			       "\"basis\":{\"purpose\":\"TREAT\"},\"sealed\":\"SECRET\"}"),
+			       "\"basis\":{\"purpose\":\"TREAT\"},\"sealed\":\"SECRET\","
+			       "\"jti\":\"session\"}"),
 		.body = STR("{\"what\":[{\"code\":\"http://loinc.org|8867-4\",\"count\":3,"
-			    "\"from\":\"2026-11-20T00:00:00.000Z\"}],\"count\":3,\"jti\":\"j\"}"),
+			    "\"from\":\"2026-11-20T00:00:00.000Z\"}],\"count\":3}"),
 	};
 	struct buf buf = buf_new(arena, 256, 1 << 16);
 	insight_entry(arena, &buf, &rules, &entry);
@@ -200,6 +200,11 @@ static void an_entry_is_readable(void **state)
 	assert_true(str_is(json_text(what, "code"), "8867-4"));
 	assert_true(json_text(what, "text").length > 0);
 	assert_true(str_is(json_get(what, "count")->text, "3"));
+	assert_true(str_is(json_text(json, "tokenJti"), "session"));
+	entry.body = STR("{\"jti\":\"own\"}"); /* as rows were before */
+	buf = buf_new(arena, 256, 1 << 16);
+	insight_entry(arena, &buf, &rules, &entry);
+	assert_true(str_is(json_text(parsed(buf_str(&buf)), "tokenJti"), "own"));
 }
 
 int main(void)
