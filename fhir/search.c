@@ -574,8 +574,12 @@ static void check_whole(
 	else if (named == 0 && by_id == 0 && !page && !parsing->policy->without_patient)
 		outcome_fail(parsing->outcome, OUTCOME_REQUIRED, NOWHERE,
 			"no patient: name one by patient.identifier in the body of POST "
-			"%s/_search, or by patient, or name %ss by _id",
-			type, type);
+			"%s/_search, or by patient, or name %ss by _id%s",
+			type, type,
+			parsing->type == TYPE_PROVENANCE
+				? " or by target, or bring them with their "
+				  "readings by _revinclude"
+				: "");
 }
 
 static void search_begin(struct search_parsing *parsing, size_t pairs)

@@ -83,7 +83,8 @@ static bool is_of_tenant(enum search_source source)
 /* As they came, not by date. */
 static bool is_by_recv(enum search_source source)
 {
-	return source == SOURCE_TENANT_RECV || source == SOURCE_TENANT_KEY_RECV;
+	return source == SOURCE_TENANT_RECV || source == SOURCE_TENANT_TYPE ||
+	       source == SOURCE_TENANT_KEY_RECV;
 }
 
 /* The concepts asked for, as the CTE c, where the shape has them. */
@@ -142,6 +143,7 @@ static void join_source(struct joiner *joiner, const struct search_shape *shape)
 		[SOURCE_TYPE] = SQL_SEARCH_OF_TYPE,
 		[SOURCE_LAST] = SQL_SEARCH_BY_CODE,
 		[SOURCE_TENANT_RECV] = SQL_SEARCH_TENANT_RECV,
+		[SOURCE_TENANT_TYPE] = SQL_SEARCH_TENANT_TYPE,
 		[SOURCE_TENANT_CODE] = SQL_SEARCH_TENANT_CODE,
 		[SOURCE_TENANT_WALK] = SQL_SEARCH_TENANT_CODE,
 		[SOURCE_TENANT_KEY] = SQL_SEARCH_TENANT_KEY,

@@ -26,15 +26,16 @@ struct search_shape {
 		SOURCE_LAST,   /* the newest of each code of a subject ($lastn) */
 		/* of a controller's, no patient named: */
 		SOURCE_TENANT_RECV,     /* as they came */
+		SOURCE_TENANT_TYPE,     /* the same of what is no reading */
 		SOURCE_TENANT_CODE,     /* of the concepts with one coding */
 		SOURCE_TENANT_WALK,     /* of its codes that meet conditions */
 		SOURCE_TENANT_KEY,      /* by identifier */
 		SOURCE_TENANT_KEY_RECV, /* the same, as they came */
 		SOURCE_TENANT_HISTORY   /* every version */
 	} source;
-	bool ids_code; /* SOURCE_IDS, TENANT_RECV, TENANT_KEY*: with conditions on the code */
-	bool code;     /* SOURCE_WALK, ids_code: tokens */
-	bool canons;   /* the part of the grant opens or closes single codes */
+	bool ids_code; /* SOURCE_IDS, TENANT_RECV, TENANT_TYPE, TENANT_KEY*: with conditions on the code */
+	bool code;   /* SOURCE_WALK, ids_code: tokens */
+	bool canons; /* the part of the grant opens or closes single codes */
 	bool category, time, time_long, dates, ascending, updated;
 	bool value, parts; /* bounds of what fhir/match.h decides (search_narrow.h) */
 	/* Of Provenances: those of readings that a message made, too; all of the subject's, or of named readings. */
@@ -47,7 +48,7 @@ struct search_shape {
 };
 
 /* Numbers are dense enough to index an array; those that sort by keys, count, have bounds or ask for Provenances are too many and too rare to be prepared. */
-#define SEARCH_SHAPES     6144 /* 12 sources, 9 flags */
+#define SEARCH_SHAPES     6656 /* 13 sources, 9 flags */
 #define SEARCH_SHAPE_RARE DB_SHAPE_ONCE
 uint32_t search_shape_number(const struct search_shape *shape);
 

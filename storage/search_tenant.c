@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Searches of a controller over all its patients: as the rows came, by date through its codes, or by identifier; each a walk along an index that the tenant leads.
+ * Searches of a controller over all its patients: as the rows came, by date through its codes, or by identifier; each a walk along an index that the tenant leads. Of what is no reading: as it came.
  * The grant opens all of them; what a patient's block takes away is for the caller, who asks about each patient found.
  */
 #include "fhir/identity.h"
@@ -26,7 +26,9 @@ void search_tenant_shape(const struct finding *finding, struct search_shape *sha
 	shape->sort_count = 0;
 	shape->code = finding->narrow.code_count > 0;
 	shape->ids_code = shape->code && (by_recv || by_key);
-	if (by_key) {
+	if (search->type != TYPE_OBSERVATION) {
+		shape->source = SOURCE_TENANT_TYPE;
+	} else if (by_key) {
 		shape->source = by_recv ? SOURCE_TENANT_KEY_RECV : SOURCE_TENANT_KEY;
 	} else if (by_recv) {
 		shape->source = SOURCE_TENANT_RECV;
@@ -60,6 +62,8 @@ void search_tenant_keys(const struct seal *seal, struct finding *finding)
 	struct arena *arena = finding->search->call.arena;
 	const uint32_t tenant = finding->search->grant->own_tenant;
 	size_t at = 0;
+	if (search->type != TYPE_OBSERVATION)
+		return; /* their keys are of a patient each */
 	while (at < search->condition_count && !is_keyed(&search->conditions[at]))
 		at++;
 	if (at == search->condition_count)

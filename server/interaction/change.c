@@ -204,14 +204,16 @@ static void check_subject(struct exchange *exchange, struct change *change)
 {
 	if (!names_patient(change) || change->part == NULL)
 		return;
+	const bool readings = change->type == TYPE_OBSERVATION;
 	const struct resolve_item *item =
 		&exchange->resolve.items[change->item + change->items - 1];
 	if (!has_person(&item->patient, change->part->person))
 		outcome_fail(&change->outcome, OUTCOME_BUSINESS_RULE,
-			str_format(exchange->arena, "%.*s.subject", STR_ARG(change->expression)),
-			"an update may not change whose measurement it is; delete it, and store it "
-			"for "
-			"the other patient");
+			str_format(exchange->arena, "%.*s.%s", STR_ARG(change->expression),
+				readings ? "subject" : "patient"),
+			"an update may not change whose %s it is; delete it, and store it for the "
+			"other patient",
+			readings ? "measurement" : "device");
 }
 
 /* What stands in the way of any change, whatever it says. */
@@ -223,7 +225,7 @@ static bool check_now(struct exchange *exchange, struct change *change)
 	} else if (change->one.key.tenant != exchange->tenant->id || change->part == NULL) {
 		if (outcome->errors == 0)
 			outcome_fail(outcome, OUTCOME_FORBIDDEN, (struct str){ 0 },
-				"only the data controller itself may change a reading");
+				"only the data controller itself may change what it holds");
 	} else if (change->expected != 0 && change->expected != change->now.row.version) {
 		outcome_fail(outcome, OUTCOME_STALE, STR("If-Match"),
 			"If-Match asks for version %d, but version %d is there", change->expected,

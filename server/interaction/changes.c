@@ -2,6 +2,7 @@
 #include "server/interaction/changes.h"
 
 #include "fhir/base/json.h"
+#include "fhir/envelope.h"
 
 #define NODES_MAX 100000
 
@@ -67,6 +68,13 @@ static bool kind_of(struct str method, enum change_kind *out)
 	return false;
 }
 
+/* As the routes have it: a Provenance is what it was, and of a Device a whole new version is sent. */
+static bool may_change(const struct change *change)
+{
+	return change->type == TYPE_OBSERVATION ||
+	       (change->type == TYPE_DEVICE && change->kind != CHANGE_PATCH);
+}
+
 /* FHIR R4 http.html#trules: which of them would come first is nobody's to say. */
 static bool names_twice(const struct changes *changes, struct str id)
 {
@@ -83,7 +91,7 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 	struct change *change = change_new(exchange, 1);
 	struct str id;
 	const struct str type = str_cut(from->url, '/', &id);
-	change->type = TYPE_OBSERVATION;
+	change->type = envelope_type(type);
 	change->id = id;
 	change->if_match = json_text(json_get(from->json, "request"), "ifMatch");
 	change->if_none_match = json_text(json_get(from->json, "request"), "ifNoneMatch");
@@ -93,11 +101,11 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 			"a transaction takes GET, POST, PUT, PATCH and DELETE");
 		return;
 	}
-	if (!str_is(type, "Observation") || id.length == 0 || str_index(id, '?') < id.length) {
+	if (!may_change(change) || id.length == 0 || str_index(id, '?') < id.length) {
 		outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression,
-			"a transaction changes an Observation by its id: Observation/{id}; a "
-			"change "
-			"by a condition goes into a batch, or alone");
+			"a transaction changes an Observation by its id (Observation/{id}), or "
+			"replaces or deletes a Device; a change by a condition goes into a batch, "
+			"or alone");
 		return;
 	}
 	if (names_twice(changes, id)) {

@@ -171,6 +171,8 @@ static void write_routes(struct buf *buf, enum resource_type type)
 		{ &interaction_read, "read" },
 		{ &interaction_organization_read, "read" },
 		{ &interaction_vread, "vread" },
+		{ &interaction_update, "update" },
+		{ &interaction_delete, "delete" },
 		{ &interaction_history, "history-instance" },
 		{ &interaction_search_post, "search-type" },
 		{ &interaction_organization_post, "search-type" },
@@ -190,9 +192,14 @@ static void write_stored(struct buf *buf, enum resource_type type)
 	buf_add_text(buf, ",{");
 	json_write_member(buf, "type", str_of(resource_type_name(type)));
 	buf_add_text(buf,
-		",\"documentation\":\"Comes in Bundles, a Device also alone.\",\"interaction\":[");
+		",\"documentation\":\"Comes in Bundles, a Device also alone. A Provenance is never "
+		"changed: it says what was.\",\"interaction\":[");
 	write_routes(buf, type);
 	buf_add_byte(buf, ']');
+	if (type == TYPE_DEVICE)
+		buf_add_text(buf, ",\"versioning\":\"versioned-update\",\"updateCreate\":false,"
+				  "\"conditionalCreate\":true,\"conditionalUpdate\":true,"
+				  "\"conditionalDelete\":\"not-supported\"");
 	write_parameters(buf, type);
 	buf_add_byte(buf, '}');
 }

@@ -19,16 +19,17 @@ static bool is_by_recv(const struct search *search)
 /* As it came, unless a code or a time is asked for: so a poller has nothing to add. */
 static bool order(struct exchange *exchange, struct search *search)
 {
+	const bool readings = search->type == TYPE_OBSERVATION;
 	if (!search->sorted &&
 		(search->update_count > 0 || search->code_count + search->date_count == 0)) {
 		search->sorts = arena_alloc(exchange->arena, sizeof(*search->sorts));
 		search->sorts[0] = (struct search_sort){ .key = SEARCH_KEY_UPDATED };
 		search->sort_count = 1;
 	}
-	return search->sort_count == 0 || is_by_recv(search) ||
+	return (readings && search->sort_count == 0) || is_by_recv(search) ||
 	       outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_sort"),
-		       "_sort without a patient is by date or by _lastUpdated, with - for "
-		       "descending");
+		       "_sort without a patient is by %s_lastUpdated, with - for descending",
+		       readings ? "date or by " : "");
 }
 
 /* ---- RESOLVE */

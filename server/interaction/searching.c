@@ -37,7 +37,7 @@ static bool read_query(struct exchange *exchange, struct str query, enum search_
 		.now = work->began,
 		.in_url = place == SEARCH_URL,
 		.identifier_in_url_allowed = config->identifier_in_url,
-		.without_patient = type_of(exchange) == TYPE_OBSERVATION,
+		.without_patient = type_of(exchange) != TYPE_PROVENANCE,
 	};
 	return search_parse(exchange->arena, query, &policy, &work->search, &exchange->outcome);
 }

@@ -207,6 +207,11 @@ static void check_plans_of_tenant(void)
 	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_HISTORY },
 		"Index Scan Backward using observation_recv", "ROW(recv, id, version) < ROW(",
 		"AND (recv <= $");
+	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_TYPE, .ascending = true },
+		"Index Scan using observation_type", "ROW(recv, id) > ROW(", "AND (recv >= $");
+	page_recv_plan((struct search_shape){ .source = SOURCE_TENANT_TYPE, .updated = true },
+		"Index Scan Backward using observation_type", "ROW(recv, id) < ROW(",
+		"AND (recv <= $");
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE }, "observation_tenant_code",
 		"(code = k.code_id)", no_scan);
 	shape_plan((struct search_shape){ .source = SOURCE_TENANT_CODE, .time = true },
@@ -362,8 +367,8 @@ static bool is_possible(const struct search_shape *shape)
 	if (source == SOURCE_TENANT_HISTORY)
 		return search_shape_number(shape) == (uint32_t)source << 9;
 	const bool tenant = source >= SOURCE_TENANT_RECV, last = source == SOURCE_LAST;
-	const bool ids =
-		source == SOURCE_IDS || source == SOURCE_TENANT_RECV || source >= SOURCE_TENANT_KEY;
+	const bool ids = source == SOURCE_IDS || source == SOURCE_TENANT_RECV ||
+			 source == SOURCE_TENANT_TYPE || source >= SOURCE_TENANT_KEY;
 	const bool walk = source == SOURCE_WALK || last;
 	return (ids || !shape->ids_code) &&
 	       (walk || source == SOURCE_TENANT_WALK || shape->ids_code || !shape->code) &&
@@ -384,7 +389,8 @@ static void test_shapes(void **state)
 		prepare(connections[1], "", search_text_new(arena, &shape)->text);
 		count++;
 	}
-	assert_int_equal(count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 1 + 2 + 3 + 3) + 1);
+	assert_int_equal(
+		count, 48 * (1 + 1 + 4 + 6 + 1) + 24 * 4 + 32 * (3 + 3 + 1 + 2 + 3 + 3) + 1);
 }
 
 /* Readings, messages and the locator are read by controller, bucket and all. */
