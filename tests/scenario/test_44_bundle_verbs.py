@@ -114,7 +114,7 @@ def test_a_transaction_is_refused_for_one_change(hub, reader):
     foreign = hub.as_("fjelldal-dho", set={"scope": ["nhn:pmd/observation.read", "nhn:pmd/observation.write"]})
     for caller, change, status in ((reader, ("DELETE", "Observation/" + "a" * 26), 404), (foreign, ("DELETE", f"Observation/{made['id']}"), 404), (reader, ("DELETE", "Observation?code=8867-4"), 400),
                                    (reader, ("PUT", f"Observation/{made['id']}", {**made, "subject": new["subject"] | {"identifier": {"system": FNR, "value": person()}}}), 422),
-                                   (reader, ("DELETE", f"Device/{made['id']}"), 400)):
+                                   (reader, ("DELETE", f"Device/{made['id']}"), 404), (reader, ("DELETE", f"Provenance/{made['id']}"), 400)):
         refused = caller.upload(of(change, ("POST", "Observation", new), type="transaction"))
         assert refused.status_code == status, (change, refused.text)
         assert ids(reader.search(line)) == [made["id"]]
