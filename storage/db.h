@@ -102,6 +102,12 @@ struct db_flight *db_flight(struct db *db, enum db_role role, unsigned lane);
 void db_add(struct db_flight *flight, enum sql statement, const struct db_params *params,
 	void (*rows)(void *context, const struct db_rows *rows), void *context);
 void db_begin(struct db_flight *flight);
+/* The COMMIT of the transaction that has begun will not wait for the disk (nor for a standby). A later COMMIT that waits makes it last too, if the server lived on: see db_life. */
+void db_unhurried(struct db_flight *flight);
+/* Connections made so far; and how many there were when this one was made. A flight whose number is no greater than db_life() was, at some time, has been connected since that time: a server that
+ * dies ends its connections. */
+uint64_t db_life(const struct db *db);
+uint64_t db_flight_life(const struct db_flight *flight);
 void db_commit(struct db_flight *flight);
 void db_rollback(struct db_flight *flight);
 /* SET LOCAL hub.tenant, hub.classes (a mask), hub.person or hub.actor = <digits>: the only text that is made, from an integer. */

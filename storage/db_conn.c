@@ -114,6 +114,7 @@ void connection_poll(struct db_flight *flight)
 		return;
 	}
 	flight->state = FLIGHT_PREPARING;
+	flight->life = ++flight->db->made;
 	flight->since = flight->db->now;
 	connection_watch(flight, false);
 	flight_prepare(flight);

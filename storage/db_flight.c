@@ -71,6 +71,22 @@ void db_begin(struct db_flight *flight)
 	send_prepared(flight, "begin", NULL);
 }
 
+void db_unhurried(struct db_flight *flight)
+{
+	expect(flight, EXPECT_ROWS);
+	send_prepared(flight, "unhurried", NULL);
+}
+
+uint64_t db_life(const struct db *db)
+{
+	return db->made;
+}
+
+uint64_t db_flight_life(const struct db_flight *flight)
+{
+	return flight->life;
+}
+
 void db_commit(struct db_flight *flight)
 {
 	expect(flight, EXPECT_COMMIT);
@@ -310,10 +326,11 @@ static void prepared(void *context, const struct db_end *end)
 
 void flight_prepare(struct db_flight *flight)
 {
-	static const char *const verbs[] = { "begin", "commit", "rollback" };
+	static const char *const verbs[][2] = { { "begin", "begin" }, { "commit", "commit" },
+		{ "rollback", "rollback" }, { "unhurried", "set local synchronous_commit = off" } };
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		expect(flight, EXPECT_ROWS);
-		sent(flight, PQsendPrepare(flight->connection, verbs[i], verbs[i], 0, NULL));
+		sent(flight, PQsendPrepare(flight->connection, verbs[i][0], verbs[i][1], 0, NULL));
 	}
 	for (unsigned i = 0; i < SQL_COUNT; i++) {
 		const struct sql_statement *sql = &sql_statements[i];

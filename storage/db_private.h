@@ -51,6 +51,7 @@ struct db_flight {
 	struct expected *expected; /* a ring */
 	size_t first, count, room; /* room is a power of two */
 	unsigned syncs;            /* of the ring */
+	uint64_t life;             /* db.made when it was connected */
 	struct db_end end;         /* of the Sync being answered */
 	uint64_t named[NAMED_MAX];
 	unsigned named_count;
@@ -66,6 +67,7 @@ struct db {
 	void (*dispatch)(void *context, instant now);
 	void *dispatch_context;
 	bool closing;
+	uint64_t made; /* connections */
 };
 
 struct db_params {

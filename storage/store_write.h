@@ -76,6 +76,13 @@ struct store_write {
 	 * do not hang together are therefore writes of their own; they still share a commit.
 	 */
 	bool refused;
+	/*
+	 * More writes of this request follow, and nobody is told of this one before the last of them is in: its COMMIT does not wait for the disk. The next one that does makes this one
+	 * last as well (PostgreSQL's log is one), unless the database has died in between: `life` is 0 with the first and handed on to the next; torn is the answer that this
+	 * write went by a connection made since, so that what those before it stored may be gone, and `life` is the new one. Without `more`, or after it, a write that succeeded is there to stay.
+	 */
+	bool more, torn;
+	uint64_t life;
 	/* the store's own */
 	struct reading *readings;
 	size_t prepared;

@@ -119,10 +119,23 @@ static void send_tenant(
 static void committed(void *context, const struct db_end *end);
 static void probed(void *context, const struct db_end *end);
 
+/* More is to come of all that is in it. Which life of the database each job began in is read before its COMMIT is sent, so that a death after that is seen. */
+static bool is_unhurried(const struct group *group)
+{
+	bool all = true;
+	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
+		if (job->write != NULL && job->write->life == 0)
+			job->write->life = db_life(group->store->db);
+		all = all && job->write != NULL && job->write->more;
+	}
+	return all;
+}
+
 static void send_attempt(struct group *group)
 {
 	group->phases = 0;
 	group->committing = false;
+	group->unhurried = is_unhurried(group);
 	group->at = group->store->now;
 	bool changes = false;
 	for (size_t i = 0; i < group->count; i++) {
@@ -137,6 +150,8 @@ static void send_attempt(struct group *group)
 			group->mode = GROUP_PROBE;
 	}
 	db_begin(group->flight);
+	if (group->unhurried)
+		db_unhurried(group->flight);
 	group_rules(group);
 	log_contexts(group);
 	size_t reading = 0, line = 0;
@@ -374,17 +389,19 @@ static void answer_reading(const struct reading *reading)
 	}
 }
 
+/* Only what lasts: what a commit that did not wait has left is asked for again. */
 static void remember(struct group *group)
 {
+	const bool lasts = !group->unhurried;
 	struct caches *caches = group->store->writer->caches;
-	for (size_t i = 0; i < group->line_count; i++)
+	for (size_t i = 0; i < group->line_count && lasts; i++)
 		cache_add_context(caches, &group->lines[i].context, instant_month(group->at));
 	for (size_t i = 0; i < group->count; i++) {
 		const struct reading *reading = group->readings[i];
 		if (reading->item->observation == NULL)
 			continue;
 		const struct locator_key key = locator_key(reading, group->at);
-		if (is_located(reading))
+		if (is_located(reading) && lasts)
 			cache_add_locator(caches, &key);
 		if (reading->state == READING_KNOWN)
 			cache_add_resending(caches, reading->job->write->client, group->at);
@@ -419,6 +436,14 @@ static void send_lines(struct group *group)
 	}
 }
 
+static void tell_life(const struct group *group, struct store_write *write)
+{
+	const uint64_t life = db_flight_life(group->flight);
+	write->torn = life > write->life;
+	if (write->torn)
+		write->life = life; /* what comes after it hangs on this one */
+}
+
 static void committed(void *context, const struct db_end *end)
 {
 	struct group *group = context;
@@ -438,6 +463,8 @@ static void committed(void *context, const struct db_end *end)
 	group->jobs = NULL;
 	while (job != NULL) {
 		struct job *after = job->next;
+		if (job->write != NULL)
+			tell_life(group, job->write);
 		call_done(job->call);
 		job = after;
 	}

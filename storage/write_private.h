@@ -58,6 +58,7 @@ struct group {
 	} * lines; /* by (tenant, bucket) */
 	size_t line_count;
 	instant at;
+	bool unhurried;  /* its COMMIT does not wait for the disk: nobody is told yet */
 	bool committing; /* COMMIT is sent: if the connection is lost, nobody knows */
 };
 
@@ -78,8 +79,8 @@ struct writer {
 void job_append(struct job_queue *queue, struct job *job);
 /* Takes a job off a queue; `before` is the job in front of it or NULL. */
 void job_remove(struct job_queue *queue, struct job *before, struct job *job);
-/* Readings of a job, or a group, that takes long. The two kinds make groups of their own: nobody who writes a log row waits for a hundred readings of somebody else. */
-#define LONG_GROUP 100u
+/* Readings of a job, or a group, that takes long. The two kinds make groups of their own: nobody who writes a log row waits for the many readings of somebody else. */
+#define LONG_GROUP 32u
 bool job_is_long(const struct job *job);
 /* Answers a job; it may be gone afterwards. */
 void job_fail(struct job *job, enum outcome_kind kind, const char *text);

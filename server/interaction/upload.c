@@ -14,7 +14,8 @@
 #include "server/turn.h"
 
 #define LOOK_AT 8   /* entries to prepare between looks at the clock */
-#define AT_ONCE 100 /* entries of a batch in one write */
+#define LONG    200 /* entries from which on a batch is written in parts */
+#define AT_ONCE 32  /* entries of a part */
 
 struct upload *upload_new(struct exchange *exchange, size_t count)
 {
@@ -524,6 +525,9 @@ static void begin_write(struct exchange *exchange, struct upload *upload)
 	write->raw = upload->raw;
 	write->keep = upload->keep;
 	write->rules_version = exchange->remembered;
+	write->life = upload->life;
+	for (size_t i = upload->to; i < upload->count && !write->more; i++)
+		write->more = is_sound(&upload->entries[i]);
 }
 
 static void log_write(struct exchange *exchange, struct upload *upload)
@@ -564,10 +568,25 @@ static void take_part(struct exchange *exchange, struct upload *upload)
 	const bool whole =
 		upload->whole || (upload->links != NULL && links_are_there(upload->links));
 	upload->from = upload->to;
-	upload->to = whole || upload->count - upload->from < 2 * AT_ONCE ? upload->count
-									 : upload->from + AT_ONCE;
+	const bool last =
+		whole || upload->count < LONG || upload->count - upload->from < 2 * AT_ONCE;
+	upload->to = last ? upload->count : upload->from + AT_ONCE;
 	upload->write = (struct store_write){ 0 };
 	upload->trouble = (struct outcome){ .arena = exchange->arena };
+}
+
+/* Nothing that waited for the disk came after the parts before this one, or the database died in between: whether they last, nobody knows. */
+static void tell_unknown(struct upload *upload, size_t to)
+{
+	for (size_t i = 0; i < to; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		if (entry->written == NULL)
+			continue;
+		entry->written = NULL;
+		outcome_fail(&entry->outcome, OUTCOME_TIMEOUT, entry->expression,
+			"The database was lost: whether this was stored is unknown, send it again");
+	}
+	upload->life = 0;
 }
 
 /* Was nothing stored before this write, all of it is refused; else what was stored stays, and the other entries are told. */
@@ -577,6 +596,8 @@ static void fail(struct exchange *exchange, struct upload *upload)
 		outcome_merge(&exchange->outcome, &upload->trouble, (struct str){ 0 });
 		return;
 	}
+	if (upload->life != 0)
+		tell_unknown(upload, upload->from);
 	for (size_t i = upload->from; i < upload->count; i++) {
 		upload->entries[i].written = NULL;
 		outcome_merge(&upload->entries[i].outcome, &upload->trouble, (struct str){ 0 });
@@ -593,6 +614,11 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 	}
 	if (upload->trouble.errors > 0)
 		fail(exchange, upload);
+	else if (upload->write.torn)
+		tell_unknown(upload, upload->from);
+	if (!upload->write.refused)
+		upload->life =
+			upload->write.more && upload->trouble.errors == 0 ? upload->write.life : 0;
 	if (!upload->write.refused)
 		return upload->to == upload->count || exchange->outcome.errors > 0;
 	if (upload->changes != NULL && changes_refuse(upload->changes)) {
@@ -626,6 +652,8 @@ static bool begin_part(struct exchange *exchange, struct upload *upload)
 	}
 	if (write->count == 0 && exchange->remembered != 0 && upload->from == 0)
 		ask_afresh(exchange, upload);
+	else if (write->count == 0 && upload->life != 0)
+		tell_unknown(upload, upload->count);
 	if (write->count == 0 || !audit_correlate(exchange, &exchange->outcome))
 		return false;
 	begin_write(exchange, upload);

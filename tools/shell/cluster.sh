@@ -5,6 +5,7 @@
 #   cluster.sh start DIR    makes the cluster of DIR if there is none, starts it, prints KEY=value lines:
 #                           PGHOST (socket folder), PGPORT, PGDATABASE, PGUSER (its superuser)
 #   cluster.sh stop DIR     stops it (fast)
+#   cluster.sh crash DIR    ends it as the death of the machine would, but for what the kernel holds
 #   cluster.sh drop DIR     stops it and deletes it
 #   cluster.sh env DIR      prints the lines again
 #
@@ -91,6 +92,7 @@ start)
 	settings
 	;;
 env) settings ;;
+crash) if running; then as "$bin/pg_ctl" -D "$data" -w -m immediate stop >/dev/null; fi ;;
 stop) if running; then as "$bin/pg_ctl" -D "$data" -w -m fast stop >/dev/null; rm -rf "$sock"; fi ;;
 drop)
 	if running; then as "$bin/pg_ctl" -D "$data" -w -m immediate stop >/dev/null; fi

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A long batch is stored in parts, and only the last one's commit waits for the disk. Whoever was told 200 or 201 still finds the reading after PostgreSQL has died."""
+import concurrent.futures
+import time
+
+import httpx
+import pytest
+from hub import Hub, bundle, ids, observation, outcome_of, person, results
+
+
+@pytest.fixture(scope="module")
+def hub():
+    one = Hub().start()
+    one.sql("alter system set wal_writer_delay = '10s'")  # what did not wait stays out of the file for long
+    one.sql("select pg_reload_conf()")
+    yield one
+    one.stop()
+
+
+def long_batch(count):
+    line = person()
+    return line, [observation(line, value=str(40 + i % 90), at=f"2026-11-{1 + i // 1440:02d}T{i // 60 % 24:02d}:{i % 60:02d}:01Z", device=f"D-{line}-{i}") for i in range(count)]
+
+
+def back_again(hub):
+    hub.cluster("crash")
+    hub.cluster("start")
+    end = time.time() + 60
+    while httpx.get(hub.dev_url + "/readyz", timeout=30).status_code != 200 and time.time() < end:
+        time.sleep(0.05)
+
+
+def kept(hub):
+    return hub.sql("select count(*) from hub.observation where type = 1 and status <> 0")[0][0]
+
+
+def stored_ids(hub, line):
+    reader = hub.as_("utvikler")
+    page, there = reader.search(line, _count="200"), set()
+    while page is not None:
+        there |= set(ids(page))
+        page = reader.next(page)
+    return there
+
+
+def test_what_was_told_is_there_after_a_crash(hub):
+    for _ in range(2):
+        before, (_, sent) = kept(hub), long_batch(300)
+        answer = hub.as_("solvik-dho").upload(bundle(*sent))
+        hub.cluster("crash")
+        hub.cluster("start")
+        assert answer.status_code == 200 and results(answer) == [201] * 300
+        assert kept(hub) == before + 300
+        back_again(hub)
+
+
+def test_the_last_sound_entry_decides(hub):
+    """What follows the last part that holds anything to store is refused entries alone: there is no later commit to wait for."""
+    before, (line, sent) = kept(hub), long_batch(300)
+    for one in sent[200:]:
+        del one["code"]
+    answer = hub.as_("solvik-dho").upload(bundle(*sent))
+    hub.cluster("crash")
+    hub.cluster("start")
+    assert results(answer) == [201] * 200 + [400] * 100
+    assert kept(hub) == before + 200
+    back_again(hub)
+
+
+def test_nobody_is_told_what_a_crash_took(hub):
+    """PostgreSQL dies while a long batch is under way, at several places of it. Told is stored; the rest is told so; sent again, all is there, once."""
+    torn = 0
+    for place in (60, 400, 900):
+        before, (line, sent) = kept(hub), long_batch(1500)
+        vendor = hub.as_("solvik-dho")
+        vendor.token()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            running = pool.submit(vendor.upload, bundle(*sent))
+            end = time.time() + 30
+            while kept(hub) < before + place and time.time() < end:
+                time.sleep(0.001)
+            back_again(hub)
+            answer = running.result(60)
+        if answer.status_code == 200:
+            entries, there = answer.json()["entry"], stored_ids(hub, line)
+            for entry, status in zip(entries, results(answer)):
+                if status < 300:
+                    assert entry["response"]["location"].split("Observation/")[1].split("/")[0] in there
+                else:
+                    assert status in (503, 504) and ("send it again" in outcome_of(entry) or "nothing was stored" in outcome_of(entry))
+            torn += max(results(answer)) >= 300
+        else:
+            assert answer.status_code in (503, 504), answer.text[:300]
+            torn += 1
+        again = hub.as_("solvik-dho").upload(bundle(*sent))
+        assert again.status_code == 200 and set(results(again)) <= {200, 201}
+        assert kept(hub) == before + len(sent)
+    assert torn  # it did die in the middle
