@@ -49,7 +49,8 @@ struct upload {
 	const struct grant **grants; /* of each patient; NULL: refused */
 	/* STORE: which entries the write under way is of. A long batch is several writes, one after the other, so that nobody waits behind all of it. */
 	size_t from, to;
-	uint64_t life; /* of the writes whose commits did not wait for the disk; 0: there is none to answer for */
+	uint64_t
+		life; /* of the writes whose commits did not wait for the disk; 0: there is none to answer for */
 	struct outcome trouble; /* of that write */
 	struct store_write write;
 };
