@@ -337,7 +337,11 @@ def closed_windows(hub, source, connections, streams=100):
     before, attackers = memory(hub), []
     try:
         for _ in range(connections):
-            attackers.append(Attacker(hub, source, settings(window=0)))
+            for _ in range(40):  # so many at once may be more than one address gets
+                with contextlib.suppress(ConnectionError, ssl.SSLError):
+                    attackers.append(Attacker(hub, source, settings(window=0)))
+                    break
+                time.sleep(0.1)
             attackers[-1].send(b"".join(request(2 * i + 1) for i in range(streams)))
         most, end = 0, time.monotonic() + 4
         while time.monotonic() < end:
@@ -352,20 +356,16 @@ def closed_windows(hub, source, connections, streams=100):
 
 
 def test_answers_behind_closed_windows_do_not_add_up(hub, source):
-    """A hundred streams of each connection with a window of 0: without a limit they cost some 50 KiB each for half a minute, and no token."""
-    with Bystander(hub) as bystander:
-        most, cut = closed_windows(hub, source, 60)
-    assert cut > 0 and most < 150, (most, cut)
-    bystander.was_served()
-
-
-def test_answers_behind_closed_windows_without_the_limit(source):
+    """A hundred streams of each connection with a window of 0: without a limit they cost some 50 KiB each for half a minute, and no token. The control is a hub without it."""
     patient = Hub(extra=EXTRA.replace("answers_max = 32", "answers_max = 4096")).start()
     try:
-        most, cut = closed_windows(patient, source, 60)
-        assert cut == 0 and most > 200, (most, cut)
+        without, none = closed_windows(patient, source, 60)
     finally:
         patient.stop()
+    with Bystander(hub) as bystander:
+        most, cut = closed_windows(hub, source, 60)
+    assert none == 0 and cut > 0 and most < without * 0.75, (most, cut, without, none)
+    bystander.was_served()
 
 
 # ---- header lists

@@ -30,7 +30,8 @@ def statements(path, text):
 
 def literal(text):
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return "\n".join(f'\t"{line}\\n"' for line in quoted.split("\n"))
+    lines = "\n".join(f'\t"{line}\\n"' for line in quoted.split("\n"))
+    return f"\t({lines.lstrip()})"  # in parentheses: to clang a literal of several pieces among others looks like a comma that was forgotten
 
 
 def main():
