@@ -287,6 +287,11 @@ static void add_apart(
 		buf_add(buf, STR("focus"));
 		add_reference(buf, item);
 	}
+	if (resource_is_of_device(FIELD(fields, OBSERVATION, subject), (struct str){ 0 })) {
+		buf_add_byte(buf, APART);
+		buf_add(buf, STR("subject"));
+		add_reference(buf, FIELD(fields, OBSERVATION, subject));
+	}
 	if (device.length > 0) {
 		buf_add_byte(buf, APART);
 		buf_add(buf, device);
@@ -387,9 +392,8 @@ static bool device_find(struct arena *arena, const struct fields *fields, struct
 	const struct json *device = FIELD(fields, OBSERVATION, device);
 	const struct json *subject = FIELD(fields, OBSERVATION, subject);
 	/* What is told of a device is that device's, whichever gateway measured it. */
-	if (resource_is_of_device(subject, (struct str){ 0 }) &&
-		device_text(arena, json_get(subject, "identifier"), out))
-		return true;
+	if (resource_is_of_device(subject, (struct str){ 0 }))
+		return device_text(arena, json_get(subject, "identifier"), out);
 	if (device == NULL)
 		return false;
 	if (device_text(arena, json_get(device, "identifier"), out))

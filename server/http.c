@@ -88,8 +88,10 @@ static void keep(
 /* What a proxy adds: the address is its own, and whoever stands behind it is somebody else. */
 static bool is_of_proxy(struct str name)
 {
-	static const char *const names[] = { "forwarded", "via", "x-forwarded-for",
-		"x-forwarded-host", "x-forwarded-proto", "x-real-ip" };
+	static const char *const names[] = { "forwarded", "via", "x-real-ip", "x-client-ip",
+		"true-client-ip", "cf-connecting-ip" };
+	if (str_starts(name, STR("x-forwarded-")))
+		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_is(name, names[i]))
 			return true;

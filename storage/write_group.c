@@ -408,24 +408,13 @@ static void remember(struct group *group)
 	}
 }
 
-/* Is there anything that the write's log rows, made as if all of it were new, do not say? */
-static bool is_other(const struct job *job)
-{
-	for (size_t i = 0; i < job->reading_count; i++) {
-		const enum write_fate fate = job->readings[i].item->fate;
-		if (fate == WRITE_KNOWN || fate == WRITE_GONE || fate == WRITE_UNCHANGED)
-			return true;
-	}
-	return false;
-}
-
-/* The log rows of a group whose fates had to be asked for: they go out when these are known. */
+/* The log rows of a group whose fates had to be asked for: they go out when these are known, in the words of this attempt, whatever an attempt before it found. */
 static void send_lines(struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++)
 		answer_reading(group->readings[i]);
 	for (const struct job *job = group->jobs; job != NULL; job = job->next) {
-		if (job->write != NULL && job->write->settled != NULL && is_other(job))
+		if (job->write != NULL && job->write->settled != NULL)
 			job->write->settled(job->write->settled_context);
 	}
 	for (size_t line = 0, end; line < group->line_count; line = end) {

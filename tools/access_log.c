@@ -317,6 +317,12 @@ bool command_log(struct command_line *line)
 	if (why == NULL || why[0] == '\0')
 		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR("--why"),
 			"why do you look? it is written into the log with your name");
+	if (!command_text_is_good(line, "--why", why))
+		return false;
+	const size_t digits = reading.hpr == NULL ? 7 : strlen(reading.hpr);
+	if (digits < 7 || digits > 9 || (reading.hpr != NULL && !str_is_digits(str_of(reading.hpr))))
+		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--hpr"),
+			"an HPR number has seven to nine digits");
 	if (!parse_period(line, &reading.ask, now))
 		return false;
 	reading.seal = command_seal(line);

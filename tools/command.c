@@ -146,6 +146,32 @@ bool command_words_are_good(struct command_line *line)
 		       words, words == 1 ? "" : "s", seen);
 }
 
+bool command_is_national(struct str digits)
+{
+	struct national_id id;
+	struct arena *arena = arena_new(4096);
+	struct outcome aside = { .arena = arena };
+	const bool is = national_id_parse(
+		STR(OID_FNR), digits, NATIONAL_BOTH, (struct str){ 0 }, &id, &aside);
+	explicit_bzero(&id, sizeof(id));
+	arena_free(&arena);
+	return is;
+}
+
+bool command_text_is_good(struct command_line *line, const char *option, const char *text)
+{
+	while (*text != '\0') {
+		const size_t other = strcspn(text, "0123456789"),
+			     digits = strspn(text + other, "0123456789");
+		if (digits == 11 && command_is_national((struct str){ text + other, digits }))
+			return outcome_fail(line->outcome, OUTCOME_VALUE, str_of(option),
+				"a national id stands in it: it would stay in the log and in the "
+				"shell's history. Say it without");
+		text += other + digits;
+	}
+	return true;
+}
+
 struct str command_operator(struct arena *arena)
 {
 	const char *sudo = getenv("SUDO_USER"), *user = getenv("USER");

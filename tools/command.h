@@ -48,6 +48,10 @@ struct admin *command_admin(struct command_line *line, const char *user);
 struct seal *command_seal(struct command_line *line);
 /* A national id from the next line of standard input, checked: it stands in no process list or history. False adds an error without it. */
 bool command_national(struct command_line *line, struct national_id *out);
+/* Are these digits a national id? */
+bool command_is_national(struct str digits);
+/* May the value of an option be kept (in a log, in the shell's history)? Not with a national id in it: false adds an issue that names the option alone. */
+bool command_text_is_good(struct command_line *line, const char *option, const char *text);
 /* Who is at the terminal, as far as the machine can tell. */
 struct str command_operator(struct arena *arena);
 /* Others' bytes move no cursor of the operator's terminal: controls of ASCII, and those from U+0080 to U+009F, in UTF-8 or alone, become dots. How many bytes the one at `at` is printed for. */

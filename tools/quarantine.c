@@ -106,17 +106,6 @@ bool command_quarantine_list(struct command_line *line)
 
 /* ---- show */
 
-static bool is_person(struct str digits)
-{
-	struct national_id id;
-	struct arena *arena = arena_new(4096);
-	struct outcome aside = { .arena = arena };
-	const bool is = national_id_parse(
-		STR(OID_FNR), digits, NATIONAL_BOTH, (struct str){ 0 }, &id, &aside);
-	arena_free(&arena);
-	return is;
-}
-
 /* Segments that are there to tell who somebody is. */
 static bool is_of_person(struct str segment)
 {
@@ -134,7 +123,7 @@ static void print_masked(struct str segment)
 	const bool utf8 = str_is_utf8(segment);
 	for (size_t i = 0; i < segment.length;) {
 		const struct str next = str_part(segment, i, PERSON_DIGITS);
-		if (next.length == PERSON_DIGITS && str_is_digits(next) && is_person(next)) {
+		if (next.length == PERSON_DIGITS && str_is_digits(next) && command_is_national(next)) {
 			fputs("***********", stdout);
 			i += PERSON_DIGITS;
 			continue;
@@ -208,6 +197,8 @@ static bool note_look(struct walk *walk, const char *why)
 bool command_quarantine_show(struct command_line *line)
 {
 	const char *why = command_option(line, "text");
+	if (why != NULL && !command_text_is_good(line, "--text", why))
+		return false;
 	struct walk one = { .line = line };
 	if (!parse_number(line, &one.number))
 		return false;
@@ -236,6 +227,8 @@ static bool act(struct command_line *line, enum kept_deed what, const char *done
 	struct kept_act deed = { .who = command_operator(line->arena), .what = what };
 	struct walk one = { .line = line, .act = &deed };
 	if (!parse_number(line, &one.number))
+		return false;
+	if (why != NULL && !command_text_is_good(line, "--why", why))
 		return false;
 	if (why == NULL)
 		return outcome_fail(line->outcome, OUTCOME_REQUIRED, STR("--why"),

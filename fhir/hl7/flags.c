@@ -101,11 +101,11 @@ static void read_flags(struct reading *reading, const struct row *row, struct fi
 		out->flags = buf_str(&buf);
 }
 
-char flags_letter(const struct row *row)
+char flags_letter(const struct reading *reading, const struct row *row)
 {
 	static const char letters[] = "ABCDFPRSUVWX", small[] = "abcdfprsuvwx";
-	struct str words;
-	const struct str text = str_trim(str_cut(row_field(row, OBX_STATUS), '^', &words));
+	const struct str text =
+		str_trim(er7_component(reading->message, row_field(row, OBX_STATUS), 1));
 	const char *const at = text.length == 1 ? memchr(small, text.at[0], sizeof(small)) : NULL;
 	if (at != NULL)
 		return letters[at - small];
@@ -126,7 +126,7 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 		{ 'C', STATUS_CORRECTED, true }, { 'A', STATUS_AMENDED, true },
 		{ 'B', STATUS_AMENDED, true }, { 'D', STATUS_ENTERED_IN_ERROR, true },
 		{ 'W', STATUS_ENTERED_IN_ERROR, true }, { 'X', STATUS_CANCELLED, false } };
-	const char letter = flags_letter(row);
+	const char letter = flags_letter(reading, row);
 	out->status = STATUS_UNKNOWN;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (letter == known[i].letter) {
@@ -145,9 +145,9 @@ static void read_status(struct reading *reading, const struct row *row, struct f
 		out->status = STATUS_PRELIMINARY;
 }
 
-bool flags_withdraw(const struct row *row)
+bool flags_withdraw(const struct reading *reading, const struct row *row)
 {
-	const char letter = flags_letter(row);
+	const char letter = flags_letter(reading, row);
 	return letter == 'D' || letter == 'W';
 }
 

@@ -167,7 +167,7 @@ static void form_run(struct reading *reading, struct member *members, size_t cou
 			"Rows of one panel, channel and time cannot be paired; each is kept by "
 			"itself");
 	/* Taken back alone, a member takes its panel back: what is left is no reading of the whole, and the panel is what was stored. */
-	if (count == 1 && flags_withdraw(members[0].row))
+	if (count == 1 && flags_withdraw(reading, members[0].row))
 		members[0].row->panel = members[0].panel;
 	if (round < 2)
 		return;

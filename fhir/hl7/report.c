@@ -172,7 +172,8 @@ static bool are_all_gone(const struct report *report)
 		if (!is_member(report, &reading->rows[i]))
 			continue;
 		any = true;
-		if (!flags_withdraw(&reading->rows[i]) && flags_letter(&reading->rows[i]) != 'X')
+		if (!flags_withdraw(reading, &reading->rows[i]) &&
+			flags_letter(reading, &reading->rows[i]) != 'X')
 			return false;
 	}
 	return any;
@@ -186,7 +187,7 @@ static void add_parts(struct report *report)
 		i = reading->rows[i].next_part) {
 		const struct row *const part = &reading->rows[i];
 		const struct finding finding = values_read(reading, part);
-		const bool gone = is_member(report, part) && flags_withdraw(part);
+		const bool gone = is_member(report, part) && flags_withdraw(reading, part);
 		if (!is_usable(&finding) && gone) {
 			add_gone(report, part, &finding);
 			continue;
@@ -276,7 +277,7 @@ static char letter_of(const struct report *report)
 	const size_t part = carrier->first_part;
 	const struct row *const row =
 		is_member_s && part != ROW_NONE ? &reading->rows[part] : carrier;
-	const char letter = flags_letter(row);
+	const char letter = flags_letter(reading, row);
 	return letter != '\0' && memchr("RSUVBXDW", letter, 8) != NULL ? letter : '\0';
 }
 
@@ -544,7 +545,8 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 		.carrier = carrier,
 		.components = buf_new(reading->arena, 0, REPORT_BYTES_MAX) };
 	const bool implied = carrier->panel != 0 && carrier->panel != carrier->code;
-	const bool says_more = carrier->first_part != ROW_NONE || flags_withdraw(carrier) ||
+	const bool says_more = carrier->first_part != ROW_NONE ||
+			       flags_withdraw(reading, carrier) ||
 			       row_field(carrier, OBX_FLAGS).length > 0;
 	if (!implied && (values_present(carrier) || says_more))
 		report.own = values_read(reading, carrier);
@@ -552,8 +554,8 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 	report.test = report.own.test;
 	report.correction = report.own.correction;
 	add_parts(&report);
-	report.withdrawn =
-		implied ? report.all_gone && report.withdrawn_parts > 0 : flags_withdraw(carrier);
+	report.withdrawn = implied ? report.all_gone && report.withdrawn_parts > 0
+				   : flags_withdraw(reading, carrier);
 	if (!is_usable(&report.own) && report.usable_parts == 0 && !report.withdrawn) {
 		note_empty(&report);
 		return nothing;

@@ -45,8 +45,8 @@ bool data_read_na(
 void flags_read(struct reading *reading, const struct row *row, struct finding *out);
 
 /* The letter of OBX-11 as a capital, whatever blanks stand around it and words behind it (`f`, `F^Final`); NUL where it is none. */
-char flags_letter(const struct row *row);
+char flags_letter(const struct reading *reading, const struct row *row);
 /* Does OBX-11 take the row back (D, W)? */
-bool flags_withdraw(const struct row *row);
+bool flags_withdraw(const struct reading *reading, const struct row *row);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "fhir/bundle.h"
 #include "fhir/envelope.h"
+#include "fhir/primitive.h"
 #include "server/audit.h"
 #include "server/interaction/including.h"
 #include "server/interaction/interactions.h"
@@ -130,6 +131,12 @@ static void parse_get(struct exchange *exchange)
 static void parse_compartment(struct exchange *exchange)
 {
 	const struct request *request = &exchange->request;
+	/* It is decoded, so a & in it would be another parameter. */
+	if (!primitive_is_valid(PRIMITIVE_id, request->segment)) {
+		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
+			"what stands between Patient/ and /Observation is no id");
+		return;
+	}
 	const struct str query =
 		str_format(exchange->arena, "patient=%.*s%s%.*s", STR_ARG(request->segment),
 			request->query.length > 0 ? "&" : "", STR_ARG(request->query));

@@ -394,13 +394,20 @@ static void row_of_patient(struct exchange *exchange, const struct patient_rows 
 }
 
 /* Of the entries of this write, or of those no write was of. `storing`: sound entries with a grant are about to be committed with these rows. */
-static void log_patients(struct exchange *exchange, const struct upload *upload, bool storing)
+static void log_patients(struct exchange *exchange, struct upload *upload, bool storing)
 {
 	const size_t count = exchange->asked;
-	struct patient_rows *rows = arena_array(exchange->arena, count, sizeof(rows[0]));
+	/* One list for all parts of a long batch, or its memory would go with their number times that of the patients. */
+	if (upload->rows_of == NULL || upload->rows_room < count) {
+		upload->rows_of = arena_array(exchange->arena, count, sizeof(upload->rows_of[0]));
+		upload->rows_room = count;
+	}
+	struct patient_rows *rows = upload->rows_of;
+	memset(rows, 0, count * sizeof(rows[0]));
 	for (size_t i = upload->from; i < upload->to; i++) {
 		const struct upload_entry *entry = &upload->entries[i];
-		if (entry->patient == UPLOAD_NOBODY)
+		const bool failed = entry->outcome.errors > 0 && !audit_is_refusal(&entry->outcome);
+		if (entry->patient == UPLOAD_NOBODY || failed)
 			continue;
 		count_entry(
 			exchange->arena, &rows[entry->patient], entry, storing && is_sound(entry));
@@ -528,6 +535,9 @@ static void begin_write(struct exchange *exchange, struct upload *upload)
 	write->life = upload->life;
 	for (size_t i = upload->to; i < upload->count && !write->more; i++)
 		write->more = is_sound(&upload->entries[i]);
+	/* A refusal is told whatever becomes of the rest, so its row waits for the disk. */
+	for (size_t i = upload->from; i < upload->to && write->more; i++)
+		write->more = is_sound(&upload->entries[i]);
 }
 
 static void log_write(struct exchange *exchange, struct upload *upload)
@@ -589,7 +599,9 @@ static void tell_unknown(struct upload *upload, size_t to)
 	upload->life = 0;
 }
 
-/* Was nothing stored before this write, all of it is refused; else what was stored stays, and the other entries are told. */
+/*
+ * Was nothing stored before this write, all of it is refused; else what was stored stays, and the other entries are told. The rows of refusals, which did not go with this write, are AUDIT's then.
+ */
 static void fail(struct exchange *exchange, struct upload *upload)
 {
 	if (upload->from == 0) {
@@ -603,6 +615,7 @@ static void fail(struct exchange *exchange, struct upload *upload)
 		outcome_merge(&upload->entries[i].outcome, &upload->trouble, (struct str){ 0 });
 	}
 	upload->to = upload->count;
+	upload->write = (struct store_write){ 0 };
 }
 
 /* What the store said: stale, or other rows than the references were made for. True: that was all. */

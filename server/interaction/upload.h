@@ -51,6 +51,9 @@ struct upload {
 	size_t from, to;
 	uint64_t
 		life; /* of the writes whose commits did not wait for the disk; 0: there is none to answer for */
+	struct patient_rows
+		*rows_of; /* what the log says of each patient, of the write under way */
+	size_t rows_room;
 	struct outcome trouble; /* of that write */
 	struct store_write write;
 };

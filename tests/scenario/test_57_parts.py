@@ -96,3 +96,23 @@ def test_nobody_is_told_what_a_crash_took(hub):
         assert again.status_code == 200 and set(results(again)) <= {200, 201}
         assert kept(hub) == before + len(sent)
     assert torn  # it did die in the middle
+
+
+def test_refusals_behind_a_part_that_fails_are_written_down(hub):
+    """The database refuses one part. What was refused in it, and behind it, is told, so its rows are there, and stay."""
+    line, sent = long_batch(300)
+    sent[100]["effectiveDateTime"] = "1999-01-01T00:00:01Z"
+    for index in (110, 250):
+        sent[index]["performer"] = [{"identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.101", "value": "310000051"}}]
+    hub.sql("alter table hub.observation add constraint poison check (time_low > '2000-01-01') not valid")
+    try:
+        answer = hub.as_("solvik-dho").upload(bundle(*sent))
+    finally:
+        hub.cluster("crash")
+        hub.cluster("start")
+        hub.sql("alter table hub.observation drop constraint poison")
+    back_again(hub)
+    told = results(answer)
+    assert [told[110], told[250]] == [422, 422] and set(told[:96]) == {504} and min(told[96:110]) >= 500, told
+    refused = [row for row in hub.citizen(line).log().json()["entries"] if row["outcome"] == "deny" and row["event"] == "create"]
+    assert sum(row["count"] for row in refused) == 2, refused
