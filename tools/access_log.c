@@ -320,7 +320,8 @@ bool command_log(struct command_line *line)
 	if (!command_text_is_good(line, "--why", why))
 		return false;
 	const size_t digits = reading.hpr == NULL ? 7 : strlen(reading.hpr);
-	if (digits < 7 || digits > 9 || (reading.hpr != NULL && !str_is_digits(str_of(reading.hpr))))
+	if (digits < 7 || digits > 9 ||
+		(reading.hpr != NULL && !str_is_digits(str_of(reading.hpr))))
 		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--hpr"),
 			"an HPR number has seven to nine digits");
 	if (!parse_period(line, &reading.ask, now))

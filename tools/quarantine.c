@@ -123,7 +123,8 @@ static void print_masked(struct str segment)
 	const bool utf8 = str_is_utf8(segment);
 	for (size_t i = 0; i < segment.length;) {
 		const struct str next = str_part(segment, i, PERSON_DIGITS);
-		if (next.length == PERSON_DIGITS && str_is_digits(next) && command_is_national(next)) {
+		if (next.length == PERSON_DIGITS && str_is_digits(next) &&
+			command_is_national(next)) {
 			fputs("***********", stdout);
 			i += PERSON_DIGITS;
 			continue;

@@ -152,6 +152,11 @@ def test_what_is_wrong_is_said_and_nothing_is_written(hub, arguments, says):
 def test_no_national_id_goes_in_by_the_command_line_or_comes_out(hub, story):
     done = hub.maalehub("log", "--why", "x", "--tenant", str(SOLVIK), "--patient", story, stdin="", check=False)
     assert done.returncode == 2 and story not in done.stderr
+    before = hub.sql("select count(*) from hub.access_log")
+    for option, value in (("--why", f"the case of {story}, again"), ("--hpr", story)):
+        done = hub.maalehub("log", option, value, *(("--why", "x") if option == "--hpr" else ()), "--tenant", str(SOLVIK), check=False)
+        assert done.returncode != 0 and option in done.stderr and story not in done.stderr + done.stdout
+    assert hub.sql("select count(*) from hub.access_log") == before
     unknown = person()
     assert rows(hub, patient=unknown) == []
     out = hub.maalehub("log", "--why", "x", "--tenant", str(SOLVIK), "--json") + hub.maalehub("log", "--why", "x", "--actor", str(SYKEHUS))

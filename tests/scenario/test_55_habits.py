@@ -199,6 +199,7 @@ def test_the_compartment_of_a_patient_is_searched(epj, shelf):
         refused = epj.get(f"/fhir/Patient/{path}")
         assert refused.status_code == 400 and word in issues(refused)
     assert ids(epj.get("/fhir/Patient/3141592unlikely/Observation")) == []
+    assert epj.get(f"/fhir/Patient/{patient}%26status%3Dfinal/Observation").status_code == 404  # an id holds no parameter
     assert epj.get(f"/fhir/Patient/{patient}/Condition").status_code == 404
     stub = next(one for one in epj.get("/fhir/metadata").json()["rest"][0]["resource"] if one["type"] == "Patient")
     assert [one["name"] for one in stub["operation"]] == ["everything"]

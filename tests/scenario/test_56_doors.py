@@ -46,7 +46,7 @@ def test_outsiders_find_nothing_at_operators_paths(narrow, version):
         assert outsider.get("/livez").text == "ok\n" and operator.request("POST", "/metrics").status_code == 405
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "x-forwarded-proto", "X-Forwarded-Host"])
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "x-forwarded-proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Client-IP"])
 def test_what_came_through_a_proxy_is_an_outsiders(hub, header):
     """A proxy on this machine has our address; who stands behind it has not."""
     with loose(hub, "127.0.0.1") as near:
