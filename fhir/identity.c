@@ -251,7 +251,7 @@ static instant end_of(const struct observation *observation, struct moment momen
 	return days ? time->high : moment.end;
 }
 
-/* What it refers to, however it is named; the words beside it never count. */
+/* What it refers to, as it is named; the words beside it never count. */
 static void add_reference(struct buf *buf, const struct json *reference)
 {
 	const struct json *identifier = json_get(reference, "identifier");
