@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import queue
+import random
 import re
 import shutil
 import signal
@@ -57,9 +58,12 @@ SOLVIK, FJELLDAL, SYKEHUS, VENDOR = 310000019, 310000027, 310000035, 310000043
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One below those that the kernel gives to outgoing connections, or one of these takes it before the hub does."""
+    while True:
+        port = random.SystemRandom().randrange(15000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def b64url(raw):
