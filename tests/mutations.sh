@@ -33,8 +33,9 @@ is_wanted() { [ "$only" = "  " ] || [[ $only == *" $current "* ]]; }
 # ---- the copy
 
 copy_tree() {
+	# with the time of now (-m): a run that was ended in the middle left objects of a mutated file, newer than the file
 	rm -rf "$tree" "$pristine" && mkdir -p "$tree"
-	tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./.quickstart --exclude=./.bench --exclude=__pycache__ -cf - . | tar -C "$tree" -xf -
+	tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=./.quickstart --exclude=./.bench --exclude=__pycache__ -cf - . | tar -C "$tree" -xmf -
 	cp -r "$tree" "$pristine"
 	# the lints ask git which files there are
 	git -C "$tree" init -q && git -C "$tree" add -A >/dev/null
