@@ -146,6 +146,14 @@ bool command_words_are_good(struct command_line *line)
 		       words, words == 1 ? "" : "s", seen);
 }
 
+bool command_number(struct command_line *line, const char *list, uint64_t most, uint64_t *out)
+{
+	const char *word = command_word(line, 0);
+	return (word != NULL && str_to_u64(str_of(word), out) && *out <= most) ||
+	       outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
+		       "which? its number (`%s` tells it)", list);
+}
+
 bool command_is_national(struct str digits)
 {
 	struct national_id id;

@@ -40,6 +40,8 @@ const char *command_option(const struct command_line *line, const char *name);
 bool command_flag(const struct command_line *line, const char *name);
 /* Word `index` that is no option nor an option's value, or NULL. */
 const char *command_word(const struct command_line *line, int index);
+/* The first word, a number that the command `list` shows, at most `most`; false adds an issue. */
+bool command_number(struct command_line *line, const char *list, uint64_t most, uint64_t *out);
 /* Nine digits of an organisation; false adds an issue that names `what`. */
 bool command_orgnr(struct command_line *line, const char *text, const char *what, uint32_t *out);
 /* The operator's connection, as `user` (NULL: hub_admin). */

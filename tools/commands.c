@@ -278,24 +278,14 @@ bool command_rule_list(struct command_line *line)
 	return finish(admin, true);
 }
 
-static bool parse_number(struct command_line *line, uint64_t *out)
-{
-	const char *word = command_word(line, 0);
-	if (word == NULL || !str_to_u64(str_of(word), out))
-		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
-			"which? its number (`list` tells it)");
-	return true;
-}
-
 bool command_rule_revoke(struct command_line *line)
 {
 	uint64_t number;
-	if (!parse_number(line, &number))
+	if (!command_number(line, "rule list", UINT32_MAX, &number))
 		return false;
 	struct admin *admin = command_admin(line, NULL);
 	return admin != NULL &&
-	       finish(admin, number <= UINT32_MAX &&
-				     admin_rule_revoke(admin, (uint32_t)number, line->outcome));
+	       finish(admin, admin_rule_revoke(admin, (uint32_t)number, line->outcome));
 }
 
 bool command_national(struct command_line *line, struct national_id *out)
@@ -347,7 +337,7 @@ bool command_block_add(struct command_line *line)
 bool command_block_end(struct command_line *line)
 {
 	uint64_t number;
-	if (!parse_number(line, &number))
+	if (!command_number(line, "block list", INT64_MAX, &number))
 		return false;
 	struct admin *admin = command_admin(line, NULL);
 	return admin != NULL && finish(admin, admin_block_end(admin, number, line->outcome));

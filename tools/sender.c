@@ -92,10 +92,8 @@ bool command_sender_list(struct command_line *line)
 bool command_sender_revoke(struct command_line *line)
 {
 	uint64_t number;
-	const char *word = command_word(line, 0);
-	if (word == NULL || !str_to_u64(str_of(word), &number) || number > UINT32_MAX)
-		return outcome_fail(line->outcome, OUTCOME_VALUE, STR(""),
-			"which? its number (`sender list` tells it)");
+	if (!command_number(line, "sender list", UINT32_MAX, &number))
+		return false;
 	struct admin *admin = command_admin(line, NULL);
 	if (admin == NULL)
 		return false;

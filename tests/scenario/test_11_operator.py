@@ -113,6 +113,10 @@ def test_lists(hub):
     assert "revoked" in next(row for row in hub.maalehub("rule", "list").splitlines() if row.split()[0] == str(rule))
     again = run(hub, "rule", "revoke", str(rule))
     assert again.returncode == 1
+    for noun, verb in (("rule", "revoke"), ("sender", "revoke"), ("block", "end")):
+        for number in ("none", "99999999999999999999", *(["4294967296"] if noun != "block" else [])):
+            wrong = run(hub, noun, verb, number)
+            assert wrong.returncode == 1 and f"`{noun} list` tells it" in wrong.stderr, (noun, number, wrong.stderr)
     # each list tells what its columns are, under the same names that the options have
     for noun, first in (("tenant", "orgnr"), ("client", "client"), ("rule", "rule"), ("sender", "sender"), ("quarantine", "message")):
         assert hub.maalehub(noun, "list").split()[0] == first
