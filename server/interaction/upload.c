@@ -629,11 +629,11 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 		fail(exchange, upload);
 	else if (upload->write.torn)
 		tell_unknown(upload, upload->from);
-	if (!upload->write.refused)
+	if (!upload->write.refused) {
 		upload->life =
 			upload->write.more && upload->trouble.errors == 0 ? upload->write.life : 0;
-	if (!upload->write.refused)
 		return upload->to == upload->count || exchange->outcome.errors > 0;
+	}
 	if (upload->changes != NULL && changes_refuse(upload->changes)) {
 		forget(upload);
 		return true;
