@@ -3,7 +3,9 @@
 # Every guard's test has a control: takes one guard away at a time, in a copy of the tree, and wants at least one of the named lints,
 # unit tests or scenarios to fail. All of these are in the daily lanes of tools/test. The guards: tests/mutations.list.
 #
-#   tests/mutations.sh [NAME ...]   all, or those named; --list names them; MAALEHUB_MUTANT: the folder of the copy
+#   tests/mutations.sh [NAME ...]          all, or those named; --list names them; MAALEHUB_MUTANT: the folder of the copy
+#   tests/mutations.sh --part K/N          every Nth of them, from the Kth: a guard mostly waits for servers to start, so that
+#                                          two parts side by side, each with a copy of its own, take half the time of the whole
 #
 # Nothing is mutated before the same tests have passed on the copy as it is. Prints which test caught which; exits 0 when each was caught.
 set -uo pipefail
@@ -12,12 +14,18 @@ home=${MAALEHUB_MUTANT:-$root/build-test/mutant}
 tree=$home/tree pristine=$home/pristine build=$home/build
 python=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
-only=" $* " caught=0 survived=() stale=() seen=() current='' what='' changed=()
+part=1 parts=1
+if [ "${1:-}" = --part ]; then
+	part=${2%/*} parts=${2#*/}
+	[[ $part =~ ^[1-9]$ && $parts =~ ^[1-9]$ && $part -le $parts ]] || { echo "tests/mutations.sh: --part K/N, not ${2:-}" >&2 && exit 2; }
+	shift 2
+fi
+only=" $* " caught=0 nth=0 survived=() stale=() seen=() current='' what='' changed=()
 
 # ---- the words of mutations.list
 
 # guard NAME WHAT: begins one
-guard() { current=$1 what=$2 changed=(); }
+guard() { current=$1 what=$2 changed=() nth=$((nth + 1)); }
 # edit FILE PERL: a substitution that must apply; several make one mutation
 edit() { changed+=("$1" "$2"); }
 # caught_by TEST ...: ends one. A test is `lint NAME`, `unit SUITE NAME` or `scenario FILE [-k EXPRESSION]`
@@ -28,7 +36,7 @@ caught_by() {
 	mutate) if is_wanted; then mutate "$@"; fi ;;
 	esac
 }
-is_wanted() { [ "$only" = "  " ] || [[ $only == *" $current "* ]]; }
+is_wanted() { if [ "$only" = "  " ]; then [ $((nth % parts)) -eq $((part % parts)) ]; else [[ $only == *" $current "* ]]; fi; }
 
 # ---- the copy
 
@@ -132,7 +140,7 @@ compile || { grep -E 'error|FAILED' "$home/log" | head; exit 1; }
 mode=gather
 . "$root/tests/mutations.list"
 run_all || { tail -30 "$home/log"; echo "without any mutation, this fails"; exit 1; }
-mode=mutate
+mode=mutate nth=0
 . "$root/tests/mutations.list"
 compile || true
 echo "$caught caught, ${#survived[@]} survived, ${#stale[@]} stale"
