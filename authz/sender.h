@@ -13,6 +13,7 @@
 struct certificate {
 	uint8_t thumbprint[32]; /* SHA-256 of the DER, as x5t#S256 of RFC 8705 */
 	uint32_t orgnr;         /* of the subject, by certificate_orgnr() */
+	instant begins;         /* notBefore */
 	instant expires;        /* notAfter */
 };
 

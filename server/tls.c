@@ -152,6 +152,7 @@ static bool read_peer(const X509 *peer, struct certificate *out)
 	*out = (struct certificate){
 		.orgnr = certificate_orgnr(attribute(arena, subject, ORGANIZATION_IDENTIFIER),
 			attribute(arena, subject, SERIAL_NUMBER)),
+		.begins = tls_instant(X509_get0_notBefore(peer)),
 		.expires = tls_instant(X509_get0_notAfter(peer)),
 	};
 	arena_free(&arena);

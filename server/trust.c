@@ -96,14 +96,19 @@ static void say(struct arena *arena, const struct config *config, const struct t
 		name_of(arena, config->mllp_crl), time_of(arena, trust->until));
 }
 
-/* An expired one starts a hub, whose operator sees it at once; it does not take the place of one that is good. */
+/* One that has expired, or is not valid yet, starts a hub, whose operator sees it at once; it does not take the place of one that is good. */
 static bool is_current(
 	const struct config *config, struct certificate *own, instant now, struct outcome *outcome)
 {
-	return tls_read_certificate(config->tls_certificate, own, outcome) &&
-	       (own->expires > now ||
-		       outcome_fail(outcome, OUTCOME_INVALID, STR(""),
-			       "%s: the certificate has expired", config->tls_certificate));
+	if (!tls_read_certificate(config->tls_certificate, own, outcome))
+		return false;
+	if (own->begins > now)
+		return outcome_fail(outcome, OUTCOME_INVALID, STR(""),
+			"%s: the certificate is not valid before %s", config->tls_certificate,
+			time_of(outcome->arena, own->begins));
+	return own->expires > now ||
+	       outcome_fail(outcome, OUTCOME_INVALID, STR(""), "%s: the certificate has expired",
+		       config->tls_certificate);
 }
 
 void trust_reload(struct hub *hub)

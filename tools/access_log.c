@@ -199,6 +199,15 @@ static void print_codes(const struct json *what)
 	}
 }
 
+/* To the left in `width` columns, and nothing of it to the terminal but signs: a purpose is a word of whoever asked. */
+static void print_column(struct str text, size_t width)
+{
+	command_print(text);
+	for (size_t i = text.length; i < width; i++)
+		putchar(' ');
+	fputs("  ", stdout);
+}
+
 /* The names of the columns stand in print_head(). */
 static void print_row(struct reading *reading, struct arena *arena, const struct log_found *found,
 	struct str patient)
@@ -212,10 +221,12 @@ static void print_row(struct reading *reading, struct arena *arena, const struct
 	const struct json *count = json_get(row, "count"), *actor = json_get(row, "actor");
 	const struct str owner = json_text(json_get(row, "dataController"), "orgnr"),
 			 purpose = json_text(json_get(row, "basis"), "purpose");
-	printf("%-24.*s  %-7.*s  %-6.*s  %-9.*s  %09u  %-6.*s  %5.*s  %-26.*s  ",
-		STR_ARG(json_text(row, "time")), STR_ARG(json_text(row, "event")),
-		STR_ARG(json_text(row, "outcome")), STR_ARG(owner), found->entry.actor_orgnr,
-		STR_ARG(purpose), STR_ARG(count == NULL ? STR("") : count->text), STR_ARG(patient));
+	printf("%-24.*s  %-7.*s  %-6.*s  %-9.*s  %09u  ", STR_ARG(json_text(row, "time")),
+		STR_ARG(json_text(row, "event")), STR_ARG(json_text(row, "outcome")),
+		STR_ARG(owner), found->entry.actor_orgnr);
+	print_column(purpose, 6);
+	printf("%5.*s  %-26.*s  ", STR_ARG(count == NULL ? STR("") : count->text),
+		STR_ARG(patient));
 	print_who(actor);
 	print_codes(json_get(row, "what"));
 	if (!found->sound)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """SIGHUP: certificates, CAs and lists of revoked certificates are read again; a bad file never takes a running hub down."""
 import contextlib
+import datetime
 import hashlib
 import re
 import shutil
@@ -11,6 +12,8 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from hub import Hub, person
 from test_51_mllp_senders import msa, weight
@@ -168,16 +171,34 @@ def test_a_bad_file_changes_nothing(own, wrong):
             (keys / name).write_bytes(content)
 
 
-def test_a_certificate_that_has_expired_does_not_replace_a_good_one(own):
-    keys = new_certificate(own, days="0")
+def is_not_taken(hub, why):
+    """The certificate and key beside the door's, put in their place."""
+    keys, before = hub.dir / "keys", shown(hub)
     kept = {name: (keys / name).read_bytes() for name in ("server.pem", "server.key")}
-    before = shown(own)
-    time.sleep(1.1)
     shutil.copy(keys / "next.key", keys / "server.key")
     shutil.copy(keys / "next.pem", keys / "server.pem")
-    assert "expired" in reload(own, "not_reloaded") and shown(own) == before
-    for name, content in kept.items():
-        (keys / name).write_bytes(content)
+    try:
+        assert why in reload(hub, "not_reloaded") and shown(hub) == before
+    finally:
+        for name, content in kept.items():
+            (keys / name).write_bytes(content)
+
+
+def test_a_certificate_that_has_expired_does_not_replace_a_good_one(own):
+    new_certificate(own, days="0")
+    time.sleep(1.1)
+    is_not_taken(own, "expired")
+
+
+def test_a_certificate_that_is_not_valid_yet_does_not_replace_a_good_one(own):
+    keys = new_certificate(own)
+    authority = x509.load_pem_x509_certificate((keys / "ca.pem").read_bytes())
+    signed = x509.load_pem_x509_certificate((keys / "next.pem").read_bytes())
+    begins = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(hours=1)
+    later = x509.CertificateBuilder(authority.subject, signed.subject, signed.public_key(), signed.serial_number, begins, begins + datetime.timedelta(days=1))
+    later = later.sign(serialization.load_pem_private_key((keys / "ca.key").read_bytes(), None), hashes.SHA256())
+    (keys / "next.pem").write_bytes(later.public_bytes(serialization.Encoding.PEM))
+    is_not_taken(own, f"not valid before {begins:%Y-%m-%dT%H:%M:%S}")
 
 
 def test_a_revoked_certificate_is_refused_and_counted(own):
