@@ -11,11 +11,12 @@
 /* Where the Device has it: HL7 PHD IG, mapping of System-Model and Production-Specification. */
 enum part { PART_ELEMENT, PART_VERSION, PART_PROPERTY };
 
+#define PARTS 8
 static const struct {
 	uint32_t code;
 	enum part part;
 	const char *element;
-} parts[] = {
+} parts[PARTS] = {
 	{ 531970, PART_ELEMENT, "manufacturer" },
 	{ 531969, PART_ELEMENT, "modelNumber" },
 	{ 531972, PART_ELEMENT, "serialNumber" },
@@ -31,7 +32,7 @@ struct device {
 	size_t owner; /* its row, or ROW_NONE: the gateway */
 	struct str identifier;
 	struct buf elements, versions, properties;
-	unsigned seen; /* bits of `parts` that have been said: the first one counts */
+	struct str said[PARTS]; /* of `parts`: the first one counts */
 	struct hl7_place place;
 };
 
@@ -101,13 +102,17 @@ static void add_row(struct reading *reading, struct device *device, const struct
 	const struct str text = clean_component(reading, row_field(row, OBX_VALUE), 0);
 	if (text.length == 0)
 		return;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+	for (size_t i = 0; i < PARTS; i++) {
 		if (parts[i].code != row->code)
 			continue;
-		const unsigned bit = 1u << i;
-		if ((device->seen & bit) != 0)
+		if (device->said[i].length > 0) {
+			if (!str_equal(device->said[i], text))
+				row_warn(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+					"The device has said this before in other words, which "
+					"count; these are left out of it");
 			return;
-		device->seen |= bit;
+		}
+		device->said[i] = text;
 		if (parts[i].part == PART_VERSION)
 			add_version(device, row, text);
 		else
@@ -186,25 +191,60 @@ static struct str render(struct reading *reading, const struct device *device)
 	return full ? (struct str){ 0 } : buf_str(&buf);
 }
 
+/* Once a message: the readings are stored with their device's identifier all the same. */
+static void warn_beyond(struct reading *reading, const struct row *row, bool *told)
+{
+	if (!*told)
+		row_warn(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+			"A message tells of 32 devices at most; what it says of this one and those "
+			"behind it is left out of their Devices");
+	*told = true;
+}
+
+static void warn_unnamed(struct reading *reading, const struct device *device)
+{
+	struct hl7_place place = device->place;
+	place.field = OBX_DEVICE;
+	outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_REQUIRED, place,
+		"The device has no identifier with a system, so what the message says of it "
+		"becomes "
+		"no Device");
+}
+
+static void warn_full(struct reading *reading, const struct device *device)
+{
+	outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_TOO_LARGE, device->place,
+		"What the message says of this device is more than the hub keeps (64 KiB); it "
+		"becomes no Device");
+}
+
 void devices_render(struct reading *reading, struct pcd01 *out)
 {
 	struct device devices[DEVICES_MAX];
 	size_t count = 0;
+	bool beyond = false;
 	for (size_t i = 0; i < reading->count; i++) {
 		const struct row *const row = &reading->rows[i];
-		struct device *const device =
-			is_told(row) ? find_device(reading, devices, &count, row) : NULL;
-		if (device != NULL && device->identifier.length > 0)
+		if (!is_told(row))
+			continue;
+		struct device *const device = find_device(reading, devices, &count, row);
+		if (device == NULL)
+			warn_beyond(reading, row, &beyond);
+		else if (device->identifier.length > 0)
 			add_row(reading, device, row);
 	}
 	out->devices = arena_array(reading->arena, count, sizeof(struct str));
 	out->device_places = arena_array(reading->arena, count, sizeof(struct hl7_place));
 	for (size_t i = 0; i < count; i++) {
-		const struct str text = devices[i].identifier.length > 0
-						? render(reading, &devices[i])
-						: (struct str){ 0 };
-		if (text.length == 0)
+		if (devices[i].identifier.length == 0) {
+			warn_unnamed(reading, &devices[i]);
 			continue;
+		}
+		const struct str text = render(reading, &devices[i]);
+		if (text.length == 0) {
+			warn_full(reading, &devices[i]);
+			continue;
+		}
 		out->device_places[out->device_count] = devices[i].place;
 		out->devices[out->device_count++] = text;
 	}
