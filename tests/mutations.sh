@@ -58,24 +58,28 @@ run_test() {
 	case ${words[0]} in
 	lint) bash "$tree/tests/lint/${words[1]}.sh" >"$home/log" 2>&1 ;;
 	unit) meson test -C "$build" --suite "${words[1]}" "${words[2]}" --print-errorlogs >"$home/log" 2>&1 ;;
-	scenario)
-		(cd "$tree" && MAALEHUB_BUILD=$build $python -m pytest -q -x -p no:cacheprovider --tb=line -m "not attack and not soak" \
-			"tests/scenario/${words[1]}" ${words[2]:+-k "${1#*-k }"}) >"$home/log" 2>&1
-		;;
+	scenario) run_scenarios "$([ ${#words[@]} -eq 2 ] || echo "${1#*-k }")" "${words[1]}" ;;
 	esac
 }
-# run_all: every test that is named, each once, the scenarios of a file together
+# run_scenarios EXPRESSION FILE ...: pytest's -k, empty for all
+run_scenarios() {
+	local expression=$1
+	shift
+	(cd "$tree" && MAALEHUB_BUILD=$build $python -m pytest -q -x -p no:cacheprovider --tb=line -m "not attack and not soak" ${expression:+-k "$expression"} "${@/#/tests/scenario/}") >"$home/log" 2>&1
+}
+# run_all: every test that is named, each once; the scenarios together, with one hub
 run_all() {
-	local test file expressions
+	local test file expression all=() files=()
 	while read -r test; do
 		case $test in scenario*) continue ;; esac
 		run_test "$test" || return 1
 	done < <(printf '%s\n' "${seen[@]}" | sort -u)
 	while read -r file; do
-		expressions=$(printf '%s\n' "${seen[@]}" | sed -nE "s/^scenario $file -k (.*)/\\1/p" | sort -u | sed 's/.*/(&)/' | paste -sd'|' | sed 's/|/ or /g')
-		printf '%s\n' "${seen[@]}" | grep -qx "scenario $file" && expressions=
-		run_test "scenario $file${expressions:+ -k $expressions}" || return 1
+		expression=$(printf '%s\n' "${seen[@]}" | sed -nE "s/^scenario $file -k (.*)/\1/p" | sort -u | sed 's/.*/(&)/' | paste -sd'|' | sed 's/|/ or /g')
+		printf '%s\n' "${seen[@]}" | grep -qx "scenario $file" && expression=
+		all+=("$file${expression:+ and ($expression)}") files+=("$file")
 	done < <(printf '%s\n' "${seen[@]}" | awk '$1 == "scenario" { print $2 }' | sort -u)
+	[ ${#files[@]} -eq 0 ] || run_scenarios "$(printf '(%s)\n' "${all[@]}" | paste -sd'|' | sed 's/|/ or /g')" "${files[@]}"
 }
 # failing: the test case that turned red, out of the log
 failing() {
