@@ -17,6 +17,7 @@
 #define ARENA_BASE         ((size_t)32 << 20)
 #define ARENA_PER_BYTE     ((size_t)16)
 #define REQUEST_ID_MAX     ((size_t)64)
+#define JOINED_MAX         ((size_t)4 << 10) /* of a header that stands more than once */
 #define HEADER(literal)    literal, sizeof(literal) - 1
 #define ID_HEADER          "x-request-id"
 #define CORRELATION_HEADER "x-correlation-id"
@@ -74,15 +75,23 @@ static void take_request_id(struct exchange *exchange, struct str name, struct s
 	wire->id_header = str_is(name, ID_HEADER) ? ID_HEADER : CORRELATION_HEADER;
 }
 
-/* RFC 9110 section 5.3: a header that stands twice is one, its values in a list; what takes no list refuses it. */
+/*
+ * RFC 9110 section 5.3: a header that stands twice is one, its values in a list; what takes no list refuses it. Each joining is a copy, and a byte of HPACK repeats a header: so the list
+ * is short, or a connection's requests would hold hundreds of MiB for nobody.
+ */
 static void keep(
 	struct exchange *exchange, struct str *member, struct str value, const char *separator)
 {
 	if (member->at == NULL)
 		*member = str_copy(exchange->arena, value);
-	else
+	else if (member->length + value.length <= JOINED_MAX)
 		*member = str_format(
 			exchange->arena, "%.*s%s%.*s", STR_ARG(*member), separator, STR_ARG(value));
+	else if (exchange->outcome.errors == 0) /* said once */
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR(""),
+			"the values of a header that stands more than once are more than %zu bytes "
+			"together",
+			JOINED_MAX);
 }
 
 /* What a proxy adds: the address is its own, and whoever stands behind it is somebody else. */
@@ -101,6 +110,10 @@ static bool is_of_proxy(struct str name)
 static void take_header(struct exchange *exchange, struct str name, struct str value)
 {
 	struct request *request = &exchange->request;
+	/* Refused where they stand twice, whatever they say. */
+	if ((str_is(name, "authorization") && request->authorization_count++ > 0) ||
+		(str_is(name, "dpop") && request->dpop_count++ > 0))
+		return;
 	const struct {
 		const char *name;
 		struct str *member;
@@ -114,11 +127,7 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 		if (str_is(name, plain[i].name))
 			keep(exchange, plain[i].member, value,
 				plain[i].member == &request->if_none_exist ? "&" : ", ");
-	if (str_is(name, "authorization"))
-		request->authorization_count++;
-	else if (str_is(name, "dpop"))
-		request->dpop_count++;
-	else if (str_is(name, "host") && !str_equal_nocase(value, request->host))
+	if (str_is(name, "host") && !str_equal_nocase(value, request->host))
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR(""),
 			"Host is not what :authority says");
 	else if (str_is(name, ID_HEADER) || str_is(name, CORRELATION_HEADER))

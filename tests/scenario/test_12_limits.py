@@ -132,6 +132,20 @@ def test_many_headers(hub):
     alive(hub)
 
 
+def test_headers_that_are_repeated(hub):
+    """HPACK names a field again by one byte, and each joining is a copy: what is joined is bounded."""
+    def repeated(name, value, count, path="/fhir/metadata"):
+        with httpx.Client(http1=False, http2=True, base_url=hub.dev_url, timeout=20) as client:
+            return client.get(path, headers=[(name, value)] * count)
+    assert repeated("accept", "application/fhir+json", 100).status_code == 200
+    assert repeated("accept", "a/" + "x" * 5000, 1).status_code == 406
+    for name in ("accept", "prefer", "if-none-match", "if-none-exist"):
+        answer = repeated(name, "a/" + "x" * 480, 100)
+        assert answer.status_code == 400 and "4096 bytes" in answer.text, answer.text
+        assert len(answer.json()["issue"]) == 1 and len(answer.content) < 1000, answer.text
+    alive(hub)
+
+
 @pytest.mark.parametrize("size,good", [(7000, True), (500000, False)])
 def test_long_headers_and_urls(hub, size, good):
     for request in (f"GET /livez?{'v' * size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", f"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: {'v' * size}\r\nConnection: close\r\n\r\n"):
