@@ -80,9 +80,9 @@ struct exchange {
 	struct presentation presentation; /* of FHIR routes, from PARSE on */
 	struct outcome outcome;
 	enum step step;
-	unsigned owners, pending;
-	bool yielded;   /* a step gave way and wants to be run again */
-	bool waiting;   /* between a step that waits and its resumption */
+	unsigned owners, pending, turns; /* turns: slices of long work it has had (turn.h) */
+	bool yielded;                    /* a step gave way and wants to be run again */
+	bool waiting;                    /* between a step that waits and its resumption */
 	unsigned phase; /* of the step, for those that wait more than once; 0 when it begins */
 	instant began;
 

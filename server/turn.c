@@ -10,12 +10,15 @@ static instant clock_now(void)
 	return now.tv_sec * INSTANT_SECOND + now.tv_nsec / 1000;
 }
 
-struct turn turn_begin(void)
+struct turn turn_begin(struct exchange *exchange)
 {
-	return (struct turn){ clock_now() };
+	const bool few = exchange->turns < TURNS_FEW;
+	if (few)
+		exchange->turns++;
+	return (struct turn){ clock_now(), few ? TURN : TURN_SHORT };
 }
 
 bool turn_is_over(struct turn turn)
 {
-	return clock_now() - turn.began > TURN;
+	return clock_now() - turn.began > turn.most;
 }

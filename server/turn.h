@@ -6,14 +6,18 @@
 
 /*
  * Long work in slices: a step begins one, looks now and then whether it is over, and then gives way to the loop's other exchanges (exchange_yield). Another request takes four or five
- * turns of the loop, and waits for a slice in each, so a slice is short; a turn costs some 20 us.
+ * turns of the loop, and waits for a slice in each, so a slice is short. A turn costs some 20 us: what an exchange of a hundred entries has to do goes in a few slices, and one that has
+ * had those is long, and has the shorter ones from then on.
  */
-#define TURN (INSTANT_SECOND / 1000)
+#define TURN       (INSTANT_SECOND / 1000)
+#define TURN_SHORT (INSTANT_SECOND / 8000)
+#define TURNS_FEW  8u
 
 struct turn {
-	instant began;
+	instant began, most;
 };
-struct turn turn_begin(void);
+/* Counts the exchange's turns. */
+struct turn turn_begin(struct exchange *exchange);
 bool turn_is_over(struct turn turn);
 
 #endif

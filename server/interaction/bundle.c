@@ -201,7 +201,7 @@ static bool parse_text(struct exchange *exchange, struct bundle_work *work, stru
 static void parse(struct exchange *exchange)
 {
 	const struct str body = exchange->request.body;
-	const struct turn turn = turn_begin();
+	const struct turn turn = turn_begin(exchange);
 	struct bundle_work *work = exchange->work;
 	if (work == NULL) {
 		work = arena_alloc(exchange->arena, sizeof(*work));
@@ -476,7 +476,7 @@ static void respond(struct exchange *exchange)
 {
 	struct bundle_work *work = exchange->work;
 	const size_t count = work->bundle.count;
-	const struct turn turn = turn_begin();
+	const struct turn turn = turn_begin(exchange);
 	if (work->told == 0) {
 		work->answer = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
 		bundle_results_begin(&work->answer, work->bundle.type);

@@ -451,7 +451,7 @@ void include_store(struct exchange *exchange, struct search_work *work)
 	if (work->including == NULL)
 		begin(exchange, work);
 	struct search_including *including = work->including;
-	const struct turn turn = turn_begin();
+	const struct turn turn = turn_begin(exchange);
 	for (; including->row < work->row_count; including->row++) {
 		if (turn_is_over(turn)) {
 			exchange_yield(exchange);

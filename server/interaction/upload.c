@@ -178,7 +178,7 @@ static void check_entry(
 
 void upload_validate(struct exchange *exchange, struct upload *upload)
 {
-	const struct turn turn = turn_begin();
+	const struct turn turn = turn_begin(exchange);
 	while (upload->checked < upload->count) {
 		check_entry(exchange, upload, &upload->entries[upload->checked++]);
 		if (arena_full(exchange->arena)) {
@@ -493,7 +493,7 @@ static void ask_afresh(struct exchange *exchange, struct upload *upload)
 /* Keys, digests and packed bodies, in slices. False: there is more to do. */
 static bool prepare(struct exchange *exchange, struct upload *upload)
 {
-	const struct turn turn = turn_begin();
+	const struct turn turn = turn_begin(exchange);
 	while (!store_prepare(exchange->loop->store, &upload->write, LOOK_AT)) {
 		if (!turn_is_over(turn))
 			continue;
