@@ -477,19 +477,20 @@ static void respond(struct exchange *exchange)
 	struct bundle_work *work = exchange->work;
 	const size_t count = work->bundle.count;
 	const struct turn turn = turn_begin(exchange);
-	if (work->told == 0) {
+	if (work->answer.at == NULL) {
 		work->answer = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
 		bundle_results_begin(&work->answer, work->bundle.type);
 	}
 	while (work->told < count) {
 		const size_t i = work->told;
 		struct bundle_result result = { 0 };
-		if (gives_way(exchange, turn))
-			return;
 		result_of(exchange, &work->upload->entries[i], &work->bundle.entries[i],
 			work->inners == NULL ? NULL : work->inners[i], &result);
 		bundle_results_add(&work->answer, i, &result);
 		work->told++;
+		/* A slice that is over before it has done anything would come again for ever. */
+		if (work->told < count && gives_way(exchange, turn))
+			return;
 	}
 	bundle_results_end(&work->answer, count);
 	if (work->answer.full) {

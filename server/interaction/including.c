@@ -452,12 +452,12 @@ void include_store(struct exchange *exchange, struct search_work *work)
 		begin(exchange, work);
 	struct search_including *including = work->including;
 	const struct turn turn = turn_begin(exchange);
-	for (; including->row < work->row_count; including->row++) {
+	while (including->row < work->row_count) {
+		collect_row(exchange, work, including->row++);
 		if (turn_is_over(turn)) {
 			exchange_yield(exchange);
 			return;
 		}
-		collect_row(exchange, work, including->row);
 	}
 	if (!including->collected)
 		make_runs(exchange, work);
