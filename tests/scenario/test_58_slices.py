@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Long work in slices ends, however short they are: here each is over as soon as it has begun, as on a machine that is very slow."""
+import pytest
+
+from hub import Hub, bundle, observation, person, results
+
+
+@pytest.fixture(scope="module")
+def slow():
+    one = Hub(environment={"MAALEHUB_CONTROL": "slices-over"})
+    try:
+        yield one.start()
+    finally:
+        one.stop()
+
+
+def test_a_bundle_is_answered(slow):
+    vendor = slow.as_("solvik-dho")
+    answer = vendor.upload(bundle(*(observation(person()) for _ in range(60))))
+    assert results(answer) == [201] * 60
+    assert results(vendor.upload(bundle(*(observation(person()) for _ in range(250))))) == [201] * 250  # in parts
+
+
+def test_what_a_page_refers_to_comes_with_it(slow):
+    line = person()
+    assert results(slow.as_("solvik-dho").upload(bundle(*(observation(line, at=f"2026-11-20T08:0{minute}:11+01:00") for minute in range(5))))) == [201] * 5
+    answer = slow.as_("utvikler").search(line, _include="Observation:subject")
+    assert [entry["search"]["mode"] for entry in answer.json()["entry"]] == ["match"] * 5 + ["include"], answer.text
