@@ -317,6 +317,11 @@ static bool run(struct reading *reading, const char *why, instant now)
 	return true;
 }
 
+static bool is_hpr(struct str text)
+{
+	return text.length >= 7 && text.length <= 9 && str_is_digits(text);
+}
+
 bool command_log(struct command_line *line)
 {
 	const char *why = command_option(line, "why");
@@ -330,9 +335,7 @@ bool command_log(struct command_line *line)
 			"why do you look? it is written into the log with your name");
 	if (!command_text_is_good(line, "--why", why))
 		return false;
-	const size_t digits = reading.hpr == NULL ? 7 : strlen(reading.hpr);
-	if (digits < 7 || digits > 9 ||
-		(reading.hpr != NULL && !str_is_digits(str_of(reading.hpr))))
+	if (reading.hpr != NULL && !is_hpr(str_of(reading.hpr)))
 		return outcome_fail(line->outcome, OUTCOME_VALUE, STR("--hpr"),
 			"an HPR number has seven to nine digits");
 	if (!parse_period(line, &reading.ask, now))

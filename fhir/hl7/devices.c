@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The Devices that a message describes: its MDS and VMD rows with what stands below them, and the gateway's own. */
+#include <assert.h>
+
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "fhir/hl7/values.h"
@@ -190,6 +192,8 @@ static struct str render(struct reading *reading, const struct device *device)
 			  device->properties.full;
 	return full ? (struct str){ 0 } : buf_str(&buf);
 }
+
+static_assert(DEVICES_MAX == 32 && DEVICE_BYTES == 64 << 10, "the sentences below name them");
 
 /* Once a message: the readings are stored with their device's identifier all the same. */
 static void warn_beyond(struct reading *reading, const struct row *row, bool *told)
