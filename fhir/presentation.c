@@ -22,10 +22,28 @@ static const char *const summaries[] = {
 static const char *const formats[] = { "json", "application/json", "application/fhir+json",
 	"application/fhir json", "text/json", "application/json+fhir", "application/json fhir" };
 
+bool presentation_is_our_version(struct str parameters)
+{
+	while (parameters.length > 0) {
+		struct str value;
+		const struct str parameter = str_cut(parameters, ';', &parameters);
+		const struct str name = str_trim(str_cut(parameter, '=', &value));
+		if (!str_equal_nocase(name, STR("fhirVersion")))
+			continue;
+		value = str_unquote(value);
+		return str_is(value, "4.0") || str_is(value, "4.0.1");
+	}
+	return true;
+}
+
 static bool take_format(
 	struct presentation *presentation, struct str value, struct outcome *outcome)
 {
-	const struct str media = str_trim(str_cut(value, ';', &(struct str){ 0 }));
+	struct str parameters;
+	const struct str media = str_trim(str_cut(value, ';', &parameters));
+	if (!presentation_is_our_version(parameters))
+		return outcome_fail(outcome, OUTCOME_NOT_ACCEPTABLE, STR("_format"),
+			"_format asks for another fhirVersion; the hub has 4.0");
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (str_equal_nocase(media, str_of(formats[i]))) {
 			presentation->format = true;
@@ -36,22 +54,38 @@ static bool take_format(
 		"_format may be json or application/fhir+json; the hub has no XML, Turtle or HTML");
 }
 
+/* Which of them was meant nobody knows; the same again is no harm. */
+static bool twice(struct outcome *outcome, const char *name)
+{
+	return outcome_fail(
+		outcome, OUTCOME_INVALID, str_of(name), "%s stands twice, in two ways", name);
+}
+
 static bool take_pretty(
 	struct presentation *presentation, struct str value, struct outcome *outcome)
 {
-	presentation->pretty = str_is(value, "true");
-	return presentation->pretty || str_is(value, "false") ||
-	       outcome_fail(outcome, OUTCOME_VALUE, STR("_pretty"), "_pretty may be true or false");
+	const bool pretty = str_is(value, "true");
+	if (!pretty && !str_is(value, "false"))
+		return outcome_fail(
+			outcome, OUTCOME_VALUE, STR("_pretty"), "_pretty may be true or false");
+	if (presentation->pretty_said && pretty != presentation->pretty)
+		return twice(outcome, "_pretty");
+	presentation->pretty = pretty;
+	presentation->pretty_said = true;
+	return true;
 }
 
 static bool take_summary(
 	struct presentation *presentation, struct str value, struct outcome *outcome)
 {
 	for (size_t i = 0; i < sizeof(summaries) / sizeof(summaries[0]); i++) {
-		if (str_is(value, summaries[i])) {
-			presentation->summary = (enum summary)i;
-			return true;
-		}
+		if (!str_is(value, summaries[i]))
+			continue;
+		if (presentation->summary_said && presentation->summary != (enum summary)i)
+			return twice(outcome, "_summary");
+		presentation->summary = (enum summary)i;
+		presentation->summary_said = true;
+		return true;
 	}
 	return outcome_fail(outcome, OUTCOME_VALUE, STR("_summary"),
 		"_summary may be true, text, data, count or false");

@@ -16,16 +16,20 @@ enum summary { SUMMARY_FALSE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA, SUMMARY_
 struct presentation {
 	bool format; /* a format that is ours was asked for: it wins over Accept */
 	bool pretty;
+	bool pretty_said, summary_said;
 	enum summary summary;
 	struct str elements[PRESENTATION_ELEMENTS_MAX];
 	size_t element_count;
 };
 
+/* FHIR R4 http.html#version-parameter: do the parameters of a media type (`fhirVersion=4.0; charset=utf-8`) name our version, or none? */
+bool presentation_is_our_version(struct str parameters);
+
 /* Is it the name of one of these parameters? All others are somebody else's. */
 bool presentation_is(struct str name);
 /*
  * Takes one of them; name and value are decoded and live as long as *presentation. False adds an error that names the parameter and what it may be: NOT_ACCEPTABLE for a format that is not JSON. _summary and
- * _elements together are refused.
+ * _elements together are refused, and so is _summary or _pretty said twice in two ways.
  */
 bool presentation_take(struct arena *arena, struct presentation *presentation, struct str name,
 	struct str value, struct outcome *outcome);

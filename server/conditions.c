@@ -60,24 +60,68 @@ static bool month_of(struct str name, int *out)
 	return false;
 }
 
-/* Sun, 06 Nov 1994 08:49:37 GMT */
-bool condition_date(struct str text, instant *out)
-{
+struct moment {
 	int day, month, year, hour, minute, second;
-	if (text.length != 29 || !str_ends(text, STR(" GMT")) || text.at[3] != ',' ||
-		!digits(text, 5, 2, &day) || !month_of(str_part(text, 8, 3), &month) ||
-		!digits(text, 12, 4, &year) || !digits(text, 17, 2, &hour) ||
-		!digits(text, 20, 2, &minute) || !digits(text, 23, 2, &second))
+};
+
+/* Days since 1970-01-01 of the proleptic Gregorian calendar, and the time of the day. */
+static bool instant_of(const struct moment *at, instant *out)
+{
+	if (at->day < 1 || at->day > 31 || at->hour > 23 || at->minute > 59 || at->second > 60 ||
+		at->year < 1900)
 		return false;
-	if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60 || year < 1900)
-		return false;
-	/* Days since 1970-01-01 of the proleptic Gregorian calendar. */
-	const int64_t shifted = month <= 2 ? year - 1 : year;
-	const int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	const int64_t shifted = at->month <= 2 ? at->year - 1 : at->year;
+	const int64_t of_year =
+		(153 * (at->month + (at->month > 2 ? -3 : 9)) + 2) / 5 + at->day - 1;
 	const int64_t days =
 		shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + of_year - 719468;
-	*out = (((days * 24 + hour) * 60 + minute) * 60 + second) * INSTANT_SECOND;
+	*out = (((days * 24 + at->hour) * 60 + at->minute) * 60 + at->second) * INSTANT_SECOND;
 	return true;
+}
+
+/* 08:49:37 */
+static bool clock_of(struct str text, struct moment *out)
+{
+	return text.length == 8 && text.at[2] == ':' && text.at[5] == ':' &&
+	       digits(text, 0, 2, &out->hour) && digits(text, 3, 2, &out->minute) &&
+	       digits(text, 6, 2, &out->second);
+}
+
+/* 06 Nov 1994, or 06-Nov-94 as RFC 850 has it, whose years are those from 50 years back (counted from when this was written: no clock here). */
+static bool day_of(struct str text, struct moment *out)
+{
+	const bool is_short = text.length == 9;
+	const char between = is_short ? '-' : ' ';
+	if ((!is_short && text.length != 11) || text.at[2] != between || text.at[6] != between ||
+		!digits(text, 0, 2, &out->day) || !month_of(str_part(text, 3, 3), &out->month) ||
+		!digits(text, 7, text.length - 7, &out->year))
+		return false;
+	if (is_short)
+		out->year += out->year > 76 ? 1900 : 2000;
+	return true;
+}
+
+/* Sun Nov  6 08:49:37 1994 */
+static bool asctime_of(struct str text, struct moment *out)
+{
+	return text.length == 24 && text.at[3] == ' ' && text.at[7] == ' ' && text.at[10] == ' ' &&
+	       text.at[19] == ' ' && month_of(str_part(text, 4, 3), &out->month) &&
+	       digits(str_trim(str_part(text, 8, 2)), 0, 2, &out->day) &&
+	       clock_of(str_part(text, 11, 8), out) && digits(text, 20, 4, &out->year);
+}
+
+bool condition_date(struct str text, instant *out)
+{
+	struct moment at = { 0 };
+	struct str rest;
+	str_cut(text, ',', &rest); /* the day's name counts for nothing */
+	if (rest.length == 0)
+		return asctime_of(text, &at) && instant_of(&at, out);
+	if (!str_starts(rest, STR(" ")) || !str_ends(rest, STR(" GMT")) || rest.length < 23)
+		return false;
+	return day_of(str_part(rest, 1, rest.length - 14), &at) &&
+	       rest.at[rest.length - 13] == ' ' &&
+	       clock_of(str_part(rest, rest.length - 12, 8), &at) && instant_of(&at, out);
 }
 
 bool condition_unchanged(struct str none_match, struct str modified_since, instant since,

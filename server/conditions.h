@@ -16,7 +16,7 @@ bool condition_if_match(struct str header, int *version_out, struct outcome *out
 /* Does If-None-Match name this version, or *? */
 bool condition_none_match(struct str header, int version);
 
-/* A date as HTTP writes it (IMF-fixdate alone). False: it is ignored, as RFC 9110 13.1.3 asks. */
+/* A date in one of HTTP's three forms (RFC 9110 5.6.7: each must be taken). False: it is none, and is ignored, as 13.1.3 asks. */
 bool condition_date(struct str text, instant *out);
 
 /*

@@ -3,24 +3,35 @@
 #include "server/body.h"
 #include "server/form.h"
 #include "server/loop.h"
+#include "server/parameters.h"
 #include "server/respond.h"
 #include "server/steps.h"
 
-#define NOWHERE ((struct str){ 0 })
+#define NOWHERE    ((struct str){ 0 })
+#define MEDIA_FORM "application/x-www-form-urlencoded"
+
+/* POST of what is asked like a search and is an operation, whose parameters may come as Parameters too. */
+static bool is_operation(const struct exchange *exchange)
+{
+	const struct str path = str_of(exchange->route->path);
+	return str_is(exchange->request.method, "POST") &&
+	       (str_ends(path, STR("/$lastn")) || str_ends(path, STR("/$everything")));
+}
 
 /* POST of a search, and of what is asked like one: the parameters stand in the body. */
 static bool is_form(const struct exchange *exchange)
 {
-	const struct str path = str_of(exchange->route->path);
-	return str_is(exchange->request.method, "POST") &&
-	       (str_ends(path, STR("/_search")) || str_ends(path, STR("/$lastn")) ||
-		       str_ends(path, STR("/$everything")));
+	return is_operation(exchange) ||
+	       (str_is(exchange->request.method, "POST") &&
+		       str_ends(str_of(exchange->route->path), STR("/_search")));
 }
 
 /* The media types a route of this style takes, NULL at the end. */
 static const char *const *media_of(const struct exchange *exchange)
 {
-	static const char *const form[] = { "application/x-www-form-urlencoded", NULL };
+	static const char *const form[] = { MEDIA_FORM, NULL };
+	static const char *const operation[] = { MEDIA_FORM, "application/fhir+json",
+		"application/json", "text/json", "application/json+fhir", NULL };
 	static const char *const fhir[] = { "application/fhir+json", "application/json",
 		"text/json", "application/json+fhir", NULL };
 	static const char *const patch[] = { "application/json-patch+json", NULL };
@@ -33,6 +44,8 @@ static const char *const *media_of(const struct exchange *exchange)
 	case STYLE_FHIR:
 		if (str_is(exchange->request.method, "PATCH"))
 			return patch;
+		if (is_operation(exchange))
+			return operation;
 		return is_form(exchange) ? form : fhir;
 	case STYLE_HL7:
 		return hl7;
@@ -58,13 +71,29 @@ static bool check_media(struct exchange *exchange)
 {
 	if (exchange->route->body_max == 0)
 		return true;
+	/* All parameters in the URL, and a client that names no type for a body it has not. */
+	if (is_form(exchange) && exchange->request.body.length == 0 &&
+		exchange->request.content_type.length == 0)
+		return true;
 	const char *const *media = media_of(exchange);
 	for (; *media != NULL; media++)
 		if (media_fits(exchange, *media))
 			return true;
 	return outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, NOWHERE,
-		"Content-Type must be %s, in UTF-8%s", media_of(exchange)[0],
+		"Content-Type must be %s%s, in UTF-8%s", media_of(exchange)[0],
+		is_operation(exchange) ? ", or application/fhir+json with Parameters" : "",
 		exchange->route->style == STYLE_FHIR ? ", of fhirVersion 4.0" : "");
+}
+
+/* From here on the parameters of an operation are a form, whichever way they came. */
+static bool take_parameters(struct exchange *exchange)
+{
+	struct request *request = &exchange->request;
+	if (!is_operation(exchange) || request->body.length == 0 ||
+		media_is(request->content_type, MEDIA_FORM))
+		return true;
+	request->content_type = STR(MEDIA_FORM);
+	return parameters_to_form(request->body, &request->body, &exchange->outcome);
 }
 
 static bool is_known(const struct interaction *interaction, struct str name)
@@ -167,7 +196,7 @@ void step_parse(struct exchange *exchange)
 			"a body may be %zu bytes here", route->body_max);
 		return;
 	}
-	if (!body_take(exchange) || !check_media(exchange))
+	if (!body_take(exchange) || !check_media(exchange) || !take_parameters(exchange))
 		return;
 	if (!read_presentation(exchange) || !join_query(exchange))
 		return;

@@ -23,13 +23,6 @@ static struct str next_preference(struct str *rest)
 	return word;
 }
 
-static struct str unquoted(struct str value)
-{
-	value = str_trim(value);
-	const bool quoted = value.length >= 2 && value.at[0] == '"';
-	return quoted ? str_part(value, 1, value.length - 2) : value;
-}
-
 /* RFC 7240 section 2: return=minimal and Return="minimal" are one; the first of a name counts. Empty where there is none. */
 static struct str preference(struct str prefer, struct str name)
 {
@@ -37,7 +30,7 @@ static struct str preference(struct str prefer, struct str name)
 		struct str value;
 		const struct str word = next_preference(&prefer);
 		if (str_equal_nocase(str_trim(str_cut(word, '=', &value)), name))
-			return unquoted(value);
+			return str_unquote(value);
 	}
 	return (struct str){ 0 };
 }
@@ -91,21 +84,6 @@ static bool is_refused(struct str parameters)
 	return false;
 }
 
-/* FHIR R4 http.html#version-parameter: who names another version is not answered in this one. */
-static bool is_our_version(struct str parameters)
-{
-	while (parameters.length > 0) {
-		struct str value;
-		const struct str parameter = str_cut(parameters, ';', &parameters);
-		const struct str name = str_trim(str_cut(parameter, '=', &value));
-		if (!str_equal_nocase(name, STR("fhirVersion")))
-			continue;
-		value = unquoted(value);
-		return str_is(value, "4.0") || str_is(value, "4.0.1");
-	}
-	return true;
-}
-
 bool accept_allows(struct str accept, enum route_style style)
 {
 	if (accept.length == 0 || style == STYLE_HL7 || style == STYLE_SOAP || style == STYLE_TEXT)
@@ -115,7 +93,7 @@ bool accept_allows(struct str accept, enum route_style style)
 		const struct str item = str_cut(accept, ',', &accept);
 		const struct str range = str_trim(str_cut(item, ';', &parameters));
 		if (range_allows(range, style) && !is_refused(parameters) &&
-			is_our_version(parameters))
+			presentation_is_our_version(parameters))
 			return true;
 	}
 	return false;
@@ -129,7 +107,7 @@ static bool charset_is_utf8(struct str parameters)
 		const struct str name = str_trim(str_cut(parameter, '=', &value));
 		if (!str_equal_nocase(name, STR("charset")))
 			continue;
-		value = unquoted(value);
+		value = str_unquote(value);
 		return str_equal_nocase(value, STR("utf-8")) ||
 		       str_equal_nocase(value, STR("utf8"));
 	}
@@ -141,7 +119,7 @@ bool media_is(struct str content_type, const char *media)
 	struct str parameters;
 	const struct str type = str_trim(str_cut(content_type, ';', &parameters));
 	return str_equal_nocase(type, str_of(media)) && charset_is_utf8(parameters) &&
-	       is_our_version(parameters);
+	       presentation_is_our_version(parameters);
 }
 
 struct str root_url(struct exchange *exchange)

@@ -91,6 +91,13 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+struct str str_unquote(struct str s)
+{
+	s = str_trim(s);
+	const bool quoted = s.length >= 2 && s.at[0] == '"';
+	return quoted ? str_part(s, 1, s.length - 2) : s;
+}
+
 bool str_is_digits(struct str s)
 {
 	for (size_t i = 0; i < s.length; i++)

@@ -61,6 +61,8 @@ struct str str_part(struct str s, size_t from, size_t length);
 
 /* Without white space (space, tab, CR, LF) at both ends. */
 struct str str_trim(struct str s);
+/* str_trim(), and without the double quotes around it, as HTTP writes the value of a parameter; nothing is unescaped. */
+struct str str_unquote(struct str s);
 
 /* Decimal digits only, the whole slice, without overflow. Output untouched on false. */
 bool str_to_u64(struct str s, uint64_t *out);

@@ -144,12 +144,14 @@ static struct search_work *begin(const struct asking *asking)
 	return work;
 }
 
-static void parse_get(struct exchange *exchange)
+/* Of the patient of the path, whatever is posted: an identifier beside it would be another one. */
+static void parse_one(struct exchange *exchange)
 {
 	const struct seal *seal = exchange->loop->hub->seal;
+	const struct request *request = &exchange->request;
 	struct asking asking = asking_new(exchange, SEARCH_URL);
 	struct person_key person;
-	if (!translate(&asking, exchange->request.query))
+	if (!translate(&asking, str_is(request->method, "POST") ? request->body : request->query))
 		return;
 	if (!is_page(buf_str(&asking.query)))
 		add(&asking.query, "patient", "", exchange->request.segment);
@@ -184,10 +186,10 @@ void everything_stub(struct exchange *exchange, const struct search_work *work,
 		search->has_identifier ? &search->identifier : NULL);
 }
 
-const struct interaction interaction_everything_get = {
-	.name = "everything_get",
+const struct interaction interaction_everything_one = {
+	.name = "everything_one",
 	.reads_query = true,
-	.parse = parse_get,
+	.parse = parse_one,
 	.who = search_who,
 	.decide = search_decide,
 	.store = search_store,

@@ -8,7 +8,7 @@
 extern const struct interaction interaction_bundle;
 extern const struct interaction interaction_create;
 extern const struct interaction interaction_delete;
-extern const struct interaction interaction_everything_get;
+extern const struct interaction interaction_everything_one;
 extern const struct interaction interaction_everything_post;
 extern const struct interaction interaction_history;
 extern const struct interaction interaction_history_type;

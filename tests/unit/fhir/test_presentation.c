@@ -194,6 +194,8 @@ static void what_is_not_there_is_named(void **state)
 	assert_false(presentation_is(STR("_count")));
 	refused("_format", "xml", OUTCOME_NOT_ACCEPTABLE);
 	refused("_format", "application/fhir+xml", OUTCOME_NOT_ACCEPTABLE);
+	refused("_format", "application/fhir+json; fhirVersion=3.0", OUTCOME_NOT_ACCEPTABLE);
+	refused("_format", "json;charset=utf-8;fhirVersion=\"5.0\"", OUTCOME_NOT_ACCEPTABLE);
 	refused("_pretty", "yes", OUTCOME_VALUE);
 	refused("_summary", "True", OUTCOME_VALUE);
 	refused("_elements", "status,colour", OUTCOME_VALUE);
@@ -201,6 +203,28 @@ static void what_is_not_there_is_named(void **state)
 	struct presentation both = asked("_summary", "true");
 	struct outcome outcome = { .arena = arena };
 	assert_false(presentation_take(arena, &both, STR("_elements"), STR("status"), &outcome));
+}
+
+/* The first of two would be dropped in silence. */
+static void what_stands_twice_says_one_thing(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *first, *second;
+		bool good;
+	} rows[] = {
+		{ "_summary", "true", "false", false },
+		{ "_summary", "false", "true", false },
+		{ "_summary", "text", "text", true },
+		{ "_pretty", "false", "true", false },
+		{ "_pretty", "true", "true", true },
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct presentation asks = asked(rows[i].name, rows[i].first);
+		struct outcome outcome = { .arena = arena };
+		assert_int_equal(rows[i].good, presentation_take(arena, &asks, str_of(rows[i].name),
+						       str_of(rows[i].second), &outcome));
+	}
 }
 
 static void links_carry_what_was_asked(void **state)
@@ -234,6 +258,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_patient_is_what_was_asked_of_it, begin, end),
 		cmocka_unit_test_setup_teardown(the_tag_joins_others, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_not_there_is_named, begin, end),
+		cmocka_unit_test_setup_teardown(what_stands_twice_says_one_thing, begin, end),
 		cmocka_unit_test_setup_teardown(links_carry_what_was_asked, begin, end),
 		cmocka_unit_test_setup_teardown(pretty_touches_no_text, begin, end),
 	};

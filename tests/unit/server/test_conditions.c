@@ -54,7 +54,7 @@ static void none_match_takes_a_list(void **state)
 	assert_false(condition_none_match(STR(""), 3));
 }
 
-static void dates_are_imf_fixdate(void **state)
+static void dates_have_three_forms(void **state)
 {
 	(void)state;
 	instant at;
@@ -62,7 +62,21 @@ static void dates_are_imf_fixdate(void **state)
 	assert_int_equal(at, (instant)784111777 * INSTANT_SECOND);
 	assert_true(condition_date(STR("Thu, 29 Feb 2024 00:00:00 GMT"), &at));
 	assert_int_equal(at, (instant)1709164800 * INSTANT_SECOND);
-	assert_false(condition_date(STR("Sunday, 06-Nov-94 08:49:37 GMT"), &at));
+	assert_true(condition_date(STR("Sunday, 06-Nov-94 08:49:37 GMT"), &at));
+	assert_int_equal(at, (instant)784111777 * INSTANT_SECOND);
+	assert_true(condition_date(STR("Thursday, 29-Feb-24 00:00:00 GMT"), &at));
+	assert_int_equal(at, (instant)1709164800 * INSTANT_SECOND);
+	assert_true(condition_date(STR("Sun Nov  6 08:49:37 1994"), &at));
+	assert_int_equal(at, (instant)784111777 * INSTANT_SECOND);
+	assert_true(condition_date(STR("Sat Nov 26 08:49:37 1994"), &at));
+	assert_int_equal(at, (instant)785839777 * INSTANT_SECOND);
+	assert_false(condition_date(STR("Sunday, 06-Nov-1994 08:49:37 GMT"), &at));
+	assert_false(condition_date(STR("Sun, 06-Nov 94 08:49:37 GMT"), &at));
+	assert_false(condition_date(STR("Sun, 06 Nov 1994 08:49:37 CET"), &at));
+	assert_false(condition_date(STR("Sun, 06 Nov 1994 08-49-37 GMT"), &at));
+	assert_false(condition_date(STR("Sun Nov  6 08:49:37"), &at));
+	assert_false(condition_date(STR("Sun, "), &at));
+	assert_false(condition_date(STR("Sun,  GMT"), &at));
 	assert_false(condition_date(STR("Sun, 06 Nov 1994 25:49:37 GMT"), &at));
 	assert_false(condition_date(STR("Sun, 06 Abc 1994 08:49:37 GMT"), &at));
 }
@@ -88,7 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(if_match_names_one_version),
 		cmocka_unit_test(none_match_takes_a_list),
-		cmocka_unit_test(dates_are_imf_fixdate),
+		cmocka_unit_test(dates_have_three_forms),
 		cmocka_unit_test(none_match_stands_above_modified_since),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

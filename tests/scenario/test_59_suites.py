@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What conformance suites and libraries of other FHIR servers send, where the hub once knew another way only."""
+import email.utils
+import json
+
+import httpx
+import pytest
+
+from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person
+
+
+@pytest.fixture(scope="module")
+def epj(hub):
+    return hub.as_("utvikler")
+
+
+@pytest.fixture(scope="module")
+def shelf(epj):
+    """Pulse and weight on three days: (whose, Patient id, the newest pulse's id)."""
+    line = person()
+    for day in (1, 2, 3):
+        for code, unit in (("8867-4", "/min"), ("29463-7", "kg")):
+            made = epj.upload(observation(line, code=code, unit=unit, value=str(60 + day), at=f"2026-11-0{day}T10:00:05Z"))
+            assert made.status_code == 201, made.text
+    stub = epj.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")])
+    newest = ids(epj.search(line, code="8867-4", _count="1"))
+    return line, stub.json()["entry"][0]["resource"]["id"], newest[0]
+
+
+def parameters(*pairs):
+    return json.dumps({"resourceType": "Parameters", "parameter": [{"name": name, **value} for name, value in pairs]})
+
+
+def asked(epj, path, *pairs):
+    return epj.post(f"/fhir/{path}", headers=FHIR_JSON, content=parameters(*pairs))
+
+
+@pytest.mark.parametrize("whose", ["id", "reference", "text", "identifier"])
+def test_lastn_by_parameters(epj, shelf, whose):
+    line, patient, _ = shelf
+    name = {"id": ("patient", {"valueId": patient}), "reference": ("subject", {"valueReference": {"reference": f"Patient/{patient}"}}),
+            "text": ("patient.identifier", {"valueString": f"{FNR}|{line}"}),
+            "identifier": ("patient", {"valueReference": {"identifier": {"system": FNR, "value": line}}})}[whose]
+    assert len(found(asked(epj, "Observation/$lastn", name))) == 2
+    assert len(found(asked(epj, "Observation/$lastn", name, ("max", {"valuePositiveInt": 2}), ("code", {"valueCoding": {"system": "http://loinc.org", "code": "8867-4"}})))) == 2
+    assert len(found(asked(epj, "Observation/$lastn", name, ("date", {"valueDate": "2026-11-01"}), ("max", {"valueInteger": 9})))) == 2
+
+
+def test_everything_by_parameters(epj, shelf):
+    line, patient, _ = shelf
+    whose = ("identifier", {"valueIdentifier": {"system": FNR, "value": line}})
+    assert len(found(asked(epj, "Patient/$everything", whose))) == 6
+    assert len(found(asked(epj, "Patient/$everything", whose, ("start", {"valueDate": "2026-11-02"}), ("end", {"valueDate": "2026-11-02"})))) == 2
+    by_id = f"Patient/{patient}/$everything"
+    assert len(found(asked(epj, by_id, ("_since", {"valueInstant": "2020-01-01T00:00:00Z"}), ("_type", {"valueCode": "Observation"})))) == 6
+    for empty in (epj.post(f"/fhir/{by_id}"), epj.post(f"/fhir/{by_id}", headers=FORM, content="")):
+        assert len(found(empty)) == 6
+    first = asked(epj, by_id, ("_count", {"valueInteger": 4}))
+    assert len(found(first)) == 4 and len(found(epj.next(first))) == 2
+
+
+@pytest.mark.parametrize("body,says", [
+    ("[]", "Parameters"),
+    (json.dumps({"resourceType": "Observation"}), "resourceType"),
+    (parameters(("colour", {"valueString": "red"})), "colour"),
+    (parameters(("_since", {"valueInstant": "yesterday"})), "parameter[0].valueInstant"),
+    (parameters(("_type", {"resource": {"resourceType": "Patient"}})), "Parameters.parameter[0]"),
+    (parameters(("_type", {"valueReference": {"display": "x"}})), "Parameters.parameter[0]"),
+    (parameters(("identifier", {"valueIdentifier": {"system": FNR, "value": "1"}})), "identifier"),
+    (parameters(("_summary", {"valueCode": "true"}), ("_summary", {"valueCode": "text"})), "_summary"),
+])
+def test_parameters_that_say_nothing(epj, shelf, body, says):
+    answer = epj.post(f"/fhir/Patient/{shelf[1]}/$everything", headers=FHIR_JSON, content=body)
+    assert answer.status_code in (400, 422) and says in answer.text, answer.text
+
+
+def test_what_an_operation_takes_is_told(epj):
+    answer = epj.post("/fhir/Observation/$lastn", headers={"Content-Type": "text/plain"}, content="x")
+    assert answer.status_code == 415 and "x-www-form-urlencoded" in issues(answer) and "Parameters" in issues(answer)
+    assert epj.post("/fhir/Observation/_search", headers=FHIR_JSON, content=parameters()).status_code == 415
+
+
+def test_parameters_of_others_data(hub, shelf):
+    """The same decision as for a form: who may not see gets nothing, and an attest for another is refused."""
+    line, patient, _ = shelf
+    by_number = ("patient.identifier", {"valueString": f"{FNR}|{line}"})
+    assert asked(hub.as_("sykehus-annen"), "Observation/$lastn", by_number).status_code == 403
+    assert asked(hub.as_("sykehus-annen"), f"Patient/{patient}/$everything", ("_count", {"valueInteger": 5})).status_code == 403
+    assert asked(hub.as_("solvik-dho"), f"Patient/{patient}/$everything", ("_count", {"valueInteger": 5})).status_code == 403
+
+
+def test_a_search_without_a_body_needs_no_type(epj, shelf):
+    _, patient, _ = shelf
+    assert len(found(epj.post(f"/fhir/Observation/_search?patient={patient}&code=8867-4"))) == 3
+    assert epj.post("/fhir/Observation/_search", content=f"patient={patient}").status_code == 415
+
+
+def test_dates_of_http(epj, shelf):
+    path = f"/fhir/Observation/{shelf[2]}"
+    changed = email.utils.parsedate_to_datetime(epj.get(path).headers["last-modified"])
+    for form in ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"):
+        assert epj.get(path, headers={"If-Modified-Since": changed.strftime(form)}).status_code == 304, form
+        assert epj.get(path, headers={"If-Modified-Since": changed.replace(year=2001).strftime(form)}).status_code == 200, form
+
+
+@pytest.mark.parametrize("query,status", [
+    ("_format=application/fhir%2Bjson;fhirVersion=4.0", 200), ("_format=application/fhir%2Bjson;fhirVersion=3.0", 406), ("_format=json;%20fhirVersion=%225.0%22", 406),
+    ("_summary=true&_summary=false", 400), ("_summary=true&_summary=true", 200), ("_pretty=true&_pretty=false", 400),
+])
+def test_the_form_is_said_once(epj, shelf, query, status):
+    answer = epj.get(f"/fhir/Observation/{shelf[2]}?{query}")
+    assert answer.status_code == status, answer.text
+    searched = epj.post(f"/fhir/Observation/_search?{query}", headers=FORM, content=str(httpx.QueryParams([("patient", shelf[1])])))
+    assert searched.status_code == status, searched.text
