@@ -307,8 +307,92 @@ static void control(void **state)
 	assert_true(faults > CONTROLS / 2);
 }
 
+/*
+ * The bound of what is looked at for a page: a page may be short of matches, or without any, and has more behind it; over all of them nothing is lost and nothing stands twice. Matches
+ * stand about each thousand, so also at the very row where a page ends, and hundreds of rows have one time.
+ */
+#define HEAP 6500 /* readings of each controller */
+
+static void heap_of(uint64_t subject)
+{
+	struct arena *arena = arena_new((size_t)1 << 20);
+	struct buf sql = buf_new(arena, 4096, 8192);
+	buf_add_format(&sql,
+		"INSERT INTO hub.observation (id, time_low, time_high, recv, subject_id, "
+		"upload_id, bucket, tenant_id, code, category, version, type, class, status, "
+		"pack, digest, body) SELECT %llu + 2 * i + t, m, m, '2026-02-01', %llu, 1, 7, t, "
+		"1, 0, 1, 1, 1, 3, 0, '00000000-0000-0000-0000-000000000000', "
+		"convert_to(format('{\"resourceType\":\"Observation\",\"meta\":{},\"component\":[{"
+		"\"valueQuantity\":{\"value\":%%s}}]}', CASE WHEN i %% 500 IN (0, 1, 499) THEN 9 "
+		"ELSE 1 END), 'UTF8') FROM generate_series(1, %u) i, generate_series(1, %u) t, "
+		"LATERAL (SELECT timestamptz '2026-01-01' + i / 300 * interval '1 min') x (m)",
+		(unsigned long long)next_id, (unsigned long long)subject, HEAP, TENANTS);
+	buf_add_byte(&sql, '\0');
+	next_id += 2 * HEAP + TENANTS + 1;
+	command(sql.at);
+	arena_free(&arena);
+}
+
+/* Walks through all pages; how many of them were short and had more behind. */
+static unsigned bounded_walk(struct walk *walk, const char *query)
+{
+	const struct search_policy policy = { .now = bed_now() };
+	unsigned done = 0, little = 0;
+	walk->arena = arena_new((size_t)1 << 26);
+	walk->outcome = (struct outcome){ .arena = walk->arena };
+	walk->seen_count = 0;
+	struct search *search = arena_alloc(walk->arena, sizeof(*search));
+	assert_true(search_parse(walk->arena, str_of(query), &policy, search, &walk->outcome));
+	walk->run = (struct store_search){
+		.grant = &walk->grant, .search = search, .limit = 40, .more = true
+	};
+	walk->run.call = (struct store_call){
+		.arena = walk->arena, .outcome = &walk->outcome, .done = count_up, .context = &done
+	};
+	for (unsigned pages = 0; walk->run.more; pages++) {
+		assert_in_range(pages, 0, 12);
+		done = 0;
+		store_search(hub.store, &walk->run);
+		assert_true(hub_until(&hub, &done, 1));
+		if (walk->run.count > 0)
+			assert_null(page_fault(walk, &walk->run, &walk->last));
+		little += walk->run.more && walk->run.count < walk->run.limit;
+		walk->run.has_after = true;
+		walk->run.after = walk->run.next;
+	}
+	arena_free(&walk->arena);
+	return little;
+}
+
+static void bound(void **state)
+{
+	(void)state;
+	const char *const kinds[] = { "combo-value-quantity=", "component-value-quantity=" };
+	const char *const orders[] = { "&_sort=date", "&_sort=-date", "&_sort=-_lastUpdated,date" };
+	struct walk walk = { .subject = SEEDS + CONTROLS + 1 };
+	for (unsigned i = 0; i < TENANTS; i++)
+		walk.parts[i] = (struct grant_part){ .tenant = i + 1,
+			.subject = walk.subject,
+			.bucket = 7,
+			.classes = 1u << CLASS_HEALTH };
+	walk.grant = (struct grant){ .own_tenant = 1, .parts = walk.parts, .count = TENANTS };
+	heap_of(walk.subject);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (size_t k = 0; k < sizeof(orders) / sizeof(orders[0]); k++) {
+			char query[128];
+			snprintf(query, sizeof(query), "patient=a&%sge5%s", kinds[i], orders[k]);
+			assert_true(bounded_walk(&walk, query) >= 2);
+			assert_int_equal(walk.seen_count, TENANTS * 39);
+			/* None matches: pages without any row, and an end. */
+			snprintf(query, sizeof(query), "patient=a&%sge10%s", kinds[i], orders[k]);
+			assert_true(bounded_walk(&walk, query) >= 2);
+			assert_int_equal(walk.seen_count, 0);
+		}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(seeds), cmocka_unit_test(control) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(seeds), cmocka_unit_test(control),
+		cmocka_unit_test(bound) };
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
