@@ -138,7 +138,12 @@ static bool is_member(struct str name)
 			(member->choice != NULL && str_is(name, member->choice)))
 			return true;
 	}
-	return str_is(name, "name") || str_is(name, "active"); /* of Organization and Patient */
+	/* of Organization and Patient, and of CapabilityStatement */
+	return str_is_listed(name,
+		"name|active|url|version|title|experimental|date|publisher|"
+		"contact|description|useContext|jurisdiction|purpose|copyright|"
+		"kind|instantiates|imports|software|implementation|fhirVersion|"
+		"format|patchFormat|implementationGuide|rest|messaging|document");
 }
 
 static bool take_elements(struct arena *arena, struct presentation *presentation, struct str value,

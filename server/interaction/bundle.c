@@ -156,8 +156,12 @@ static struct str url_relative(struct str url, struct str base)
 {
 	if (str_starts(url, base))
 		url = str_part(url, base.length, url.length);
-	if (url.length > 1 && url.at[0] == '/')
+	else if (str_starts(url, STR("/fhir/")))
+		url = str_part(url, 6, url.length);
+	else if (url.length > 1 && url.at[0] == '/')
 		url = str_part(url, 1, url.length);
+	if (url.length > 1 && url.at[url.length - 1] == '/' && str_index(url, '?') == url.length)
+		url = str_part(url, 0, url.length - 1);
 	return url;
 }
 
@@ -444,6 +448,18 @@ static void represent(
 	out->resource = buf_str(&buf);
 }
 
+/* With return=OperationOutcome each result has one, also where there is nothing to say. */
+static void tell_all_is_well(
+	struct exchange *exchange, const struct upload_entry *entry, struct bundle_result *out)
+{
+	if (entry->outcome.first != NULL ||
+		prefer_return_of(exchange->request.prefer) != RETURN_OUTCOME)
+		return;
+	struct buf buf = buf_new(exchange->arena, 256, RESPONSE_MAX);
+	outcome_render(&buf, &entry->outcome);
+	out->told = buf_str(&buf);
+}
+
 static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	const struct bundle_entry *from, const struct inner *inner, struct bundle_result *out)
 {
@@ -469,6 +485,7 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	out->modified = entry->written->updated;
 	out->outcome = &entry->outcome;
 	represent(exchange, entry, out);
+	tell_all_is_well(exchange, entry, out);
 }
 
 /* Of thousands of entries, in slices. */

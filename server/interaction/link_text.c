@@ -110,7 +110,7 @@ bool link_rewrite(struct arena *arena, const struct json *resource,
 
 struct url {
 	struct str text;
-	size_t number;
+	size_t number; /* LINK_MANY: entries that differ have it */
 };
 
 struct link_urls {
@@ -125,6 +125,32 @@ static int by_text(const void *a, const void *b)
 	return str_compare(((const struct url *)a)->text, ((const struct url *)b)->text);
 }
 
+static int by_text_and_number(const void *a, const void *b)
+{
+	const struct url *one = a, *two = b;
+	const int order = by_text(one, two);
+	return order != 0 ? order : (one->number > two->number) - (one->number < two->number);
+}
+
+/* FHIR R4 bdl-7. An entry that stands twice is harmless; which of two that differ is meant nobody knows. */
+static void join_equal(struct link_urls *urls)
+{
+	const struct bundle_entry *entries = urls->bundle->entries, *first = NULL;
+	size_t kept = 0;
+	for (size_t i = 0; i < urls->count; i++) {
+		const struct url *url = &urls->urls[i];
+		const struct bundle_entry *entry = &entries[url->number];
+		if (kept == 0 || !str_equal(urls->urls[kept - 1].text, url->text)) {
+			first = entry;
+			urls->urls[kept++] = *url;
+		} else if (entry->resource == NULL || first->resource == NULL ||
+			   !str_equal(entry->resource->raw, first->resource->raw)) {
+			urls->urls[kept - 1].number = LINK_MANY;
+		}
+	}
+	urls->count = kept;
+}
+
 struct link_urls *link_urls_new(struct arena *arena, const struct bundle *bundle)
 {
 	struct link_urls *urls = arena_alloc(arena, sizeof(*urls));
@@ -135,7 +161,8 @@ struct link_urls *link_urls_new(struct arena *arena, const struct bundle *bundle
 		if (bundle->entries[i].full_url.length > 0)
 			urls->urls[urls->count++] = (struct url){ bundle->entries[i].full_url, i };
 	if (urls->count > 1)
-		qsort(urls->urls, urls->count, sizeof(*urls->urls), by_text);
+		qsort(urls->urls, urls->count, sizeof(*urls->urls), by_text_and_number);
+	join_equal(urls);
 	return urls;
 }
 

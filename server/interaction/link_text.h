@@ -29,7 +29,8 @@ bool link_rewrite(struct arena *arena, const struct json *resource,
 	bool (*rewrite)(void *context, const struct link_place *place, struct str *out),
 	void *context, struct str *text_out);
 
-/* Which entry is meant. FHIR R4 bundle.html#references: the fullUrl as it stands, or a relative reference to the same server as the referring entry's own fullUrl. */
+/* Which entry is meant. FHIR R4 bundle.html#references: the fullUrl as it stands, or a relative reference to the same server as the referring entry's own fullUrl. LINK_MANY where several entries have that fullUrl and differ. */
+#define LINK_MANY SIZE_MAX
 struct link_urls;
 struct link_urls *link_urls_new(struct arena *arena, const struct bundle *bundle);
 bool link_urls_find(

@@ -283,7 +283,11 @@ static bool rewrite(void *context, const struct link_place *place, struct str *o
 	if (links->urls == NULL)
 		links->urls = link_urls_new(links->exchange->arena, links->bundle);
 	size_t number;
-	if (link_urls_find(links->urls, text, walk->from, &number))
+	const bool found = link_urls_find(links->urls, text, walk->from, &number);
+	if (found && number == LINK_MANY)
+		return refuse(links, walk->from,
+			"refers to a fullUrl that several entries have, and they differ");
+	if (found)
 		return to_entry(walk, number, place, out);
 	if (urn)
 		refuse(links, walk->from,

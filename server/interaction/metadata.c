@@ -259,12 +259,54 @@ static void write_head(struct exchange *exchange, struct buf *buf)
 	buf_add_text(buf, "},\"rest\":[{\"mode\":\"server\"");
 }
 
+static bool is_asked(const struct presentation *presentation, struct str name)
+{
+	if (str_is_listed(name, "resourceType|status|date|kind|fhirVersion|format"))
+		return true; /* mandatory */
+	for (size_t i = 0; i < presentation->element_count; i++)
+		if (str_equal(presentation->elements[i], name))
+			return true;
+	return false;
+}
+
+/* The elements that were asked for (_elements), tagged as a part; each as it stands in the whole. */
+static struct str part_of(struct exchange *exchange, struct str whole)
+{
+	struct buf buf = buf_new(exchange->arena, whole.length + 256, METADATA_MAX);
+	const struct json *json =
+		json_parse(exchange->arena, whole, whole.length, &exchange->outcome);
+	buf_add_byte(&buf, '{');
+	json_each(member, json)
+	{
+		if (!is_asked(&exchange->presentation, member->key))
+			continue;
+		json_write_comma(&buf);
+		json_write_string(&buf, member->key);
+		buf_add_byte(&buf, ':');
+		buf_add(&buf, member->raw);
+		if (str_is(member->key, "resourceType"))
+			buf_add_text(&buf, ",\"meta\":{\"tag\":[" PRESENTATION_SUBSETTED "]}");
+	}
+	buf_add_byte(&buf, '}');
+	return buf_str(&buf);
+}
+
+static void parse(struct exchange *exchange)
+{
+	if (exchange->presentation.summary == SUMMARY_COUNT)
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_summary"),
+			"_summary=count is for searches; there is one CapabilityStatement");
+}
+
 static void respond(struct exchange *exchange)
 {
 	struct buf buf = buf_new(exchange->arena, 8192, METADATA_MAX);
 	write_head(exchange, &buf);
 	write_limits(exchange, &buf);
-	buf_add_text(&buf, ",\"security\":{\"cors\":false,\"description\":\"HelseID access tokens "
+	buf_add_text(&buf, ",\"security\":{\"cors\":false,\"service\":[{\"coding\":[{\"system\":"
+			   "\"http://terminology.hl7.org/CodeSystem/"
+			   "restful-security-service\",\"code\":\"OAuth\"}]}],\"description\":"
+			   "\"HelseID access tokens "
 			   "bound to a DPoP key (RFC 9449); practitioners need the attest of the "
 			   "trust framework to read\"},\"resource\":[");
 	write_observation(exchange, &buf);
@@ -279,7 +321,9 @@ static void respond(struct exchange *exchange)
 	write_code(&buf, &interaction_bundle, "transaction", "stored whole or not at all");
 	buf_add_text(&buf, "],\"compartment\":[\"http://hl7.org/fhir/CompartmentDefinition/"
 			   "patient\"]}]}");
-	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));
+	const bool whole = exchange->presentation.element_count == 0;
+	respond_with(exchange, 200, MEDIA_FHIR,
+		whole ? buf_str(&buf) : part_of(exchange, buf_str(&buf)));
 }
 
 /* mode=full, normative and terminology are asked for by some clients; there is one statement. */
@@ -288,5 +332,6 @@ static const char *const parameters[] = { "mode", NULL };
 const struct interaction interaction_metadata = {
 	.name = "metadata",
 	.parameters = parameters,
+	.parse = parse,
 	.respond = respond,
 };

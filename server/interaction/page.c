@@ -4,8 +4,9 @@
 #include "server/interaction/searching.h"
 #include "server/loop.h"
 
-#define PAGE_LASTS (3600 * INSTANT_SECOND)
-#define PAGE_MAX   ((size_t)16 << 10)
+#define NATIONAL_DIGITS 11
+#define PAGE_LASTS      (3600 * INSTANT_SECOND)
+#define PAGE_MAX        ((size_t)16 << 10)
 
 /*
  * Who may use the token, and where: the same organisation, client, person and purpose, for the same operation on the same type. A page of Observations is no place among Devices: what stands
@@ -25,9 +26,13 @@ struct str page_query(struct exchange *exchange, const struct search_work *work)
 	if (work->last > 0)
 		filters = str_format(exchange->arena, "max=%u%s%.*s", work->last,
 			filters.length > 0 ? "&" : "", STR_ARG(filters));
-	if (!work->named || !work->possible)
+	if (!work->named)
 		return filters;
-	const struct str id = patient_id(exchange, &work->patient);
+	/* An id that is none of ours is told as it was asked, unless it is a number that belongs in no URL. */
+	const struct str asked = work->search.patient;
+	if (!work->possible && str_is_digits(asked) && asked.length == NATIONAL_DIGITS)
+		return filters;
+	const struct str id = work->possible ? patient_id(exchange, &work->patient) : asked;
 	return str_format(exchange->arena, "patient=%.*s%s%.*s", STR_ARG(id),
 		filters.length > 0 ? "&" : "", STR_ARG(filters));
 }

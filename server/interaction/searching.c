@@ -450,7 +450,8 @@ static void add_path(struct exchange *exchange, const struct search_work *work, 
 		break;
 	case OPERATION_EVERYTHING:
 		buf_add_format(buf, "/Patient/%.*s/$everything",
-			STR_ARG(patient_id(exchange, &work->patient)));
+			STR_ARG(work->possible ? patient_id(exchange, &work->patient)
+					       : exchange->request.segment));
 		break;
 	}
 }
@@ -467,12 +468,19 @@ static struct str link_of(struct exchange *exchange, const struct search_work *w
 	const char *name, struct str query)
 {
 	const struct str base = base_url(exchange);
-	struct buf buf = buf_new(exchange->arena, 512 + query.length, RESPONSE_MAX);
+	struct buf asked = buf_new(exchange->arena, 128 + query.length, RESPONSE_MAX);
+	buf_add_text(&asked, name);
+	buf_add(&asked, query);
+	presentation_query(&asked, &exchange->presentation);
+	struct str rest = buf_str(&asked);
+	if (str_starts(rest, STR("&")))
+		rest = str_part(rest, 1, rest.length);
+	struct buf buf = buf_new(exchange->arena, 512 + rest.length, RESPONSE_MAX);
 	buf_add(&buf, base);
 	add_path(exchange, work, &buf);
-	buf_add_format(&buf, "?%s", name);
-	buf_add(&buf, query);
-	presentation_query(&buf, &exchange->presentation);
+	if (rest.length > 0)
+		buf_add_byte(&buf, '?');
+	buf_add(&buf, rest);
 	return buf_str(&buf);
 }
 

@@ -25,6 +25,28 @@ struct question {
 
 /* ---- PARSE */
 
+/* Of two the hub would have to choose. */
+static bool is_second(struct exchange *exchange, bool taken, struct str name)
+{
+	if (taken)
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, name, "%.*s stands twice",
+			STR_ARG(name));
+	return taken;
+}
+
+static void take_text(struct exchange *exchange, struct str name, struct str value, struct str *out)
+{
+	if (!is_second(exchange, out->length > 0, name))
+		*out = value;
+}
+
+static void take_resource(
+	struct exchange *exchange, const struct json *resource, struct question *out)
+{
+	if (!is_second(exchange, out->resource != NULL, STR("resource")))
+		out->resource = resource;
+}
+
 static void take_parameter(
 	struct exchange *exchange, const struct json *parameter, size_t index, struct question *out)
 {
@@ -34,11 +56,11 @@ static void take_parameter(
 	for (size_t i = 0; i < 3 && value.length == 0; i++)
 		value = json_text(parameter, others[i]);
 	if (str_is(name, "resource"))
-		out->resource = json_get(parameter, "resource");
+		take_resource(exchange, json_get(parameter, "resource"), out);
 	else if (str_is(name, "mode"))
-		out->mode = value;
+		take_text(exchange, name, value, &out->mode);
 	else if (str_is(name, "profile"))
-		out->profile = value;
+		take_text(exchange, name, value, &out->profile);
 	else
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED,
 			str_format(exchange->arena, "Parameters.parameter[%zu].name", index),
@@ -67,9 +89,9 @@ static void take_query(struct exchange *exchange, struct question *out)
 		if (part == FORM_END)
 			return;
 		if (part == FORM_PART && str_is(name, "mode"))
-			out->mode = value;
+			take_text(exchange, name, value, &out->mode);
 		else if (part == FORM_PART && str_is(name, "profile"))
-			out->profile = value;
+			take_text(exchange, name, value, &out->profile);
 		else if (part != FORM_PART || !presentation_is(name))
 			outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR(""),
 				"the parameters of $validate are mode and profile; the resource is "
@@ -85,7 +107,15 @@ static struct str type_of_path(const struct exchange *exchange)
 	return str_cut(str_part(path, prefix.length, path.length), '/', &rest);
 }
 
-static void check_question(struct exchange *exchange, const struct question *question)
+/* R4's own definition of the type, which all that comes is held to, with or without |version. */
+static bool is_base(struct str profile, struct str type)
+{
+	const struct str prefix = STR("http://hl7.org/fhir/StructureDefinition/");
+	const struct str url = str_cut(profile, '|', &(struct str){ 0 });
+	return str_starts(url, prefix) && str_equal(str_part(url, prefix.length, url.length), type);
+}
+
+static void check_question(struct exchange *exchange, struct question *question)
 {
 	static const char *const modes[] = { "create", "update", "profile" };
 	const struct str type = type_of_path(exchange);
@@ -95,6 +125,8 @@ static void check_question(struct exchange *exchange, const struct question *que
 	if (!known)
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("mode"),
 			"the modes are create, update and profile; a delete needs no checking");
+	if (is_base(question->profile, type))
+		question->profile = (struct str){ 0 };
 	if (question->profile.length > 0 && !profile_known(question->profile))
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("profile"),
 			"this profile is not known here; those that are stand in the "
@@ -179,7 +211,8 @@ static void tell_unknown(struct upload_entry *entry)
 	const struct json *profiles = json_get(json_get(entry->resource, "meta"), "profile");
 	json_each(url, profiles)
 	{
-		if (url->type == JSON_STRING && !profile_known(url->text)) {
+		if (url->type == JSON_STRING && !profile_known(url->text) &&
+			!is_base(url->text, json_text(entry->resource, "resourceType"))) {
 			outcome_warn(&entry->outcome, OUTCOME_NOTED, entry->expression,
 				"it claims a profile that is not known here, and was not held to "
 				"it");

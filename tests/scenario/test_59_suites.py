@@ -112,3 +112,94 @@ def test_the_form_is_said_once(epj, shelf, query, status):
     assert answer.status_code == status, answer.text
     searched = epj.post(f"/fhir/Observation/_search?{query}", headers=FORM, content=str(httpx.QueryParams([("patient", shelf[1])])))
     assert searched.status_code == status, searched.text
+
+
+# ---- the CapabilityStatement
+
+
+def test_parts_of_the_capability_statement(hub):
+    with hub.dev() as door:
+        whole = door.get("/fhir/metadata").json()
+        part = door.get("/fhir/metadata?_elements=rest,software").json()
+        assert part.pop("meta")["tag"][0]["code"] == "SUBSETTED"
+        assert set(part) == {"resourceType", "status", "date", "kind", "fhirVersion", "format", "rest", "software"}
+        assert all(whole[name] == value for name, value in part.items())
+        assert door.get("/fhir/metadata?_elements=colour").status_code == 400
+        assert door.get("/fhir/metadata?_summary=count").status_code == 400
+        assert "OAuth" in json.dumps(whole["rest"][0]["security"]["service"])
+
+
+# ---- $validate
+
+
+@pytest.mark.parametrize("pairs,says", [
+    ([("resource", {"resource": observation("19927100005")})] * 2, "resource stands twice"),
+    ([("resource", {"resource": observation("19927100005")}), ("mode", {"valueCode": "create"}), ("mode", {"valueCode": "update"})], "mode stands twice"),
+])
+def test_nothing_asked_twice_is_validated(epj, pairs, says):
+    answer = asked(epj, "Observation/$validate", *pairs)
+    assert answer.status_code == 400 and says in issues(answer)
+
+
+def test_the_base_definition_is_a_profile(epj):
+    base = "http://hl7.org/fhir/StructureDefinition/"
+    sound = observation(person(), meta={"profile": [f"{base}Observation"]})
+    for url in (f"{base}Observation", f"{base}Observation|4.0.1"):
+        answer = asked(epj, "Observation/$validate", ("resource", {"resource": sound}), ("profile", {"valueUri": url}))
+        assert answer.status_code == 200 and issues(answer) == "All OK", answer.text
+    other = asked(epj, "Observation/$validate", ("resource", {"resource": sound}), ("profile", {"valueUri": f"{base}Device"}))
+    assert other.status_code == 400 and "profile" in issues(other)
+
+
+# ---- links of a page
+
+
+@pytest.mark.parametrize("path,query,itself", [
+    ("Observation", "?patient=nobody&code=8867-4", "/fhir/Observation?patient=nobody&code=8867-4"),
+    ("Observation", "?patient=19927100005", "/fhir/Observation"),
+    ("Patient/nobody/$everything", "", "/fhir/Patient/nobody/$everything"),
+    ("Patient/nobody/$everything", "?_pretty=true", "/fhir/Patient/nobody/$everything?_pretty=true"),
+])
+def test_self_says_whom_it_looked_for(hub, epj, path, query, itself):
+    answer = epj.get(f"/fhir/{path}{query}")
+    assert answer.status_code == 200 and "entry" not in answer.json()
+    assert answer.json()["link"] == [{"relation": "self", "url": hub.url + itself}]
+
+
+# ---- Bundles
+
+
+def of(type, *entries):
+    return {"resourceType": "Bundle", "type": type, "entry": [
+        {"fullUrl": url, "resource": resource, "request": {"method": "POST", "url": resource["resourceType"]}} for url, resource in entries]}
+
+
+def test_a_full_url_of_two_leads_nowhere(epj):
+    """Which of two Devices is meant nobody knows; of the same one twice it does not matter."""
+    line, url = person(), "urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d4"
+    meters = [{"resourceType": "Device", "patient": {"identifier": {"system": FNR, "value": line}}, "identifier": [{"system": "http://d.example", "value": one}]} for one in "ab"]
+    reading = {**observation(line, device=None), "device": {"reference": url}}
+    answer = epj.upload(of("batch", (url, meters[0]), (url, meters[1]), ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d5", reading)))
+    assert [entry["response"]["status"][:3] for entry in answer.json()["entry"]] == ["201", "201", "422"]
+    assert "fullUrl" in answer.text
+    twice = epj.upload(of("batch", (url, meters[0]), (url, meters[0]), ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d5", reading)))
+    statuses = [entry["response"]["status"][:3] for entry in twice.json()["entry"]]
+    assert statuses[2] == "201", twice.text
+
+
+@pytest.mark.parametrize("type", ["batch", "transaction"])
+@pytest.mark.parametrize("url", ["Observation", "/Observation", "/fhir/Observation", "Observation/", "/fhir/Observation/"])
+def test_the_url_of_an_entry(epj, type, url):
+    sent = of(type, ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d6", observation(person())))
+    sent["entry"][0]["request"]["url"] = url
+    answer = epj.upload(sent)
+    assert answer.status_code == 200 and answer.json()["entry"][0]["response"]["status"].startswith("201"), answer.text
+
+
+@pytest.mark.parametrize("type", ["batch", "transaction"])
+def test_each_result_has_an_outcome_where_it_is_preferred(epj, type):
+    sent = of(type, ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d7", observation(person())))
+    answer = epj.post("/fhir", headers={**FHIR_JSON, "Prefer": "return=OperationOutcome"}, content=json.dumps(sent)).json()["entry"][0]["response"]
+    assert answer["outcome"]["issue"][0]["severity"] == "information"
+    plain = epj.post("/fhir", headers=FHIR_JSON, content=json.dumps(of(type, ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d8", observation(person())))))
+    assert "outcome" not in plain.json()["entry"][0]["response"]
