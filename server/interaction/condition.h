@@ -9,9 +9,15 @@
  * patient. The identity it names becomes a key of what is stored, so that of any number of callers with one condition one alone creates. What a search would have to decide (code, date) is refused: two callers
  * could both find nothing.
  *
+ * The type or its URL may stand before it (Observation?identifier=..), as HAPI's client writes it.
+ *
  * *text_out is the identity (struct observation.keys). False adds an error that says what a condition may be.
  */
 bool condition_identifier(struct exchange *exchange, enum resource_type type, struct str query,
 	struct str *text_out, struct outcome *outcome);
+
+/* system|value as a search has it, unescaped, on the arena. False where it is less, more, or several by comma. */
+bool condition_token(
+	struct arena *arena, struct str value, struct str *system_out, struct str *code_out);
 
 #endif

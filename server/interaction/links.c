@@ -7,6 +7,7 @@
 #include "fhir/envelope.h"
 #include "fhir/primitive.h"
 #include "server/form.h"
+#include "server/interaction/condition.h"
 #include "server/interaction/link_text.h"
 #include "server/interaction/patient.h"
 #include "server/loop.h"
@@ -226,12 +227,11 @@ static bool to_condition(const struct link_walk *walk, struct str text,
 	struct links *links = walk->links;
 	const size_t from = walk->from;
 	struct arena *arena = links->exchange->arena;
-	struct str rest, name, value, code;
+	struct str rest, name, value, system, code;
 	const struct str type_name = str_cut(text, '?', &rest);
 	const bool one = form_next(arena, &rest, &name, &value) == FORM_PART && rest.length == 0 &&
 			 str_is(name, "identifier");
-	const struct str system = one ? str_cut(value, '|', &code) : (struct str){ 0 };
-	if (!one || code.length == 0)
+	if (!one || !condition_token(arena, value, &system, &code))
 		return refuse(links, from,
 			"a conditional reference may only be Type?identifier=system|value");
 	if (str_is(type_name, "Patient"))

@@ -2,6 +2,7 @@
 """What conformance suites and libraries of other FHIR servers send, where the hub once knew another way only."""
 import email.utils
 import json
+import uuid
 
 import httpx
 import pytest
@@ -203,3 +204,44 @@ def test_each_result_has_an_outcome_where_it_is_preferred(epj, type):
     assert answer["outcome"]["issue"][0]["severity"] == "information"
     plain = epj.post("/fhir", headers=FHIR_JSON, content=json.dumps(of(type, ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d8", observation(person())))))
     assert "outcome" not in plain.json()["entry"][0]["response"]
+
+
+# ---- conditions
+
+
+@pytest.mark.parametrize("form", ["identifier={}", "?identifier={}", "Observation?identifier={}", "{{base}}/fhir/Observation?identifier={}"])
+def test_a_condition_as_clients_write_it(hub, epj, form):
+    line, value = person(), str(uuid.uuid4())
+    reading = observation(line, identifier=[{"system": "http://v.example", "value": value}])
+    condition = form.format(f"http://v.example|{value}").format(base=hub.url)
+    headers = {**FHIR_JSON, "If-None-Exist": condition}
+    made = epj.post("/fhir/Observation", headers=headers, content=json.dumps(reading))
+    assert made.status_code == 201, made.text
+    again = epj.post("/fhir/Observation", headers=headers, content=json.dumps({**reading, "status": "amended"}))
+    assert again.status_code == 200 and made.json()["id"] in again.headers["location"]
+    sent = of("transaction", ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d9", reading))
+    sent["entry"][0]["request"]["ifNoneExist"] = condition
+    assert epj.upload(sent).json()["entry"][0]["response"]["status"].startswith("200")
+
+
+@pytest.mark.parametrize("condition", [
+    "Device?identifier=http://v.example|1", "http://other.example/fhir/Observation?identifier=http://v.example|1", "Observation?", "identifier=http://v.example|1,2",
+    "identifier=http://v.example|1|2", "identifier=http://v.example,http://w.example|1",
+])
+def test_no_condition(epj, condition):
+    made = epj.post("/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": condition}, content=json.dumps(observation(person())))
+    assert made.status_code == 400 and "identifier=system|value" in issues(made)
+
+
+def test_a_condition_escapes_what_parts_it(epj):
+    line, value = person(), f"a,b|{uuid.uuid4()}"
+    written = value.replace(",", "\\,").replace("|", "\\|")
+    reading = observation(line, identifier=[{"system": "http://v.example", "value": value}])
+    made = epj.upload(reading)
+    again = epj.post("/fhir/Observation", headers={**FHIR_JSON, "If-None-Exist": f"identifier=http://v.example|{written}"}, content=json.dumps({**reading, "status": "amended"}))
+    assert again.status_code == 200 and made.json()["id"] in again.headers["location"], again.text
+    other = {**observation(line, code="9279-1"), "derivedFrom": [{"reference": f"Observation?identifier=http://v.example|{written}"}]}
+    linked = epj.upload(of("transaction", ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3e0", other)))
+    assert linked.status_code == 200, linked.text
+    place = linked.json()["entry"][0]["response"]["location"].split("/_history")[0]
+    assert epj.get(f"/fhir/{place}").json()["derivedFrom"] == [{"reference": f"Observation/{made.json()['id']}"}]
