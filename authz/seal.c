@@ -46,7 +46,7 @@ struct seal {
 	struct mac_state person, bucket, reading, content, context;
 	AES_KEY id_in, id_out;
 	EVP_CIPHER *gcm;
-	uint8_t token_key[DIGEST_BYTES], storage_key[DIGEST_BYTES];
+	uint8_t token_key[DIGEST_BYTES], storage_key[DIGEST_BYTES], table_key[DIGEST_BYTES];
 };
 
 static void mac_start(struct mac_state *state, struct str key)
@@ -142,6 +142,7 @@ struct seal *seal_new(struct str master)
 	id_derive(seal, &extracted);
 	derive(&extracted, "token", seal->token_key);
 	derive(&extracted, "storage", seal->storage_key);
+	derive(&extracted, "table", seal->table_key);
 	OPENSSL_cleanse(digest, sizeof(digest));
 	OPENSSL_cleanse(&extracted, sizeof(extracted));
 	return seal;
@@ -234,6 +235,13 @@ void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str gro
 	memset(high->bytes, 0xff, sizeof(high->bytes));
 	memcpy(low->bytes, of_group.bytes, GROUP_BYTES);
 	memcpy(high->bytes, of_group.bytes, GROUP_BYTES);
+}
+
+struct str_key seal_table_key(const struct seal *seal)
+{
+	struct str_key key;
+	memcpy(&key, seal->table_key, sizeof(key));
+	return key;
 }
 
 struct mac128 seal_content(const struct seal *seal, struct str content)

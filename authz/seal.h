@@ -51,6 +51,8 @@ size_t seal_reading_key_hash(const struct mac128 *key);
  */
 void seal_reading_group(const struct seal *seal, uint32_t tenant, struct str group,
 	struct mac128 *low, struct mac128 *high);
+/* The key of str_hash() for the hub's tables of foreign texts. */
+struct str_key seal_table_key(const struct seal *seal);
 /* Digest of clinical content, keyed. */
 struct mac128 seal_content(const struct seal *seal, struct str content);
 /* Digest that interns a session's who-and-why (log_ctx). */

@@ -29,6 +29,7 @@ struct entry {
 
 struct codes {
 	struct store *store;
+	struct str_key key;
 	struct arena *arena; /* of the texts */
 	struct entry *entries;
 	unsigned count, wanted, turn;
@@ -38,15 +39,6 @@ struct codes {
 	size_t batch_count;
 	bool one_by_one; /* a batch was refused: find the culprit */
 };
-
-/* FNV-1a, 64 bits: texts of a closed vocabulary in a table that is bounded. */
-static uint64_t hash_of(struct str text)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < text.length; i++)
-		hash = (hash ^ (unsigned char)text.at[i]) * 0x100000001b3u;
-	return hash;
-}
 
 static struct entry *find(const struct codes *codes, struct str text, uint64_t hash)
 {
@@ -59,7 +51,7 @@ static struct entry *find(const struct codes *codes, struct str text, uint64_t h
 
 static struct entry *find_text(const struct codes *codes, struct str text)
 {
-	struct entry *entry = find(codes, text, hash_of(text));
+	struct entry *entry = find(codes, text, str_hash(codes->key, text));
 	return entry->state == ENTRY_EMPTY ? NULL : entry;
 }
 
@@ -83,7 +75,7 @@ static bool make_room(struct codes *codes)
 /* A new entry that waits for its number. */
 static struct entry *entry_new(struct codes *codes, const struct code_want *want)
 {
-	const uint64_t hash = hash_of(want->concept.text);
+	const uint64_t hash = str_hash(codes->key, want->concept.text);
 	struct entry *entry = find(codes, want->concept.text, hash);
 	codes->count++;
 	codes->wanted++;
@@ -329,6 +321,7 @@ struct codes *codes_new(struct store *store)
 {
 	struct codes *codes = arena_alloc(store->arena, sizeof(*codes));
 	codes->store = store;
+	codes->key = seal_table_key(store->seal);
 	start_afresh(codes);
 	return codes;
 }

@@ -135,6 +135,7 @@ static void send_attempt(struct group *group)
 {
 	group->phases = 0;
 	group->committing = false;
+	group->deleted = NULL;
 	group->unhurried = is_unhurried(group);
 	group->at = group->store->now;
 	bool changes = false;
@@ -462,20 +463,13 @@ static void committed(void *context, const struct db_end *end)
 
 /* ---- the probe's phases */
 
-/* Another reading of this phase brings a new version of the same row. */
-static bool is_being_changed(const struct group *group, const struct reading *reading)
+/* Of those that bring a new version of one row, one a phase. */
+static void change(struct group *group, struct reading *reading)
 {
-	for (size_t i = 0; i < group->count; i++) {
-		if (group->readings[i]->state == READING_CHANGING &&
-			group->readings[i]->hit.id == reading->hit.id)
-			return true;
-	}
-	return false;
-}
-
-static void change(const struct group *group, struct reading *reading)
-{
-	reading->state = is_being_changed(group, reading) ? READING_NEW : READING_CHANGING;
+	if (group->changing == NULL)
+		group->changing = places_new(group->arena, group->count);
+	const bool first = places_take(group->changing, reading->hit.id, reading);
+	reading->state = first ? READING_CHANGING : READING_NEW;
 }
 
 /*
@@ -522,6 +516,7 @@ static bool is_left(const struct reading *reading)
 static bool settle(struct group *group)
 {
 	bool left = false;
+	group->changing = NULL;
 	for (size_t i = 0; i < group->count; i++) {
 		struct reading *reading = group->readings[i];
 		if (reading->state == READING_CHANGING)

@@ -50,6 +50,9 @@ struct group {
 	uint64_t first_id;      /* of the readings */
 	struct reading **named; /* whose id was given out before, by id */
 	size_t named_count;
+	struct places *changing; /* rows that get a new version in this phase; NULL: none yet */
+	struct places
+		*deleted; /* rows that this attempt has made tombstones; NULL: not asked yet */
 	struct log_line {
 		const struct log_row *row;
 		struct mac128 context;
@@ -110,6 +113,14 @@ void group_number(struct group *group);
 struct reading *group_reading(const struct group *group, uint64_t id);
 /* Marks those that turned out to be another row than others of their write took them for; false: there are none. */
 bool group_moved(struct group *group);
+
+/* write_places.c: at most `count` rows, each with the reading that was the first to take it. */
+struct places;
+struct places *places_new(struct arena *arena, size_t count);
+/* NULL: nobody has taken it. */
+struct reading *places_find(const struct places *places, uint64_t row);
+/* False: it is taken already. */
+bool places_take(struct places *places, uint64_t row, struct reading *reading);
 
 /* write_group.c: takes what has queued in the lane and sends it. */
 void group_start(struct group *group);

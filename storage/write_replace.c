@@ -8,18 +8,27 @@
 
 #include <stdlib.h>
 
-static const struct reading *deletion(const struct group *group, const struct reading *reading)
+/* What was deleted is known when the first answers are in, and stays so for the rest of the attempt. */
+static void find_deleted(struct group *group)
 {
+	group->deleted = places_new(group->arena, group->count);
 	for (size_t i = 0; i < group->count; i++) {
-		const struct reading *other = group->readings[i];
-		if (other->job == reading->job && other->item->mode == WRITE_DELETE &&
-			other->state == READING_DONE && other->hit.id == reading->hit.id)
-			return other;
+		struct reading *reading = group->readings[i];
+		if (reading->item->mode == WRITE_DELETE && reading->state == READING_DONE)
+			places_take(group->deleted, reading->hit.id, reading);
 	}
-	return NULL;
 }
 
-bool is_replacing(const struct group *group, const struct reading *reading)
+/* No row stands twice among the changes of a group (write_gather.c). */
+static const struct reading *deletion(struct group *group, const struct reading *reading)
+{
+	if (group->deleted == NULL)
+		find_deleted(group);
+	const struct reading *other = places_find(group->deleted, reading->hit.id);
+	return other != NULL && other->job == reading->job ? other : NULL;
+}
+
+bool is_replacing(struct group *group, const struct reading *reading)
 {
 	return reading->hit.gone && reading->replaced != reading->hit.id &&
 	       deletion(group, reading) != NULL;
@@ -60,10 +69,23 @@ static struct renamed renamed_of(
 	return renamed;
 }
 
+static void rename_key(
+	struct group *group, const struct reading *reading, const struct renamed *renamed, size_t i)
+{
+	const struct grant_part *part = reading->item->part;
+	struct db_params *params = db_params(group->arena, 6);
+	db_int4(params, part->bucket);
+	db_int4(params, (int32_t)part->tenant);
+	db_int8(params, (int64_t)reading->hit.id);
+	db_uuid(params, &renamed->taken[i]);
+	db_uuid(params, &renamed->guards[i]);
+	db_uuid(params, &renamed->spares[i]);
+	db_add(group->flight, SQL_WRITE_REPLACE, params, NULL, NULL);
+}
+
 void rows_replace(struct group *group, struct reading *reading)
 {
 	const struct str digests = deletion(group, reading)->digests;
-	const struct grant_part *part = reading->item->part;
 	struct mac128 content;
 	reading->replaced = reading->hit.id;
 	for (size_t at = 0; at + sizeof(content) <= digests.length; at += sizeof(content)) {
@@ -73,14 +95,8 @@ void rows_replace(struct group *group, struct reading *reading)
 			add_guards(group, reading, renamed.guards, renamed.count);
 			continue;
 		}
-		struct db_params *params = db_params(group->arena, 6);
-		db_int4(params, part->bucket);
-		db_int4(params, (int32_t)part->tenant);
-		db_int8(params, (int64_t)reading->hit.id);
-		db_uuids(params, renamed.taken, renamed.count);
-		db_uuids(params, renamed.guards, renamed.count);
-		db_uuids(params, renamed.spares, renamed.count);
-		db_add(group->flight, SQL_WRITE_REPLACE, params, NULL, NULL);
+		for (size_t i = 0; i < renamed.count; i++)
+			rename_key(group, reading, &renamed, i);
 	}
 	reading->state = READING_NEW;
 }

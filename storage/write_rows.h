@@ -29,7 +29,7 @@ struct locator_key locator_key(const struct reading *reading, instant at);
 bool is_located(const struct reading *reading);
 
 /* write_replace.c: is the row that the probe found for the reading deleted by its own write? Then its identities go over to the reading. */
-bool is_replacing(const struct group *group, const struct reading *reading);
+bool is_replacing(struct group *group, const struct reading *reading);
 void rows_replace(struct group *group, struct reading *reading);
 
 /* write_quarantine.c: what the tenant's jobs keep aside, or are done with */

@@ -334,3 +334,52 @@ struct str str_to_base64(struct arena *arena, struct str bytes)
 {
 	return encode(arena, bytes, alphabet, true);
 }
+
+/* ---- SipHash-2-4 */
+
+static uint64_t rotated(uint64_t word, unsigned bits)
+{
+	return word << bits | word >> (64 - bits);
+}
+
+static void sip_rounds(uint64_t v[static 4], unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		v[0] += v[1];
+		v[2] += v[3];
+		v[1] = rotated(v[1], 13) ^ v[0];
+		v[3] = rotated(v[3], 16) ^ v[2];
+		v[0] = rotated(v[0], 32) + v[3];
+		v[2] += v[1];
+		v[3] = rotated(v[3], 21) ^ v[0];
+		v[1] = rotated(v[1], 17) ^ v[2];
+		v[2] = rotated(v[2], 32);
+	}
+}
+
+static void sip_word(uint64_t v[static 4], uint64_t word)
+{
+	v[3] ^= word;
+	sip_rounds(v, 2);
+	v[0] ^= word;
+}
+
+uint64_t str_hash(struct str_key key, struct str text)
+{
+	uint64_t v[4] = { key.low ^ UINT64_C(0x736f6d6570736575),
+		key.high ^ UINT64_C(0x646f72616e646f6d), key.low ^ UINT64_C(0x6c7967656e657261),
+		key.high ^ UINT64_C(0x7465646279746573) };
+	size_t at = 0;
+	uint64_t word;
+	for (; text.length - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, text.at + at, sizeof(word));
+		sip_word(v, word);
+	}
+	word = 0;
+	if (at < text.length)
+		memcpy(&word, text.at + at, text.length - at);
+	sip_word(v, word | (uint64_t)text.length << 56);
+	v[2] ^= 0xff;
+	sip_rounds(v, 4);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}

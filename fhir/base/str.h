@@ -97,4 +97,13 @@ struct str str_to_base64url(struct arena *arena, struct str bytes);
 bool str_from_base64(struct arena *arena, struct str text, struct str *out);
 struct str str_to_base64(struct arena *arena, struct str bytes);
 
+/*
+ * SipHash-2-4 (Aumasson and Bernstein 2012), for tables of foreign texts: whoever sends them and does not know the key cannot make
+ * many of them meet. The same on every machine of little-endian byte order.
+ */
+struct str_key {
+	uint64_t low, high;
+};
+uint64_t str_hash(struct str_key key, struct str text);
+
 #endif

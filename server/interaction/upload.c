@@ -197,31 +197,30 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 
 /* ---- RESOLVE */
 
-/* Open addressing by the digits, or the id: which patient of the upload this is. */
+/* Open addressing by the digits, or the id: which patient of the upload this is. By a key, or a sender could choose patients who all meet. */
 struct people {
+	struct str_key key;
 	struct str *names;
 	size_t *numbers;
 	size_t mask, count;
 };
 
-static struct people people_new(struct arena *arena, size_t count)
+static struct people people_new(const struct exchange *exchange, size_t count)
 {
 	size_t room = 16;
 	while (room < 2 * count)
 		room *= 2;
 	return (struct people){
-		.names = arena_array(arena, room, sizeof(struct str)),
-		.numbers = arena_array(arena, room, sizeof(size_t)),
+		.key = seal_table_key(exchange->loop->hub->seal),
+		.names = arena_array(exchange->arena, room, sizeof(struct str)),
+		.numbers = arena_array(exchange->arena, room, sizeof(size_t)),
 		.mask = room - 1,
 	};
 }
 
 static size_t person_number(struct people *people, struct str name)
 {
-	uint64_t hash = 14695981039346656037u; /* FNV-1a */
-	for (size_t i = 0; i < name.length; i++)
-		hash = (hash ^ (unsigned char)name.at[i]) * 1099511628211u;
-	size_t at = (hash ^ hash >> 32) & people->mask;
+	size_t at = str_hash(people->key, name) & people->mask;
 	while (people->names[at].length > 0 && !str_equal(people->names[at], name))
 		at = (at + 1) & people->mask;
 	if (people->names[at].length == 0) {
@@ -260,7 +259,7 @@ static void ask_patient(struct exchange *exchange, const struct upload_entry *en
 /* Only what may be stored makes persons and subjects; a refused entry is logged for a patient whom the hub knows. */
 void upload_who(struct exchange *exchange, struct upload *upload)
 {
-	struct people people = people_new(exchange->arena, upload->count);
+	struct people people = people_new(exchange, upload->count);
 	if (upload->links != NULL)
 		links_subjects(upload->links);
 	for (size_t i = 0; i < upload->count; i++) {

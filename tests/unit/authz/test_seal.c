@@ -59,6 +59,9 @@ static void needs_a_long_secret(void **state)
 	const struct person_key one = seal_person(seal, PATIENT);
 	const struct person_key other = seal_person(longer, PATIENT);
 	assert_memory_not_equal(one.mac.bytes, other.mac.bytes, sizeof(one.mac.bytes));
+	/* Where a text stands in a table is of the secret too. */
+	assert_true(str_hash(seal_table_key(seal), STR(PATIENT)) !=
+		    str_hash(seal_table_key(longer), STR(PATIENT)));
 	seal_free(&longer);
 }
 

@@ -228,6 +228,19 @@ static void base64_that_is_not_canonical_is_refused(void **state)
 	assert_str(out, "kept");
 }
 
+/* The example of the paper's appendix A, and its neighbours by length. */
+static void a_hash_is_of_all_bytes_and_the_key(void **state)
+{
+	(void)state;
+	static const char bytes[] = "\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16";
+	const struct str_key key = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
+	assert_true(str_hash(key, (struct str){ bytes, 15 }) == UINT64_C(0xa129ca6149be45e5));
+	assert_true(str_hash(key, (struct str){ bytes, 14 }) != UINT64_C(0xa129ca6149be45e5));
+	assert_true(str_hash((struct str_key){ key.low, key.high ^ 1 },
+			    (struct str){ bytes, 15 }) != UINT64_C(0xa129ca6149be45e5));
+	assert_true(str_hash(key, (struct str){ NULL, 0 }) == UINT64_C(0x726fdb47dd0e0e31));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +253,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_rfc_3629),
 		cmocka_unit_test(utf8_cut_short_is_not_read_past),
 		cmocka_unit_test(hexadecimal_is_lower_case),
+		cmocka_unit_test(a_hash_is_of_all_bytes_and_the_key),
 		cmocka_unit_test(base64_both_ways),
 		cmocka_unit_test(base64_that_is_not_canonical_is_refused),
 	};

@@ -260,6 +260,8 @@ static void check_plans(void)
 	fixed_plan(SQL_WRITE_DELETE, 2, "observation_history_pkey");
 	fixed_plan(SQL_WRITE_REPLACE, 2, "obs_key_pkey on obs_key k");
 	fixed_plan(SQL_WRITE_REPLACE, 2, "obs_key_pkey on obs_key x");
+	fixed_plan(SQL_WRITE_REPLACE, 2, "(key = $4)");
+	fixed_plan(SQL_WRITE_CHANGE_KEYS, 2, "(key = u.key)");
 	fixed_plan(SQL_FIND_KEY, 2, "obs_key_pkey");
 	fixed_plan(SQL_LOG_PERSON, 3, "bucket_person_id_at_id_idx");
 	/* As admin_log() asks: what is sorted is of one moment, and a page. */
