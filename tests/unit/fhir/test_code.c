@@ -238,6 +238,14 @@ static void conversions(void **state)
 	converts(1.2, "Hz", 72, "/min");
 	converts(2.4, "{INR}", 2.4, "1");
 	converts(96, "%", 0.96, "1");
+	converts(981, "cm/s2", 9.81, "m/s2");
+	converts(2, "kN", 2000, "N");
+	converts(250, "uS", 0.00025, "S");
+	converts(5, "min/km", 0.3, "s/m");
+	converts(2.5, "[diop]", 2.5, "/m");
+	converts(180, "[IU]/d", 180, "[iU]/d");
+	converts(1, "[IU]/h", 24, "[iU]/d");
+	converts(1, "kPa.s/L", 10.19716213, "cm[H2O].s/L");
 	converts(110, "mg/dL", 1.1, "g/L");
 	converts(500, "L/min", 500, "L/min");
 }
