@@ -83,6 +83,14 @@ static int offset_of(struct zone zone, instant local, int year)
 	return summer ? 120 : 60;
 }
 
+/* Does civil time show the hour of `local` twice, or not at all? Both change between 02:00 and 03:00. */
+static bool is_unsure(struct zone zone, instant local, int year)
+{
+	const instant march = change_of(year, 3) + HOUR, october = change_of(year, 10) + HOUR;
+	return zone.oslo && ((local >= march && local < march + HOUR) ||
+				    (local >= october && local < october + HOUR));
+}
+
 static instant to_utc(struct zone zone, instant local, int year)
 {
 	return local - offset_of(zone, local, year) * MINUTE;
@@ -284,6 +292,7 @@ static struct span span_of(const struct written *time, struct zone zone)
 		.zoned = time->has_offset || !time->has_hour,
 	};
 	const instant low = local_of(time), high = next_local(time);
+	span.unsure = !span.zoned && is_unsure(zone, low, time->year);
 	span.low = to_utc(zone, low, time->year);
 	if (time->has_hour)
 		span.high = span.low + (high - low);

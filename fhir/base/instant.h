@@ -27,7 +27,8 @@ enum precision {
 struct span {
 	instant low, high;
 	enum precision precision;
-	bool zoned; /* the text had Z or an offset, or is a date only */
+	bool zoned;  /* the text had Z or an offset, or is a date only */
+	bool unsure; /* without zone, in the hour that its zone's clocks show twice or skip */
 };
 
 /*

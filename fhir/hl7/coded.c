@@ -272,8 +272,10 @@ bool coded_is_eui64(struct str identifier)
 
 /* ---- persons and instances */
 
-static bool is_oid(struct str text)
+bool coded_is_oid(struct str oid)
 {
+	const struct str urn = STR("urn:oid:");
+	const struct str text = str_starts(oid, urn) ? str_part(oid, urn.length, oid.length) : oid;
 	size_t dots = 0;
 	for (size_t i = 0; i < text.length; i++) {
 		const bool is_dot = text.at[i] == '.';
@@ -290,8 +292,10 @@ static struct str authority_system(struct reading *reading, struct str hd)
 {
 	for (unsigned part = 2; part >= 1; part--) {
 		const struct str text = str_trim(er7_subcomponent(reading->message, hd, part));
-		if (is_oid(text))
-			return str_format(reading->arena, "urn:oid:%.*s", STR_ARG(text));
+		if (coded_is_oid(text))
+			return str_starts(text, STR("urn:oid:"))
+				       ? text
+				       : str_format(reading->arena, "urn:oid:%.*s", STR_ARG(text));
 	}
 	return (struct str){ 0 };
 }

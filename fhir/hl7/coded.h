@@ -31,6 +31,8 @@ bool coded_write_person(struct reading *reading, struct str xcn, struct buf *buf
  */
 bool coded_write_instance(struct reading *reading, struct str ei, struct buf *buf);
 
+/* Is it an OID (of an assigning authority), bare or as a URN? */
+bool coded_is_oid(struct str oid);
 /* Is the identifier object that of an EUI-64? */
 bool coded_is_eui64(struct str identifier);
 

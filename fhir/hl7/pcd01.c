@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "fhir/hl7/pcd01.h"
 
-#include <limits.h>
-
 #include "fhir/base/arena.h"
 #include "fhir/hl7/rows.h"
 
@@ -166,7 +164,7 @@ static struct str read_authority(struct reading *reading, struct str identifier)
 	const struct str authority = er7_component(reading->message, identifier, 4);
 	const struct str first = str_trim(er7_subcomponent(reading->message, authority, 1));
 	const struct str second = str_trim(er7_subcomponent(reading->message, authority, 2));
-	return national_is_system(second) ? second : first;
+	return national_is_system(second) || coded_is_oid(second) ? second : first;
 }
 
 /* Issues go to `said`, so that an identifier that is not national may be passed over in silence. */
@@ -180,6 +178,9 @@ static enum claim read_identifier(struct reading *reading, struct str identifier
 		return national_id_parse(authority, value, policy, (struct str){ 0 }, out, said)
 			       ? CLAIM_BY_SYSTEM
 			       : CLAIM_NONE;
+	/* Whoever names an authority by its OID says that the number is not a national one, whatever its digits. */
+	if (coded_is_oid(authority))
+		return CLAIM_NONE;
 	struct outcome ignored = { .arena = reading->arena };
 	if (value.length == 11 && str_is_digits(value) &&
 		national_id_parse(STR(OID_FNR), value, policy, (struct str){ 0 }, out, &ignored))
@@ -311,18 +312,27 @@ static void hold_rows(struct reading *reading, struct pcd01 *out)
 		"none; the message is kept for the operator of the hub");
 }
 
-/* Where a message of no use is to be mended first: what left its first row out; warnings that left nothing out do not count. */
-static struct hl7_place first_left_out(const struct outcome *outcome)
+/* What of a message of no use is to be mended first: what left its first row out; warnings that left nothing out do not count. NULL: nothing did. */
+static const struct issue *first_left_out(const struct outcome *outcome)
 {
-	struct hl7_place first = { "OBX", UINT_MAX, OBX_VALUE, 0 };
+	const struct issue *first = NULL;
 	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
 		if (strcmp(issue->place.segment, "OBX") == 0 &&
-			issue->place.sequence < first.sequence &&
+			(first == NULL || issue->place.sequence < first->place.sequence) &&
 			str_ends(issue->text, STR("left out")))
-			first = issue->place;
-	if (first.sequence == UINT_MAX)
-		first.sequence = 1;
+			first = issue;
 	return first;
+}
+
+/* A message of no use: its error is of the kind, and stands at the place, of what left the first row out. */
+static bool refuse_rows(struct outcome *outcome)
+{
+	const struct issue *const first = first_left_out(outcome);
+	const struct hl7_place nowhere = { "OBX", 1, OBX_VALUE, 0 };
+	return fail_at(outcome, first != NULL ? first->kind : OUTCOME_REQUIRED,
+		first != NULL ? first->place : nowhere,
+		"No row of the message is a reading that can be stored; mend what the warnings "
+		"name, or send OBX rows with code, value and time");
 }
 
 static bool read_rows(struct reading *reading, struct pcd01 *out)
@@ -347,10 +357,7 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 		return false;
 	}
 	if (out->count == 0)
-		return fail_at(reading->outcome, OUTCOME_BUSINESS_RULE,
-			first_left_out(reading->outcome),
-			"No row of the message is a reading that can be stored; mend what the "
-			"warnings name, or send OBX rows with code, value and time");
+		return refuse_rows(reading->outcome);
 	return true;
 }
 

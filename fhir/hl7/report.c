@@ -5,6 +5,7 @@
 #include "fhir/base/json.h"
 
 #define REPORT_BYTES_MAX (4 * (size_t)ER7_BYTES_MAX)
+#define GROUP_NOTES_MAX  4000
 
 /* One Observation in the making. */
 struct report {
@@ -374,12 +375,22 @@ static void write_subject(const struct national_id *patient, struct buf *buf)
 		national_system(patient->kind), patient->digits);
 }
 
-/* OBX-17, the first method: a code where the system is known, else the words. */
-static void write_method(struct reading *reading, const struct row *row, struct buf *buf)
+/* FHIR has room for one method and one site. */
+static struct str first_of(struct reading *reading, const struct row *row, unsigned field)
 {
 	bool more;
-	const struct str first =
-		er7_repetition(reading->message, row_field(row, OBX_METHOD), 0, &more);
+	const struct str text = row_field(row, field);
+	const struct str first = er7_repetition(reading->message, text, 0, &more);
+	if (more)
+		row_warn(reading, row, field, OUTCOME_VALUE,
+			"The field stands more than once; the first is kept");
+	return first;
+}
+
+/* OBX-17: a code where the system is known, else the words. */
+static void write_method(struct reading *reading, const struct row *row, struct buf *buf)
+{
+	const struct str first = first_of(reading, row, OBX_METHOD);
 	struct buf concept = buf_new(reading->arena, first.length > 0 ? 128 : 0, 64 * 1024);
 	/* `AMEAS^MDC` is seen: the word alone, and the system where its text should be. */
 	const struct str word = clean_component(reading, first, 1);
@@ -398,9 +409,7 @@ static void write_method(struct reading *reading, const struct row *row, struct 
 
 static void write_site(struct reading *reading, const struct row *row, struct buf *buf)
 {
-	bool more;
-	const struct str first =
-		er7_repetition(reading->message, row_field(row, OBX_SITE), 0, &more);
+	const struct str first = first_of(reading, row, OBX_SITE);
 	struct buf concept = buf_new(reading->arena, first.length > 0 ? 128 : 0, 64 * 1024);
 	if (!coded_write(reading, first, &concept) || concept.full)
 		return;
@@ -451,37 +460,48 @@ static const struct row *row_with(const struct report *report, unsigned field)
 	return carrier;
 }
 
-/* NTE-3, a repetition a line, of the row and of its parts. */
-static void add_notes(struct reading *reading, const struct row *row, struct buf *buf)
+/* NTE-3. */
+static void add_notes(struct reading *reading, struct notes notes, struct buf *buf)
 {
-	for (size_t i = 0; i < row->note_count; i++) {
-		const struct er7_segment *const note = &reading->message->segments[row->note + i];
-		struct buf text = buf_new(reading->arena, 64, REPORT_BYTES_MAX);
-		struct str rest = str_trim(er7_field(note, 3));
-		while (rest.length > 0) {
-			const struct str line = clean_component(
-				reading, str_cut(rest, reading->message->repetition, &rest), 0);
-			if (text.length > 0 && line.length > 0)
-				buf_add_byte(&text, '\n');
-			buf_add(&text, line);
-		}
+	for (size_t i = 0; i < notes.count; i++) {
+		const struct er7_segment *const note = &reading->message->segments[notes.first + i];
+		const struct str text = clean_lines(reading, str_trim(er7_field(note, 3)));
 		if (text.length == 0)
 			continue;
 		json_write_comma(buf);
 		buf_add_byte(buf, '{');
-		json_write_member(buf, "text", buf_str(&text));
+		json_write_member(buf, "text", text);
 		buf_add_byte(buf, '}');
 	}
 }
 
+/* What stands behind the OBR is of each of its readings; a long text would be stored as often. */
+static void add_group_notes(struct reading *reading, struct group *group, struct buf *buf)
+{
+	struct buf notes = buf_new(reading->arena, 0, GROUP_NOTES_MAX);
+	add_notes(reading, group->notes, &notes);
+	if (notes.full) {
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_TOO_LARGE,
+			(struct hl7_place){ "OBR", group->segment->sequence, 0, 0 },
+			"The notes behind this OBR are longer than 4000 bytes; they are left out "
+			"of "
+			"its readings");
+		group->notes = (struct notes){ 0 };
+		return;
+	}
+	buf_add(buf, buf_str(&notes));
+}
+
+/* Of the OBR, the row and its parts. */
 static void write_notes(const struct report *report, struct buf *buf)
 {
 	struct reading *const reading = report->reading;
 	struct buf notes = buf_new(reading->arena, 0, REPORT_BYTES_MAX);
-	add_notes(reading, report->carrier, &notes);
+	add_group_notes(reading, &reading->groups[report->carrier->group], &notes);
+	add_notes(reading, report->carrier->notes, &notes);
 	for (size_t i = report->carrier->first_part; i != ROW_NONE; i = reading->rows[i].next_part)
 		if (&reading->rows[i] != report->carrier)
-			add_notes(reading, &reading->rows[i], &notes);
+			add_notes(reading, reading->rows[i].notes, &notes);
 	if (notes.length == 0)
 		return;
 	buf_add_text(buf, ",\"note\":[");

@@ -52,6 +52,20 @@ struct str clean_component(struct reading *reading, struct str field, unsigned n
 	return str_trim(without_controls(reading->arena, text));
 }
 
+struct str clean_lines(struct reading *reading, struct str field)
+{
+	struct buf text = buf_new(reading->arena, 64, 4 * (size_t)ER7_BYTES_MAX);
+	struct str rest = field;
+	while (rest.length > 0) {
+		const struct str line = without_null(clean_component(
+			reading, str_cut(rest, reading->message->repetition, &rest), 0));
+		if (text.length > 0 && line.length > 0)
+			buf_add_byte(&text, '\n');
+		buf_add(&text, line);
+	}
+	return text.full ? (struct str){ 0 } : buf_str(&text);
+}
+
 /* OBX-4: up to six numbers, MDS.VMD.CHAN.METRIC.FACET.SUBFACET; trailing zeros name the level that the row describes (IHE PCD TF-2 B.8.3). */
 static bool read_path(struct str text, struct row *row)
 {
@@ -205,7 +219,7 @@ static void find_parents(struct reading *reading)
 static void add_group(struct reading *reading, const struct er7_segment *segment)
 {
 	reading->groups[reading->group_count++] = (struct group){ segment,
-		without_null(er7_field(segment, 7)), without_null(er7_field(segment, 8)) };
+		without_null(er7_field(segment, 7)), without_null(er7_field(segment, 8)), { 0 } };
 }
 
 static void add_row(struct reading *reading, const struct er7_segment *segment)
@@ -240,19 +254,20 @@ void rows_collect(struct reading *reading)
 	reading->rows = arena_array(reading->arena, obxs, sizeof(struct row));
 	reading->groups = arena_array(reading->arena, obrs, sizeof(struct group));
 	reading->group_count = 1;
-	struct row *noted = NULL; /* the row that an NTE is of */
+	struct notes *noted = NULL; /* of what an NTE is */
 	for (size_t i = 0; i < message->count; i++) {
 		const struct er7_segment *const segment = &message->segments[i];
 		if (strcmp(segment->name, "NTE") == 0 && noted != NULL) {
-			noted->note = noted->note_count++ == 0 ? i : noted->note;
+			noted->first = noted->count++ == 0 ? i : noted->first;
 			continue;
 		}
 		noted = NULL;
 		if (strcmp(segment->name, "OBR") == 0) {
 			add_group(reading, segment);
+			noted = &reading->groups[reading->group_count - 1].notes;
 		} else if (strcmp(segment->name, "OBX") == 0) {
 			add_row(reading, segment);
-			noted = &reading->rows[reading->count - 1];
+			noted = &reading->rows[reading->count - 1].notes;
 		}
 	}
 	find_parents(reading);

@@ -38,6 +38,11 @@ enum row_fate {
 	ROW_PART     /* a component of its root's Observation */
 };
 
+/* NTE segments behind an OBX or OBR, as indices into the message. */
+struct notes {
+	size_t first, count;
+};
+
 struct row {
 	const struct er7_segment *segment;
 	unsigned group; /* index into reading.groups */
@@ -62,7 +67,7 @@ struct row {
 	instant low;
 	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
 
-	size_t note, note_count; /* NTE segments behind the OBX, as indices into the message */
+	struct notes notes;
 
 	size_t observation; /* of a carrier: number (1..) of the Observation made of it; 0: none */
 };
@@ -71,6 +76,7 @@ struct row {
 struct group {
 	const struct er7_segment *segment;
 	struct str start, end;
+	struct notes notes;
 };
 
 /* The time of a glucose or INR reading whose sample was a control solution. */
@@ -105,6 +111,9 @@ void row_warn(struct reading *reading, const struct row *row, unsigned field,
 struct str row_field(const struct row *row, unsigned number);
 /* Component `number` of a field, unescaped, trimmed, without control characters. */
 struct str clean_component(struct reading *reading, struct str field, unsigned number);
+
+/* A text: its repetitions are its lines; each as clean_component() gives it, empty ones left out. */
+struct str clean_lines(struct reading *reading, struct str field);
 
 /* times.c: the row's start from OBX-14, its ancestors or OBR-7, checked. False after an error or a warning; then the row has none. */
 bool times_find(struct reading *reading, struct row *row);

@@ -20,6 +20,11 @@ static bool read_time(const struct reading *reading, struct str text, struct hl7
 			place.segment, place.field);
 		return false;
 	}
+	if (out->unsure)
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_BUSINESS_RULE, place,
+			"%s-%u has no time zone and lies in the hour that clocks show twice or "
+			"skip; in October the first is meant, in March it is moved on by an hour",
+			place.segment, place.field);
 	return true;
 }
 

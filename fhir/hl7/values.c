@@ -267,13 +267,25 @@ static bool take_pair(struct work *work, struct str first, struct str sign, stru
 	return true;
 }
 
+/* A text has no unit in FHIR: where OBX-6 has one, it stands behind the value. */
+static struct str with_unit(struct work *work, struct str text)
+{
+	struct str words = { 0 };
+	if (row_field(work->row, OBX_UNIT).length == 0)
+		return text;
+	work->out->unit = values_unit(work->reading, work->row, &words);
+	if (words.length == 0 || str_is(words, "1"))
+		return text;
+	return str_format(work->reading->arena, "%.*s %.*s", STR_ARG(text), STR_ARG(words));
+}
+
 static void take_text(struct work *work, struct str text)
 {
 	if (text.length == 0) {
 		refuse(work, "OBX-5 has no text; the value is left out");
 		return;
 	}
-	json_write_member(&work->buf, "valueString", text);
+	json_write_member(&work->buf, "valueString", with_unit(work, text));
 	keep(work);
 }
 
@@ -337,6 +349,25 @@ static void add_bit(struct work *work, struct str item)
 	buf_add_format(buf, "}]},\"valueBoolean\":%s}", set ? "true" : "false");
 }
 
+/* As in OBX-3, the number decides; a name of another number may mean that it is the wrong one. */
+static void check_name(struct work *work, struct str cwe)
+{
+	for (unsigned first = 1; first <= 4; first += 3) {
+		const struct str code = clean_component(work->reading, cwe, first);
+		const struct mdc *const named =
+			mdc_find_refid(clean_component(work->reading, cwe, first + 1));
+		uint64_t number;
+		if (named == NULL || named->code == 0 || !str_to_u64(code, &number) ||
+			number == named->code ||
+			!str_is(clean_component(work->reading, cwe, first + 2), "MDC"))
+			continue;
+		outcome_at(work->reading->outcome, SEVERITY_WARNING, OUTCOME_CODE_INVALID,
+			row_place(work->row, OBX_VALUE),
+			"%s is the name of code %u, not of %.*s; the number decides", named->refid,
+			named->code, STR_ARG(code));
+	}
+}
+
 static void take_coded(struct work *work, struct str field)
 {
 	struct str number, name, rest;
@@ -350,6 +381,7 @@ static void take_coded(struct work *work, struct str field)
 	}
 	if (rest.at != NULL)
 		refuse(work, "OBX-5 has several coded values; the first is kept");
+	check_name(work, first);
 	json_write_name(&work->buf, "valueCodeableConcept");
 	if (coded_write(work->reading, first, &work->buf))
 		keep(work);
@@ -469,9 +501,9 @@ static void take_value(struct work *work, struct str field)
 		}
 	}
 	if (str_is(type, "ST") || str_is(type, "TX") || str_is(type, "FT") || str_is(type, "IS"))
-		take_text(work, clean_component(work->reading, field, 0));
+		take_text(work, clean_lines(work->reading, field));
 	else
-		row_warn(work->reading, work->row, OBX_TYPE, OUTCOME_NOT_SUPPORTED,
+		row_warn(work->reading, work->row, OBX_TYPE, OUTCOME_CODE_INVALID,
 			"A value of this type is not supported; it is left out");
 }
 

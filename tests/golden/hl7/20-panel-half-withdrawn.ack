@@ -2,3 +2,4 @@ MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261
 MSA|AA|G20
 ERR||OBX^4^11|207^Application internal error^HL70357|W||||OBX-11 says that this part of the panel does not hold; it is left out
 ERR||OBX^3^14|207^Application internal error^HL70357|W||||The row's time is not that of the row it belongs to, which is taken
+ERR||OBX^3^17|102^Data type error^HL70357|W||||The field stands more than once; the first is kept

@@ -4,4 +4,4 @@ ERR||OBX^2^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC i
 ERR||OBX^3^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC in numbers; the row stands alone
 ERR||OBX^3^3|103^Table value not found^HL70357|W||||OBX-3 has no code of MDC, LOINC or SNOMED CT; the row is left out
 ERR||OBX^2^14|101^Required field missing^HL70357|W||||Neither OBX-14 nor OBR-7 gives a time; the row is left out
-ERR||OBX^2^14|207^Application internal error^HL70357|E||||No row of the message is a reading that can be stored; mend what the warnings name, or send OBX rows with code, value and time
+ERR||OBX^2^14|101^Required field missing^HL70357|E||||No row of the message is a reading that can be stored; mend what the warnings name, or send OBX rows with code, value and time

@@ -1,0 +1,4 @@
+MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
+MSA|AA|G523
+ERR||OBX^1^5|103^Table value not found^HL70357|W||||MDC_CTXT_GLU_MEAL_FASTING is the name of code 8417876, not of 8417884; the number decides
+ERR||OBX^3^5|103^Table value not found^HL70357|W||||MDC_CTXT_GLU_MEAL_FASTING is the name of code 8417876, not of 8417880; the number decides
