@@ -82,6 +82,11 @@ bool bundle_read(
 {
 	struct bundle read = { 0 };
 	struct fields fields = { 0 };
+	const struct str type = json_text(json, "resourceType");
+	/* Else each element of the other type would be an unknown one. */
+	if (type.length > 0 && !str_is(type, "Bundle"))
+		return outcome_fail(outcome, OUTCOME_INVALID, STR("resourceType"),
+			"Bundle is expected here; a resource by itself goes to /fhir and its type");
 	if (!element_check(KIND_BUNDLE, json, STR("Bundle"), &fields, outcome) ||
 		!read_type(json, &read.type, outcome) ||
 		!take_entries(arena, FIELD(&fields, BUNDLE, entry), &read, outcome))

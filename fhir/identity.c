@@ -457,6 +457,14 @@ bool identity_of_identifier(
 	return true;
 }
 
+struct str identity_of_value(struct arena *arena, struct str value)
+{
+	struct buf buf = buf_new(arena, value.length + 8, TEXT_MAX);
+	buf_add_byte(&buf, 'V');
+	add_part(&buf, value);
+	return buf_str(&buf);
+}
+
 static bool identifier_key(struct arena *arena, const struct json *identifier, struct str *out)
 {
 	return identity_of_identifier(

@@ -18,6 +18,9 @@ void identity_write(struct arena *arena, const struct fields *fields, struct mom
 bool identity_of_identifier(
 	struct arena *arena, struct str system, struct str value, struct str *out);
 
+/* The key of an identifier without a system, which only a condition of a create gives (server/interaction/condition.h); `value` is not empty. */
+struct str identity_of_value(struct arena *arena, struct str value);
+
 /*
  * What one Identifier says which device it is, as a part of a key text. False: nothing, as for a value without system, unless it is an EUI-64: those are given out once.
  */

@@ -76,7 +76,9 @@ static void take_inner(struct exchange *exchange, struct bundle_work *work, size
 		    json_text(json_get(from->json, "request"), "ifModifiedSince"), &since))
 		inner->modified_since = since.low;
 	if (str_is(from->method, "POST")) {
-		refuse(entry, "entry.request must be POST and the type of the resource");
+		outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED,
+			str_format(exchange->arena, "Bundle.entry[%zu].request.url", index),
+			"entry.request must be POST and the type of the resource");
 		return;
 	}
 	if (str_is(from->method, "PUT") &&
@@ -150,7 +152,7 @@ static bool gives_way(struct exchange *exchange, struct turn turn)
 }
 
 /*
- * FHIR R4 bundle.html, request.url: relative to where the Bundle goes. The specification's own examples begin it with a slash, and clients write it out with our base.
+ * FHIR R4 bundle.html, request.url: relative to where the Bundle goes. The specification's own examples begin it with a slash, clients write it out with our base, and end it as our paths may.
  */
 static struct str url_relative(struct str url, struct str base)
 {

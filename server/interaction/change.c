@@ -52,7 +52,7 @@ void change_validate(struct exchange *exchange, struct change *change)
 {
 	condition_if_match(change->if_match, &change->expected, &change->outcome);
 	if (change->condition.length > 0)
-		condition_identifier(exchange, change->type, change->condition,
+		condition_identifier(exchange, change->type, change->condition, NULL,
 			&change->condition_text, &change->outcome);
 	else
 		one_open(exchange, &change->one, change->type, change->id);

@@ -5,7 +5,9 @@
 #include "fhir/identity.h"
 #include "fhir/national.h"
 #include "server/form.h"
+#include "server/loop.h"
 #include "server/respond.h"
+#include "server/session.h"
 
 static bool refuse(struct outcome *outcome)
 {
@@ -56,35 +58,95 @@ static bool take_head(struct exchange *exchange, enum resource_type type, struct
 				       STR_ARG(name)));
 }
 
-bool condition_identifier(struct exchange *exchange, enum resource_type type, struct str query,
+/* The identity that is meant by a system and a value, checked; false adds an error. */
+static bool read_identity(struct arena *arena, enum resource_type type, struct coding identifier,
 	struct str *text_out, struct outcome *outcome)
 {
-	struct str rest = query, name, value, system, digits;
+	const bool good =
+		type == TYPE_OBSERVATION
+			? identity_of_identifier(
+				  arena, identifier.system, identifier.code, text_out)
+			: envelope_key(arena, type, identifier.system, identifier.code, text_out);
+	return good || refuse(outcome);
+}
+
+/* Is the identifier's value the asked one? A + that is not written %2B has become a blank; such values end in a time zone. */
+static bool is_asked(struct str own, struct str asked)
+{
+	bool same = own.length == asked.length;
+	for (size_t i = 0; same && i < own.length; i++)
+		same = own.at[i] == asked.at[i] || (own.at[i] == '+' && asked.at[i] == ' ');
+	return same;
+}
+
+/* identifier=value: the identifier of the body that has the value. */
+static bool read_value(struct arena *arena, enum resource_type type, const struct json *body,
+	struct str asked, struct str *text_out, struct outcome *outcome)
+{
+	json_each(item, json_get(body, "identifier"))
+	{
+		const struct str system = json_text(item, "system");
+		const struct str value = json_text(item, "value");
+		if (!is_asked(value, asked))
+			continue;
+		if (system.length > 0 || type != TYPE_OBSERVATION)
+			return read_identity(
+				arena, type, (struct coding){ system, value }, text_out, outcome);
+		*text_out = identity_of_value(arena, value);
+		return true;
+	}
+	return outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, (struct str){ 0 },
+		"a condition (If-None-Exist) without a system is of an identifier that the "
+		"resource itself has; send identifier=system|value");
+}
+
+/* By its system, or by its digits where it has none. */
+static bool is_national(const struct exchange *exchange, struct str system, struct str value)
+{
+	struct outcome aside = { .arena = exchange->arena };
+	struct national_id found;
+	return national_is_system(system) ||
+	       (system.length == 0 && national_id_parse(STR(OID_FNR), value,
+					      national_policy_of(exchange->loop->hub->config),
+					      system, &found, &aside));
+}
+
+/* A value alone, without a system. */
+static bool take_value(struct arena *arena, struct str text, struct str *out)
+{
+	return take_part(arena, &text, '|', out) && text.length == 0 && out->length > 0;
+}
+
+bool condition_identifier(struct exchange *exchange, enum resource_type type, struct str query,
+	const struct json *body, struct str *text_out, struct outcome *outcome)
+{
+	struct arena *const arena = exchange->arena;
+	struct str rest = query, name, text, system = { 0 }, value;
 	if (!take_head(exchange, type, &rest))
 		return refuse(outcome);
 	/* A header has the blank as it is where a URL has %20. */
 	bool found = false;
 	while (rest.length > 0) {
-		if (form_next(exchange->arena, &rest, &name, &value) != FORM_PART)
+		if (form_next(arena, &rest, &name, &text) != FORM_PART)
 			return refuse(outcome);
 		if (presentation_is(name))
 			continue;
 		if (found || !str_is(name, "identifier"))
 			return refuse(outcome);
 		found = true;
-		if (!condition_token(exchange->arena, value, &system, &digits))
+		const bool bare = take_value(arena, text, &value);
+		if (!bare && !condition_token(arena, text, &system, &value))
 			return refuse(outcome);
-		if (national_is_system(system))
+		if (is_national(exchange, system, value))
 			return outcome_fail(outcome, OUTCOME_INVALID, (struct str){ 0 },
 				"a national identifier never stands in a URL or header; the "
-				"condition is "
-				"an identifier of the reading itself");
+				"condition is an identifier of the reading itself");
 		const bool good =
-			type == TYPE_OBSERVATION
-				? identity_of_identifier(exchange->arena, system, digits, text_out)
-				: envelope_key(exchange->arena, type, system, digits, text_out);
+			bare ? read_value(arena, type, body, value, text_out, outcome)
+			     : read_identity(arena, type, (struct coding){ system, value },
+				       text_out, outcome);
 		if (!good)
-			return refuse(outcome);
+			return false;
 	}
 	return found || refuse(outcome);
 }

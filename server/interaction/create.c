@@ -17,7 +17,10 @@ static void parse(struct exchange *exchange)
 	const char *type = resource_type_name(route_type(exchange->route));
 	if (!str_is(json_text(json, "resourceType"), type)) {
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("resourceType"),
-			"%s is expected here", type);
+			"%s is expected here%s", type,
+			str_is(json_text(json, "resourceType"), "Bundle")
+				? "; a Bundle goes to /fhir itself"
+				: "");
 		return;
 	}
 	struct upload *upload = upload_new(exchange, 1);

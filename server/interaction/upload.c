@@ -56,9 +56,19 @@ static void check_performers(const struct exchange *exchange, const struct obser
 /* A conditional create by an identifier of the resource's own is what every create is; another one becomes an identity of it beside its own. */
 static void check_condition(struct exchange *exchange, struct upload_entry *entry)
 {
-	if (entry->if_none_exist.at != NULL) /* an empty condition is none left out */
-		condition_identifier(exchange, entry->observation.type, entry->if_none_exist,
-			&entry->condition, &entry->outcome);
+	const struct str resource = STR(".resource");
+	if (entry->if_none_exist.at == NULL) /* an empty condition is none left out */
+		return;
+	struct outcome said = { .arena = exchange->arena };
+	condition_identifier(exchange, entry->observation.type, entry->if_none_exist,
+		entry->resource, &entry->condition, &said);
+	/* In a Bundle it stands beside the resource, alone in a header. */
+	struct str place = entry->expression;
+	const bool in_bundle = str_ends(place, resource);
+	if (in_bundle)
+		place = str_format(exchange->arena, "%.*s.request.ifNoneExist",
+			STR_ARG(str_part(place, 0, place.length - resource.length)));
+	outcome_merge(&entry->outcome, &said, in_bundle ? place : (struct str){ 0 });
 }
 
 /* Whose a refused reading was to be, if that much can be read: the refusal is written down for a patient whom the hub knows. */
