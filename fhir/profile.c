@@ -178,19 +178,33 @@ static void check_quantity(const struct check *check, const struct json *quantit
 		tell_code(check, where, "a unit of UCUM among ", units);
 }
 
-/* R4 vitalsigns: component.value[x] is bound to the common units; devices that claim no profile have others. */
+/*
+ * R4 vitalsigns binds component.value[x] to the common units as required, and its own example of a saturation with an oxygen flow in L/min breaks that; HL7's validator takes the binding for extensible.
+ * So it is a warning, and only of what claims a profile.
+ */
+static void check_component_unit(
+	const struct check *check, const struct json *quantity, const char *where)
+{
+	const struct profiling *reading = check->reading;
+	if (!check->claimed || quantity == NULL ||
+		valueset_contains(
+			VITAL_UNITS, json_text(quantity, "system"), json_text(quantity, "code")))
+		return;
+	outcome_warn(reading->outcome, OUTCOME_PROFILE,
+		str_format(reading->arena, "%.*s%s.valueQuantity", STR_ARG(reading->expression),
+			where),
+		"a unit of UCUM among the common ones of vital signs is wanted (profile %s)",
+		check->profile->name);
+}
+
 static void check_component(const struct check *check, const struct json *component, size_t index)
 {
 	const char *where = str_format(check->reading->arena, ".component[%zu]", index).at;
-	const struct json *quantity = json_get(component, "valueQuantity");
 	bool value = json_get(component, "dataAbsentReason") != NULL;
 	json_each(item, component) value = value || str_starts(item->key, STR("value"));
 	if (!value)
 		tell(check, where, "a value or a dataAbsentReason is wanted (vs-3)");
-	if (check->claimed && quantity != NULL &&
-		!valueset_contains(
-			VITAL_UNITS, json_text(quantity, "system"), json_text(quantity, "code")))
-		tell(check, where, "a unit of UCUM among the common ones of vital signs is wanted");
+	check_component_unit(check, json_get(component, "valueQuantity"), where);
 }
 
 static void check_components(const struct check *check)

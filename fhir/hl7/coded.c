@@ -233,6 +233,15 @@ static void write_identifier(struct buf *buf, struct str system, struct str valu
 	buf_add_byte(buf, '}');
 }
 
+/* Without the urn:uuid: that some write before it. */
+static struct str bare_uuid(struct str text)
+{
+	const struct str urn = STR("urn:uuid:");
+	const bool has =
+		text.length > urn.length && str_equal_nocase(str_part(text, 0, urn.length), urn);
+	return has ? str_part(text, urn.length, text.length) : text;
+}
+
 /*
  * EI is id^namespace^universal id^type, but `X^EUI-64` and `X^^X^EUI-64` are seen as well.
  */
@@ -256,7 +265,7 @@ bool coded_write_device(struct reading *reading, struct str ei, struct buf *buf)
 	}
 	if (str_is(type, "UUID") && coded_is_code(universal)) {
 		write_identifier(buf, STR("urn:ietf:rfc:3986"),
-			str_format(arena, "urn:uuid:%.*s", STR_ARG(universal)));
+			str_format(arena, "urn:uuid:%.*s", STR_ARG(bare_uuid(universal))));
 		return true;
 	}
 	const struct str value = id.length > 0 ? id : universal;
@@ -344,8 +353,9 @@ bool coded_write_person(struct reading *reading, struct str xcn, struct buf *buf
 }
 
 /* RFC 4122: 8-4-4-4-12 hexadecimal digits; in small letters at `out`. */
-static bool read_uuid(struct str text, char out[static 36])
+static bool read_uuid(struct str written, char out[static 36])
 {
+	const struct str text = bare_uuid(written);
 	if (text.length != 36)
 		return false;
 	for (size_t i = 0; i < 36; i++) {

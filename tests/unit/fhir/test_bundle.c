@@ -105,7 +105,7 @@ static void refusals(void **state)
 {
 	(void)state;
 	refused("{'resourceType':'Bundle'}", OUTCOME_REQUIRED);
-	refused("{'resourceType':'Observation','type':'batch'}", OUTCOME_CODE_INVALID);
+	refused("{'resourceType':'Observation','type':'batch'}", OUTCOME_INVALID);
 	refused("{'resourceType':'Bundle','type':'set'}", OUTCOME_CODE_INVALID);
 	refused("{'resourceType':'Bundle','type':'document'}", OUTCOME_NOT_SUPPORTED);
 	refused("{'resourceType':'Bundle','type':'batch','entries':[{}]}", OUTCOME_STRUCTURE);

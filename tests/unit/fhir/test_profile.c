@@ -125,7 +125,7 @@ static const struct row claims[] = {
 		WEIGHT ",'component':[{'code':{'text':'a'}},{'code':{'text':'b'}," IN(
 			"1", "L") "},{'code':{'text':'c'},'dataAbsentReason':{'text':'d'}}]}",
 		{ "error O.component[0]: a value or a dataAbsentReason is wanted (vs-3)",
-			"error O.component[1]: a unit of UCUM" } },
+			"warning O.component[1].valueQuantity: a unit of UCUM" } },
 	/* what each of them wants */
 	{ R4 "bodyweight", VITAL LOINC("8302-2") WHO AT "," IN("180", "cm") "}",
 		{ "error O.code: the code 29463-7", "error O.valueQuantity: a unit of UCUM" } },
@@ -143,7 +143,7 @@ static const struct row claims[] = {
 	{ R4 "bp",
 		VITAL LOINC("85354-9") WHO AT ",'component':[" PART("8480-6", "16", "kPa") "," PART(
 			"8462-4", "80", "mm[Hg]") "," PART("8462-4", "81", "mm[Hg]") "]}",
-		{ "error O.component[0]: a unit of UCUM among the common",
+		{ "warning O.component[0].valueQuantity: a unit of UCUM among the common",
 			"error O.component[0].valueQuantity: a unit of UCUM among mm[Hg]",
 			"error O.component: one component of code 8462-4" } },
 	{ R4 "vitalspanel", VITAL LOINC("85353-1") WHO AT ",'valueString':'a'}",
