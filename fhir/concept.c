@@ -3,6 +3,7 @@
 #include "fhir/concept.h"
 
 #include "fhir/base/arena.h"
+#include "fhir/code.h"
 
 static bool is_special(char byte)
 {
@@ -77,6 +78,45 @@ bool concept_check(const struct concept *concept, struct str expression, struct 
 	       outcome_fail(outcome, OUTCOME_TOO_LARGE, expression,
 		       "the codings are %zu bytes together, systems and codes; %d can be stored",
 		       concept->text.length, CONCEPT_TEXT_MAX);
+}
+
+/* Without the scheme and the slash at the end, which is what senders get wrong. */
+static struct str bare_system(struct str system)
+{
+	static const char *const schemes[] = { "http://", "https://", "urn:oid:" };
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		const struct str scheme = str_of(schemes[i]);
+		if (str_equal_nocase(str_part(system, 0, scheme.length), scheme)) {
+			system = str_part(system, scheme.length, system.length);
+			break;
+		}
+	}
+	if (str_ends(system, STR("/")))
+		system.length--;
+	return system;
+}
+
+struct str concept_system_meant(struct str system)
+{
+	static const struct {
+		const char *bare, *meant;
+	} known[] = { { "loinc.org", SYSTEM_LOINC }, { "www.loinc.org", SYSTEM_LOINC },
+		{ "2.16.840.1.113883.6.1", SYSTEM_LOINC }, { "LOINC", SYSTEM_LOINC },
+		{ "LN", SYSTEM_LOINC }, { "snomed.info/sct", SYSTEM_SNOMED },
+		{ "www.snomed.info/sct", SYSTEM_SNOMED },
+		{ "2.16.840.1.113883.6.96", SYSTEM_SNOMED }, { "SNOMED CT", SYSTEM_SNOMED },
+		{ "SNOMED", SYSTEM_SNOMED }, { "SCT", SYSTEM_SNOMED }, { "MDC", SYSTEM_MDC },
+		{ SYSTEM_MDC, SYSTEM_MDC }, { "2.16.840.1.113883.6.24", SYSTEM_MDC },
+		{ "2.16.578.1.12.4.1.1.7280", SYSTEM_NPU }, { "NPU", SYSTEM_NPU } };
+	const struct str bare = bare_system(system);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const struct str meant = str_of(known[i].meant);
+		if (str_equal(system, meant))
+			return (struct str){ 0 };
+		if (str_equal_nocase(bare, str_of(known[i].bare)))
+			return meant;
+	}
+	return (struct str){ 0 };
 }
 
 struct str concept_of(struct arena *arena, struct coding coding)

@@ -333,6 +333,20 @@ static struct observation_value read_value(struct arena *arena, const struct jso
 	return value;
 }
 
+/* A code whose system is written in another way than all others write it is found by nobody. */
+static void warn_of_systems(const struct reading *reading, const struct concept *concept)
+{
+	for (size_t i = 0; i < concept->count; i++) {
+		const struct str meant = concept_system_meant(concept->codings[i].system);
+		if (meant.length > 0)
+			outcome_warn(reading->outcome, OUTCOME_VALUE,
+				at(reading, STR(".code.coding")),
+				"the system %.*s is written %.*s; a search by that does not find "
+				"this code",
+				STR_ARG(concept->codings[i].system), STR_ARG(meant));
+	}
+}
+
 static void read_codes(struct reading *reading)
 {
 	struct observation *out = reading->out;
@@ -343,6 +357,7 @@ static void read_codes(struct reading *reading)
 		concept_read(reading->arena, FIELD(&reading->fields, OBSERVATION, category));
 	out->canon = code_canon(out->code.codings, out->code.count, &out->class);
 	concept_check(&out->code, at(reading, STR(".code")), reading->outcome);
+	warn_of_systems(reading, &out->code);
 	concept_check(&out->category, at(reading, STR(".category")), reading->outcome);
 	if (code == NULL || code->type != JSON_OBJECT || code->count == 0 || out->code.count > 0)
 		return;

@@ -111,3 +111,15 @@ def test_a_contained_patient_may_be_the_subject(vendor, epj):
     for wrong in (with_contained(who, {"system": "urn:x:mrn", "value": who}), with_contained(who, {"system": FNR, "value": "12345678901"}), with_contained(who, national, reference="#q")):
         refused = vendor.upload(wrong)
         assert refused.status_code in (400, 422) and "subject" in refused.text and who not in refused.text, refused.text
+
+
+@pytest.mark.parametrize("system,meant", [
+    ("https://loinc.org", "http://loinc.org"), ("http://loinc.org/", "http://loinc.org"), ("urn:oid:2.16.840.1.113883.6.1", "http://loinc.org"), ("LOINC", "http://loinc.org"),
+    ("http://snomed.info/sct/", "http://snomed.info/sct"), ("2.16.840.1.113883.6.96", "http://snomed.info/sct"), ("urn:oid:2.16.840.1.113883.6.24", "urn:iso:std:iso:11073:10101"),
+    ("MDC", "urn:iso:std:iso:11073:10101"), ("npu", "urn:oid:2.16.578.1.12.4.1.1.7280")])
+def test_a_system_that_is_written_in_another_way_is_told(vendor, system, meant):
+    told = vendor.post("/fhir/Observation/$validate", headers=FHIR_JSON, content=json.dumps(observation(person(), system=system, category=None)))
+    assert f"the system {system} is written {meant};" in issues(told), told.text
+    assert told.json()["issue"][0]["expression"] == ["Observation.code.coding"] and told.json()["issue"][0]["severity"] == "warning"
+    for right in (meant, f"{meant}/other", "urn:oid:2.16.840.1.113883.6.12", "http://vendor.example/loinc.org"):
+        assert "is written" not in vendor.post("/fhir/Observation/$validate", headers=FHIR_JSON, content=json.dumps(observation(person(), system=right, category=None))).text
