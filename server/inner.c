@@ -29,6 +29,7 @@ static void answer(struct exchange *exchange)
 	struct inner *inner = exchange->wire;
 	const struct response *response = &exchange->response;
 	inner->status = response->status;
+	inner->bytes = response->body.length;
 	outcome_merge(&inner->refusal, &exchange->outcome, (struct str){ 0 });
 	if (exchange->rehearsal) {
 		exchange_done(inner->outer);
@@ -69,7 +70,8 @@ static void take_request(struct exchange *exchange, const struct inner *inner)
 	struct request *request = &exchange->request;
 	const struct request *outer = &inner->outer->request;
 	struct str query;
-	const struct str path = str_cut(inner->url, '?', &query);
+	const bool other = inner->rehearsal && inner->instead.length > 0;
+	const struct str path = str_cut(other ? inner->instead : inner->url, '?', &query);
 	request->method = inner->method;
 	request->path = str_format(exchange->arena, "/fhir/%.*s", STR_ARG(path));
 	request->query = query;

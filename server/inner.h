@@ -15,9 +15,11 @@ struct inner {
 	instant modified_since; /* 0: none */
 	/* Only whether it would fail is asked: what it finds goes nowhere and is no look, so it is not written down either; a refusal is. */
 	bool rehearsal;
+	struct str instead; /* the url to rehearse in place of its own, or empty */
 	/* answered, on the outer exchange's arena */
 	int status;             /* 0: not yet */
 	struct outcome refusal; /* its errors */
+	size_t bytes;           /* of the answer, also of one that goes nowhere */
 	struct str answer, location, etag;
 	instant modified;
 	/* its own */

@@ -7,6 +7,7 @@
 #include "server/interaction/changes.h"
 #include "server/interaction/interactions.h"
 #include "server/interaction/links.h"
+#include "server/interaction/one.h"
 #include "server/interaction/upload.h"
 #include "server/loop.h"
 #include "server/respond.h"
@@ -282,19 +283,50 @@ static const struct change *change_of(
 	return changes_of(work->upload->changes, &key);
 }
 
-/* Does it need a rehearsal? What the transaction itself changes will be there; what it deletes will not. */
-static bool is_open(struct exchange *exchange, struct bundle_work *work, size_t index)
+/* The version that stands behind Type/id; 0: none, -1: none there could be. */
+static int version_of(struct str rest)
+{
+	struct str query;
+	if (!str_starts(rest, STR("/_history/")))
+		return 0;
+	return one_version(str_cut(str_part(rest, strlen("/_history/"), rest.length), '?', &query));
+}
+
+/* Type/id/_history in place of Type/id, with what is asked of either. */
+static struct str history_of(struct exchange *exchange, struct str url)
+{
+	struct str query;
+	const struct str place = str_cut(url, '?', &query);
+	return str_format(exchange->arena, "%.*s/_history?%.*s", STR_ARG(place), STR_ARG(query));
+}
+
+/*
+ * What the transaction itself changes is there when it is read, what it deletes is not (FHIR R4 http.html#trules: GET comes last). So a version that is to come is rehearsed by the one that is
+ * there, which asks at least whether the caller may read it. False: it needs no rehearsal, for it fails.
+ */
+static bool foresee(struct exchange *exchange, struct bundle_work *work, size_t index)
 {
 	struct str rest;
 	struct inner *inner = work->inners[index];
 	const struct change *change = change_of(exchange, work, inner->url, &rest);
 	if (change == NULL)
 		return true;
+	const int version = version_of(rest);
+	const bool now = rest.length == 0 || rest.at[0] == '?';
 	inner->refusal = (struct outcome){ .arena = exchange->arena };
-	if (change->kind == CHANGE_DELETE && rest.length == 0)
-		outcome_fail(&inner->refusal, OUTCOME_GONE, (struct str){ 0 },
+	if (change->kind == CHANGE_DELETE && now)
+		return outcome_fail(&inner->refusal, OUTCOME_GONE, (struct str){ 0 },
 			"the transaction deletes what this entry reads");
-	return false;
+	if (change->kind == CHANGE_DELETE || !change->now.found)
+		return true;
+	/* Of what is deleted now the history is there, and open to the same callers. */
+	const struct str whole = str_part(inner->url, 0, inner->url.length - rest.length);
+	const bool will_be = version != 0 && version == change_version(change);
+	if (change->now.row.deleted && (now || will_be))
+		inner->instead = history_of(exchange, whole);
+	else if (will_be)
+		inner->instead = whole;
+	return true;
 }
 
 /* What failed fails all. */
@@ -310,6 +342,20 @@ static void fail_whole(struct exchange *exchange, const struct bundle_work *work
 					str_format(exchange->arena, "Bundle.entry[%zu].request", i),
 					"%.*s", STR_ARG(issue->text));
 	}
+}
+
+/* All of a transaction is answered, or none of it is done. */
+static void bound_answers(struct exchange *exchange, const struct bundle_work *work)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < work->bundle.count; i++)
+		bytes += work->inners[i] == NULL ? 0 : work->inners[i]->bytes;
+	if (bytes > ANSWERS_MAX && exchange->outcome.errors == 0)
+		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
+			"nothing was done: the answers of the transaction's reads are more than "
+			"%zu MiB; "
+			"ask for them in Bundles of their own",
+			ANSWERS_MAX >> 20);
 }
 
 static bool is_written(const struct upload *upload)
@@ -329,7 +375,7 @@ static bool rehearse(struct exchange *exchange, struct bundle_work *work)
 	work->writes = is_written(work->upload);
 	for (; work->writes && work->tried < work->bundle.count && begun < AT_ONCE; work->tried++) {
 		struct inner *inner = work->inners[work->tried];
-		if (inner == NULL || !is_open(exchange, work, work->tried))
+		if (inner == NULL || !foresee(exchange, work, work->tried))
 			continue;
 		inner->rehearsal = true;
 		inner_begin(exchange, inner);
@@ -340,9 +386,21 @@ static bool rehearse(struct exchange *exchange, struct bundle_work *work)
 		return true;
 	}
 	work->tried = work->bundle.count + 1; /* once */
-	if (work->writes)
-		fail_whole(exchange, work);
+	if (!work->writes)
+		return false;
+	fail_whole(exchange, work);
+	bound_answers(exchange, work);
 	return false;
+}
+
+/* The versions that are there of what is changed: by them one sees which will be. True: wait. */
+static bool look_at_changes(struct exchange *exchange, const struct bundle_work *work)
+{
+	struct changes *changes = work->upload->changes;
+	if (work->inners == NULL || changes == NULL || !changes_read(changes))
+		return false;
+	exchange_yield(exchange);
+	return true;
 }
 
 /*
@@ -398,7 +456,8 @@ static void store(struct exchange *exchange)
 {
 	struct bundle_work *work = exchange->work;
 	if (!work->stored) {
-		if (work->upload->whole && rehearse(exchange, work))
+		if (work->upload->whole &&
+			(look_at_changes(exchange, work) || rehearse(exchange, work)))
 			return;
 		if (exchange->outcome.errors == 0)
 			upload_store(exchange, work->upload);

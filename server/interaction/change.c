@@ -286,6 +286,12 @@ static int same_version(const struct change *change)
 	return change->kind != CHANGE_DELETE && same ? row->version : 0;
 }
 
+int change_version(const struct change *change)
+{
+	const int same = change->kind == CHANGE_UPDATE ? same_version(change) : 0;
+	return same != 0 ? same : change->now.row.version + 1;
+}
+
 bool change_plan(struct exchange *exchange, struct change *change, struct write_item *item)
 {
 	if (!change->read) {

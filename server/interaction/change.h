@@ -58,6 +58,8 @@ void change_decide(struct exchange *exchange, struct change *change);
 bool change_read(struct exchange *exchange, struct change *change);
 /* STORE, when it has come: what to write of it. False where an error says why not. */
 bool change_plan(struct exchange *exchange, struct change *change, struct write_item *item);
+/* After change_read(), of an update or patch: the version that it will be of when it is made. A patch that changes nothing is not foreseen. */
+int change_version(const struct change *change);
 /*
  * When the write has been answered: what a refused change is told. True: another writer came between, and the change, which asked for no version, is to be read and planned again.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "server/interaction/one.h"
 
+#include <limits.h>
+
 #include "server/audit.h"
 #include "server/loop.h"
 #include "server/resolve.h"
@@ -10,6 +12,13 @@ void one_open(struct exchange *exchange, struct one *one, enum resource_type typ
 {
 	one->opened = seal_resource_open(exchange->loop->hub->seal, id, type, &one->key);
 	one->key.type = type;
+}
+
+int one_version(struct str text)
+{
+	uint64_t version;
+	const bool possible = str_to_u64(text, &version) && text.at[0] != '0' && version <= INT_MAX;
+	return possible ? (int)version : -1;
 }
 
 void one_who(struct one *one, struct resolve_item *items, size_t item)

@@ -17,6 +17,8 @@ struct one {
 
 /* Opens an id as one of this type. */
 void one_open(struct exchange *exchange, struct one *one, enum resource_type type, struct str id);
+/* The version that stands in a URL behind _history/: as ETag and versionId write it, without leading zeros (FHIR R4 http.html#vread). -1: none there could be. */
+int one_version(struct str text);
 /* Asks RESOLVE for whom it is about, by `item` (from resolve_items). */
 void one_who(struct one *one, struct resolve_item *items, size_t item);
 /* What the caller may read of it: a grant for its controller, or NULL. A refusal is not told, it would say that the id is there. */

@@ -8,8 +8,6 @@
 #include "server/resolve.h"
 #include "server/respond.h"
 
-#include <limits.h>
-
 struct read_work {
 	struct one one;
 	int version; /* 0: as it is now; -1: none there could be */
@@ -32,14 +30,10 @@ static void parse(struct exchange *exchange)
 
 static void parse_version(struct exchange *exchange)
 {
-	uint64_t version;
 	parse(exchange);
 	struct read_work *work = exchange->work;
-	if (work == NULL)
-		return;
-	const bool possible = str_to_u64(exchange->request.version, &version) && version > 0 &&
-			      version <= INT_MAX;
-	work->version = possible ? (int)version : -1;
+	if (work != NULL)
+		work->version = one_version(exchange->request.version);
 }
 
 static void who(struct exchange *exchange)

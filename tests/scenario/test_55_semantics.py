@@ -156,6 +156,60 @@ def test_a_transaction_reads_what_it_has_changed(hub, epj):
     assert len([entry for entry in hub.entries(line) if entry["event"] == "read"]) == before + 3
 
 
+@pytest.mark.parametrize("requests, status", [
+    ([("PUT", "{one}", "new"), ("GET", "{one}/_history/3")], 404),
+    ([("PUT", "{one}", "new"), ("GET", "{one}/_history/02")], 404),
+    ([("PUT", "{one}", "new"), ("GET", "{one}/_history/1")], [200, 200]),
+    ([("PUT", "{one}", "same"), ("GET", "{one}/_history/2")], 404),
+    ([("PUT", "{one}", "same"), ("GET", "{one}/_history/1")], [200, 200]),
+    ([("DELETE", "{one}"), ("GET", "{one}/_history/1")], [204, 200]),
+    ([("DELETE", "{one}"), ("GET", "{one}/_history/2")], 404),
+    ([("DELETE", "{one}"), ("GET", "{one}/_history/9")], 404),
+    ([("DELETE", "{one}"), ("GET", "{one}?_pretty=true")], 410),
+    ([("PUT", "{gone}", "new"), ("GET", "{gone}/_history/3"), ("GET", "{gone}")], [201, 200, 200]),
+    ([("PUT", "{gone}", "new"), ("GET", "{gone}/_history/4")], 404),
+    ([("PUT", "{gone}", "new"), ("GET", "{gone}?colour=red")], 400),
+])
+def test_versions_that_a_transaction_makes(epj, requests, status):
+    """A read of what it changes is judged by the state it leaves, before anything is written: it fails all of it, or is answered."""
+    line = person()
+    kept = {name: made(epj, line, code=code) for name, code in (("one", "8867-4"), ("gone", "9279-1"))}
+    assert epj.request("DELETE", path_of(kept["gone"])).status_code == 204
+    entries = []
+    for method, url, *body in requests:
+        name = url[1:].split("}")[0]
+        body = [{**kept[name], **({"note": [{"text": "ny"}]} if body == ["new"] else {})}] if body else []
+        entries.append((method, url.format(**{key: f"Observation/{one['id']}" for key, one in kept.items()}), *body))
+    answer = epj.upload(of(*entries))
+    assert (results(answer) if isinstance(status, list) else answer.status_code) == status, answer.text
+    if not isinstance(status, list):
+        assert epj.get(path_of(kept["one"])).json() == kept["one"] and epj.get(path_of(kept["gone"])).status_code == 410
+
+
+def test_who_may_not_read_reads_nothing_of_what_it_changes(hub, epj):
+    """One with the scope of writing alone: the read of its own change fails the transaction."""
+    line = person()
+    one = made(epj, line)
+    vendor = hub.as_("solvik-dho")
+    alone = vendor.upload(of(("PUT", f"Observation/{one['id']}", {**one, "note": [{"text": "ny"}]})))
+    answer = vendor.upload(of(("PUT", f"Observation/{one['id']}", {**one, "note": [{"text": "nyere"}]}), ("GET", f"Observation/{one['id']}")))
+    assert answer.status_code in (403, 404), answer.text
+    assert epj.get(path_of(one)).json().get("note") == ([{"text": "ny"}] if alone.status_code == 200 else None)
+
+
+def test_the_answers_of_a_transaction_are_bounded(epj):
+    """What its reads would answer is added up before anything is written."""
+    line = person()
+    large = made(epj, line, note=[{"text": "x" * 900_000}])
+    reads = [("GET", f"Observation/{large['id']}")] * 30
+    new = observation(line, code="9279-1")
+    assert epj.upload(of(("POST", "Observation", new), *reads)).status_code == 200
+    other = observation(line, code="29463-7", unit="kg", value="80")
+    answer = epj.upload(of(("POST", "Observation", other), *reads, *reads[:10]))
+    assert answer.status_code == 413 and "32 MiB" in answer.text and "nothing was done" in answer.text, answer.text[:300]
+    assert len(ids(epj.search(line, _elements="code"))) == 2
+
+
 def test_reads_of_a_refused_transaction_are_looks(hub, epj):
     """The rehearsal passed, then the write was refused: the caller has learnt that the reading is there."""
     line, other = person(), person()
