@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* FHIR R4 narrative.html: HTML 4.0 chapters 7 to 11 (but 9.4) and 15, <a>, images and style attributes. */
+/* FHIR R4 narrative.html: in the namespace of XHTML, which a div without xmlns is not; HTML 4.0 chapters 7 to 11 (but 9.4) and 15, <a>, images and style attributes. */
 #include "fhir/narrative.h"
 
 #include "fhir/base/xml.h"
@@ -51,8 +51,7 @@ static bool is_place(struct str value, bool image)
 
 static bool is_basic(const struct xml *element)
 {
-	if (!is_element(element->name) ||
-		(element->space.length > 0 && !str_is(element->space, XHTML)))
+	if (!is_element(element->name) || !str_is(element->space, XHTML))
 		return false;
 	for (unsigned i = 0; i < element->attribute_count; i++) {
 		const struct xml_attribute *attribute = &element->attributes[i];

@@ -11,7 +11,8 @@ static bool version_of(struct str tag, int *out)
 		tag = str_part(tag, 2, tag.length);
 	if (tag.length >= 2 && tag.at[0] == '"' && tag.at[tag.length - 1] == '"')
 		tag = str_part(tag, 1, tag.length - 2);
-	if (!str_to_u64(tag, &number) || number == 0 || number > INT_MAX)
+	/* As our ETags write it: no leading zero, which would be another tag. */
+	if (!str_to_u64(tag, &number) || tag.at[0] == '0' || number > INT_MAX)
 		return false;
 	*out = (int)number;
 	return true;

@@ -143,6 +143,7 @@ def test_everything(reader, chart):
     line, all_of_it = chart
     place = place_of(reader, line)
     whole = reader.get(f"/fhir/Patient/{place}/$everything?_count=200")
+    assert ids(reader.get(f"/fhir/Patient/{place}/$everything?")) == ids(reader.get(f"/fhir/Patient/{place}/$everything"))
     assert set(ids(whole)) == set(all_of_it.values()) and ids(whole) == ids(reader.search(line, _count="200"))
     assert ids(reader.form("/fhir/Patient/$everything", [("identifier", f"{FNR}|{line}"), ("_count", "200")])) == ids(whole)
     for answer in (reader.get(f"/fhir/Patient/{place}/$everything?_count=3"), reader.form("/fhir/Patient/$everything", [("identifier", f"{FNR}|{line}"), ("_count", "3")])):

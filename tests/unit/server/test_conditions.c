@@ -24,6 +24,7 @@ static void if_match_names_one_version(void **state)
 		{ "\"3\"", true, 3 },
 		{ " 17 ", true, 17 },
 		{ "W/\"0\"", false, 0 },
+		{ "W/\"03\"", false, 0 },
 		{ "W/\"3\", W/\"4\"", false, 0 },
 		{ "W/\"abc\"", false, 0 },
 		{ "W/\"3", false, 0 },
