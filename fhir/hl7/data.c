@@ -8,7 +8,7 @@
 
 static bool refuse(struct reading *reading, const struct row *row, const char *text)
 {
-	row_warn(reading, row, OBX_VALUE, OUTCOME_VALUE, text);
+	row_lose(reading, row, OBX_VALUE, OUTCOME_VALUE, text);
 	return false;
 }
 

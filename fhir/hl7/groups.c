@@ -7,7 +7,7 @@
 
 static void note_control(struct reading *reading, struct row *row)
 {
-	row_warn(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+	row_lose(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 		"The sample was a control solution; the row and the laboratory rows of the same "
 		"time are left out");
 	if (times_find(reading, row))
@@ -23,19 +23,19 @@ static enum row_fate fate_of(struct reading *reading, struct row *row)
 		return ROW_SILENT;
 	if (mdc_is(row->fact, "device-type")) {
 		if (has_value)
-			row_warn(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+			row_lose(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 				"A device's own row has no value; it is left out");
 		return ROW_SILENT;
 	}
 	if (row->code == 0 && row->other.code.length == 0) {
 		if (!has_value)
 			return ROW_SILENT;
-		row_warn(reading, row, OBX_CODE, OUTCOME_CODE_INVALID,
+		row_lose(reading, row, OBX_CODE, OUTCOME_CODE_INVALID,
 			"OBX-3 has no code of MDC, LOINC or SNOMED CT; the row is left out");
 		return ROW_LEFT;
 	}
 	if (mdc_is(row->fact, "control")) {
-		row_warn(reading, row, OBX_CODE, OUTCOME_BUSINESS_RULE,
+		row_lose(reading, row, OBX_CODE, OUTCOME_BUSINESS_RULE,
 			"A control solution is no reading of a patient; the row is left out");
 		return ROW_LEFT;
 	}
@@ -236,7 +236,7 @@ bool groups_are_control(struct reading *reading, const struct row *carrier)
 		bsearch(&key, reading->controls, reading->control_count, sizeof(key),
 			compare_controls) == NULL)
 		return false;
-	row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+	row_lose(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 		"The sample was a control solution; the row is left out");
 	return true;
 }

@@ -312,25 +312,13 @@ static void hold_rows(struct reading *reading, struct pcd01 *out)
 		"none; the message is kept for the operator of the hub");
 }
 
-/* What of a message of no use is to be mended first: what left its first row out; warnings that left nothing out do not count. NULL: nothing did. */
-static const struct issue *first_left_out(const struct outcome *outcome)
+/* A message of no use: its error is of the kind, and stands at the place, of what left the first row out; warnings that left nothing out do not count. */
+static bool refuse_rows(struct reading *reading)
 {
-	const struct issue *first = NULL;
-	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
-		if (strcmp(issue->place.segment, "OBX") == 0 &&
-			(first == NULL || issue->place.sequence < first->place.sequence) &&
-			str_ends(issue->text, STR("left out")))
-			first = issue;
-	return first;
-}
-
-/* A message of no use: its error is of the kind, and stands at the place, of what left the first row out. */
-static bool refuse_rows(struct outcome *outcome)
-{
-	const struct issue *const first = first_left_out(outcome);
 	const struct hl7_place nowhere = { "OBX", 1, OBX_VALUE, 0 };
-	return fail_at(outcome, first != NULL ? first->kind : OUTCOME_REQUIRED,
-		first != NULL ? first->place : nowhere,
+	const bool named = reading->lost.sequence > 0;
+	return fail_at(reading->outcome, named ? reading->lost_kind : OUTCOME_REQUIRED,
+		named ? reading->lost : nowhere,
 		"No row of the message is a reading that can be stored; mend what the warnings "
 		"name, or send OBX rows with code, value and time");
 }
@@ -357,7 +345,7 @@ static bool read_rows(struct reading *reading, struct pcd01 *out)
 		return false;
 	}
 	if (out->count == 0)
-		return refuse_rows(reading->outcome);
+		return refuse_rows(reading);
 	return true;
 }
 

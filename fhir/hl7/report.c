@@ -86,7 +86,7 @@ static bool repeats_code(struct report *report, const struct row *row, struct st
 {
 	if (report->own.value.length == 0 || !share_coding(code, report->code))
 		return false;
-	row_warn(report->reading, row, OBX_CODE, OUTCOME_STRUCTURE,
+	row_lose(report->reading, row, OBX_CODE, OUTCOME_STRUCTURE,
 		"The row has the code of the row above it, which has a value; it is left out");
 	return true;
 }
@@ -142,7 +142,7 @@ static void add_member(struct report *report, const struct row *part, const stru
 	const bool cancelled = finding->status == STATUS_CANCELLED && finding->absent == NULL;
 	report->correction = report->correction || finding->correction;
 	if ((withdrawn || cancelled) && !report->all_gone) {
-		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+		row_lose(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
 			"OBX-11 says that this part of the panel does not hold; it is left out");
 		report->withdrawn_parts += withdrawn;
 		return;
@@ -160,7 +160,7 @@ static void add_gone(struct report *report, const struct row *part, const struct
 	if (report->all_gone)
 		report->by_status[finding->status]++;
 	else
-		row_warn(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
+		row_lose(report->reading, part, OBX_STATUS, OUTCOME_BUSINESS_RULE,
 			"OBX-11 says that this part of the panel does not hold; it is left out");
 }
 
@@ -195,7 +195,7 @@ static void add_parts(struct report *report)
 		}
 		if (!is_usable(&finding)) {
 			if (!values_present(part))
-				row_warn(reading, part, OBX_VALUE, OUTCOME_REQUIRED,
+				row_lose(reading, part, OBX_VALUE, OUTCOME_REQUIRED,
 					"OBX-5 is missing; the row is left out");
 			continue;
 		}
@@ -543,7 +543,7 @@ static void note_empty(const struct report *report)
 	const struct row *const carrier = report->carrier;
 	if (carrier->depth >= 4 && carrier->panel == 0 && !values_present(carrier) &&
 		carrier->first_part == ROW_NONE)
-		row_warn(report->reading, carrier, OBX_VALUE, OUTCOME_REQUIRED,
+		row_lose(report->reading, carrier, OBX_VALUE, OUTCOME_REQUIRED,
 			"OBX-5 is missing; the row is left out");
 }
 
@@ -584,7 +584,7 @@ struct str report_render(struct reading *reading, struct row *carrier, bool *cor
 		return nothing;
 	report.has_own = !implied && (carrier->panel == 0 || report.usable_parts == 0);
 	if (!report.has_own && report.own.value.length > 0)
-		row_warn(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+		row_lose(reading, carrier, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 			"The row has rows below it that say its value; its own is left out");
 	check_part_times(reading, carrier);
 	if (report.own.bits.length > 0) {

@@ -16,6 +16,17 @@ void row_warn(struct reading *reading, const struct row *row, unsigned field,
 	outcome_at(reading->outcome, SEVERITY_WARNING, kind, row_place(row, field), "%s", text);
 }
 
+void row_lose(struct reading *reading, const struct row *row, unsigned field,
+	enum outcome_kind kind, const char *text)
+{
+	const struct hl7_place place = row_place(row, field);
+	row_warn(reading, row, field, kind, text);
+	if (reading->lost.sequence > 0 && reading->lost.sequence <= place.sequence)
+		return;
+	reading->lost = place;
+	reading->lost_kind = kind;
+}
+
 static struct str without_null(struct str field)
 {
 	const struct str text = str_trim(field);

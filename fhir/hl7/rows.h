@@ -100,12 +100,17 @@ struct reading {
 	size_t control_count;
 	unsigned held;              /* rows with a sentinel of this sender */
 	const struct row *held_row; /* the first of them */
+	struct hl7_place
+		lost; /* the first row that something was left out of, and why; sequence 0: none */
 };
 
 /* rows.c: collects OBR and OBX, reads codes and paths, finds parents. O(n log n). */
 void rows_collect(struct reading *reading);
 struct hl7_place row_place(const struct row *row, unsigned field);
 void row_warn(struct reading *reading, const struct row *row, unsigned field,
+	enum outcome_kind kind, const char *text);
+/* The same where the row, or its value, is left out for it: kept in reading->lost, however many warnings there are. */
+void row_lose(struct reading *reading, const struct row *row, unsigned field,
 	enum outcome_kind kind, const char *text);
 /* Field `number` of the row, trimmed; the HL7 null is empty. */
 struct str row_field(const struct row *row, unsigned number);

@@ -42,7 +42,7 @@ static bool is_plausible(struct reading *reading, const struct row *row, instant
 {
 	if (low <= reading->policy->now + DAY && low >= YEAR_1900)
 		return true;
-	row_warn(reading, row, OBX_TIME, OUTCOME_BUSINESS_RULE,
+	row_lose(reading, row, OBX_TIME, OUTCOME_BUSINESS_RULE,
 		"The time lies more than 24 hours ahead or before 1900: set the device's clock; "
 		"the row is left out");
 	return false;
@@ -60,7 +60,7 @@ bool times_find(struct reading *reading, struct row *row)
 	if (own.length == 0 && group->segment != NULL)
 		place = (struct hl7_place){ "OBR", group->segment->sequence, 7, 0 };
 	if (text.length == 0) {
-		row_warn(reading, row, OBX_TIME, OUTCOME_REQUIRED,
+		row_lose(reading, row, OBX_TIME, OUTCOME_REQUIRED,
 			"Neither OBX-14 nor OBR-7 gives a time; the row is left out");
 		return false;
 	}

@@ -110,6 +110,11 @@ static void refuse(struct work *work, const char *text)
 	row_warn(work->reading, work->row, OBX_VALUE, OUTCOME_VALUE, text);
 }
 
+static void lose(struct work *work, const char *text)
+{
+	row_lose(work->reading, work->row, OBX_VALUE, OUTCOME_VALUE, text);
+}
+
 static void keep(struct work *work)
 {
 	work->out->value = buf_str(&work->buf);
@@ -233,7 +238,7 @@ static void take_nm(struct work *work, struct str field)
 		return;
 	}
 	if (!values_number(work->reading->arena, rest, &number)) {
-		refuse(work, "OBX-5 is not a number with a decimal point; the value is left out");
+		lose(work, "OBX-5 is not a number with a decimal point; the value is left out");
 		return;
 	}
 	if (is_held(work, number))
@@ -282,7 +287,7 @@ static struct str with_unit(struct work *work, struct str text)
 static void take_text(struct work *work, struct str text)
 {
 	if (text.length == 0) {
-		refuse(work, "OBX-5 has no text; the value is left out");
+		lose(work, "OBX-5 has no text; the value is left out");
 		return;
 	}
 	json_write_member(&work->buf, "valueString", with_unit(work, text));
@@ -334,7 +339,7 @@ static void add_bit(struct work *work, struct str item)
 {
 	struct str number, name;
 	if (!read_bit(work, item, &number, &name)) {
-		refuse(work, "One of the bits is not of the form 1^name(number); it is left out");
+		lose(work, "One of the bits is not of the form 1^name(number); it is left out");
 		return;
 	}
 	struct buf *const buf = &work->buf;
@@ -386,7 +391,7 @@ static void take_coded(struct work *work, struct str field)
 	if (coded_write(work->reading, first, &work->buf))
 		keep(work);
 	else
-		refuse(work, "OBX-5 has no code and no text; the value is left out");
+		lose(work, "OBX-5 has no code and no text; the value is left out");
 }
 
 static bool write_dtm(struct work *work, const char *name, struct str dtm)
@@ -413,7 +418,7 @@ static void take_dtm(struct work *work, struct str field)
 		/* A device's clock without zone is what its display shows: kept as that. */
 		take_text(work, clean_component(work->reading, field, 0));
 	else
-		refuse(work, "OBX-5 is not a time with a zone; the value is left out");
+		lose(work, "OBX-5 is not a time with a zone; the value is left out");
 }
 
 /* per-1: a period that ends before it starts is none. */
@@ -433,7 +438,7 @@ static void take_dr(struct work *work, struct str field)
 	if ((!has_start && !has_end) || runs_backwards(work, start, end) ||
 		(has_start && !write_dtm(work, "start", start)) ||
 		(has_end && !write_dtm(work, "end", end))) {
-		refuse(work, "OBX-5 is not a period with zones; the value is left out");
+		lose(work, "OBX-5 is not a period with zones; the value is left out");
 		return;
 	}
 	buf_add_byte(&work->buf, '}');
@@ -503,7 +508,7 @@ static void take_value(struct work *work, struct str field)
 	if (str_is(type, "ST") || str_is(type, "TX") || str_is(type, "FT") || str_is(type, "IS"))
 		take_text(work, clean_lines(work->reading, field));
 	else
-		row_warn(work->reading, work->row, OBX_TYPE, OUTCOME_CODE_INVALID,
+		row_lose(work->reading, work->row, OBX_TYPE, OUTCOME_CODE_INVALID,
 			"A value of this type is not supported; it is left out");
 }
 
@@ -513,7 +518,7 @@ struct finding values_read(struct reading *reading, const struct row *row)
 	flags_read(reading, row, &out);
 	const struct str field = row_field(row, OBX_VALUE);
 	if (field.length > 0 && out.absent != NULL) {
-		row_warn(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
+		row_lose(reading, row, OBX_VALUE, OUTCOME_BUSINESS_RULE,
 			"OBX-8 says that the value is not valid; it is left out");
 		return out;
 	}

@@ -421,9 +421,31 @@ static void time_grows_with_length(void **state)
 	}
 }
 
+/* ERR-2 of a message of no use is the row that was left out, behind however many warnings of no harm: an outcome keeps a hundred. */
+static void what_was_left_out_is_named(void **state)
+{
+	(void)state;
+	struct buf buf = buf_new(arena, 1 << 16, ER7_BYTES_MAX);
+	buf_add_text(&buf,
+		"MSH|^~\\&|A||||20261120080000+0100||ORU^R01^ORU_R01|1|P|2.6|||||||||^^1.3.6.1.4.1."
+		"19376.1.6.1.1.1\r"
+		"PID|||12834710097^^^&2.16.578.1.12.4.1.4.1&ISO\rOBR|1||||||20261120080000+0100\r");
+	for (unsigned i = 1; i <= 120; i++)
+		buf_add_format(&buf, "OBX|||528401^^MDC|%u.0.0.0|||||||X\r", i);
+	buf_add_text(&buf, "OBX|121|NM|160208^^MDC|1.0.0.1|5.0|266866^^MDC|||||R\r");
+	const struct run run = run_message("x", buf_str(&buf));
+	assert_false(run.ok);
+	assert_true(run.outcome.warnings > 120);
+	assert_int_equal(run.outcome.errors, 1);
+	assert_int_equal(run.outcome.last->severity, SEVERITY_ERROR);
+	assert_int_equal(run.outcome.last->place.sequence, 121);
+	assert_int_equal(run.outcome.last->place.field, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_was_left_out_is_named, begin, end),
 		cmocka_unit_test_setup_teardown(golden_files_are_met, begin, end),
 		cmocka_unit_test_setup_teardown(both_roads_lead_to_one_reading, begin, end),
 		cmocka_unit_test_setup_teardown(samples_of_others_go_in, begin, end),
