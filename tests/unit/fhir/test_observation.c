@@ -151,7 +151,8 @@ static void equal_readings(void **state)
 			"70.5") "," DEVICE
 				",'issued':'2026-11-20T07:31:06Z','performer':[{'display':'x'}],"
 				"'identifier':[{'system':'https://v.example','value':'1'}],"
-				"'text':{'status':'generated','div':'<div>70</div>'}"));
+				"'text':{'status':'generated','div':'<div "
+				"xmlns=\\\"http://www.w3.org/1999/xhtml\\\">70</div>'}"));
 }
 
 static void unequal_readings(void **state)
