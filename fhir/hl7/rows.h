@@ -100,8 +100,9 @@ struct reading {
 	size_t control_count;
 	unsigned held;              /* rows with a sentinel of this sender */
 	const struct row *held_row; /* the first of them */
-	struct hl7_place
-		lost; /* the first row that something was left out of, and why; sequence 0: none */
+	/* The first row that something was left out of, and what for; sequence 0: none. */
+	struct hl7_place lost;
+	enum outcome_kind lost_kind;
 };
 
 /* rows.c: collects OBR and OBX, reads codes and paths, finds parents. O(n log n). */
