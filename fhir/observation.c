@@ -69,26 +69,6 @@ static struct str at(const struct reading *reading, struct str rest)
 
 /* ---- who */
 
-/* The first national identifier of the contained Patient that the reference names, or NULL. */
-static const struct json *contained_identifier(const struct reading *reading, struct str reference)
-{
-	if (reference.length < 2 || reference.at[0] != '#')
-		return NULL;
-	const struct str id = str_part(reference, 1, reference.length);
-	json_each(resource, FIELD(&reading->fields, OBSERVATION, contained))
-	{
-		if (!str_is(json_text(resource, "resourceType"), "Patient") ||
-			!str_equal(json_text(resource, "id"), id))
-			continue;
-		json_each(identifier, json_get(resource, "identifier"))
-		{
-			if (national_is_system(json_text(identifier, "system")))
-				return identifier;
-		}
-	}
-	return NULL;
-}
-
 static void read_subject(struct reading *reading)
 {
 	const struct json *subject = FIELD(&reading->fields, OBSERVATION, subject);
@@ -102,8 +82,11 @@ static void read_subject(struct reading *reading)
 	if (type.length > 0 && !str_is(type, "Patient"))
 		outcome_fail(reading->outcome, OUTCOME_NOT_SUPPORTED,
 			at(reading, STR(".subject.type")), "the subject is not a Patient");
-	if (identifier == NULL)
-		identifier = contained_identifier(reading, json_text(subject, "reference"));
+	const bool own = identifier != NULL;
+	if (!own)
+		identifier =
+			resource_contained_patient(FIELD(&reading->fields, OBSERVATION, contained),
+				json_text(subject, "reference"));
 	if (identifier == NULL)
 		reading->out->patient =
 			resource_patient_id(json_text(subject, "reference"), reading->policy->base);
@@ -119,7 +102,8 @@ static void read_subject(struct reading *reading)
 	}
 	if (identifier != NULL)
 		national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
-			reading->policy->national, at(reading, STR(".subject.identifier")),
+			reading->policy->national,
+			at(reading, own ? STR(".subject.identifier") : STR(".subject")),
 			&reading->out->subject, reading->outcome);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fhir/base/json.h"
+#include "fhir/national.h"
 #include "fhir/primitive.h"
 
 #define ID_LENGTH 26
@@ -55,6 +56,25 @@ bool resource_is_of_device(const struct json *subject, struct str base)
 	const struct str reference = without_base(json_text(subject, "reference"), base);
 	return str_is(json_text(subject, "type"), "Device") ||
 	       str_starts(reference, STR("Device/"));
+}
+
+const struct json *resource_contained_patient(const struct json *contained, struct str reference)
+{
+	if (reference.length < 2 || reference.at[0] != '#')
+		return NULL;
+	const struct str id = str_part(reference, 1, reference.length);
+	json_each(one, contained)
+	{
+		if (!str_is(json_text(one, "resourceType"), "Patient") ||
+			!str_equal(json_text(one, "id"), id))
+			continue;
+		json_each(identifier, json_get(one, "identifier"))
+		{
+			if (national_is_system(json_text(identifier, "system")))
+				return identifier;
+		}
+	}
+	return NULL;
 }
 
 struct str resource_patient_id(struct str reference, struct str base)

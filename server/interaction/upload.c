@@ -74,8 +74,11 @@ static void check_condition(struct exchange *exchange, struct upload_entry *entr
 /* Whose a refused reading was to be, if that much can be read: the refusal is written down for a patient whom the hub knows. */
 static void find_subject(const struct exchange *exchange, struct upload_entry *entry)
 {
-	const struct json *identifier =
-		json_get(json_get(entry->resource, "subject"), "identifier");
+	const struct json *subject = json_get(entry->resource, "subject");
+	const struct json *identifier = json_get(subject, "identifier");
+	if (identifier == NULL)
+		identifier = resource_contained_patient(
+			json_get(entry->resource, "contained"), json_text(subject, "reference"));
 	struct outcome aside = { .arena = exchange->arena };
 	national_id_parse(json_text(identifier, "system"), json_text(identifier, "value"),
 		national_policy_of(exchange->loop->hub->config), (struct str){ 0 },
