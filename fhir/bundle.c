@@ -65,7 +65,7 @@ static bool check_full_urls(
 	return true;
 }
 
-static bool take_entries(
+static bool find_entries(
 	struct arena *arena, const struct json *list, struct bundle *out, struct outcome *outcome)
 {
 	const size_t count = list == NULL ? 0 : list->count;
@@ -73,14 +73,14 @@ static bool take_entries(
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, STR("Bundle.entry"),
 			"a Bundle holds at most %d entries", BUNDLE_ENTRIES_MAX);
 	out->entries = arena_array(arena, count, sizeof(*out->entries));
-	json_each(item, list) out->entries[out->count++] = read_entry(item);
+	out->unread = list == NULL ? NULL : list->first;
 	return true;
 }
 
-bool bundle_read(
+bool bundle_begin(
 	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome)
 {
-	struct bundle read = { 0 };
+	struct bundle begun = { 0 };
 	struct fields fields = { 0 };
 	const struct str type = json_text(json, "resourceType");
 	/* Else each element of the other type would be an unknown one. */
@@ -88,10 +88,34 @@ bool bundle_read(
 		return outcome_fail(outcome, OUTCOME_INVALID, STR("resourceType"),
 			"Bundle is expected here; a resource by itself goes to /fhir and its type");
 	if (!element_check(KIND_BUNDLE, json, STR("Bundle"), &fields, outcome) ||
-		!read_type(json, &read.type, outcome) ||
-		!take_entries(arena, FIELD(&fields, BUNDLE, entry), &read, outcome))
+		!read_type(json, &begun.type, outcome) ||
+		!find_entries(arena, FIELD(&fields, BUNDLE, entry), &begun, outcome))
 		return false;
-	if (read.type == BUNDLE_TRANSACTION && !check_full_urls(arena, &read, outcome))
+	*out = begun;
+	return true;
+}
+
+void bundle_read_entries(struct bundle *bundle, size_t most)
+{
+	for (size_t i = 0; i < most && bundle->unread != NULL; i++) {
+		bundle->entries[bundle->count++] = read_entry(bundle->unread);
+		bundle->unread = bundle->unread->next;
+	}
+}
+
+bool bundle_end(struct arena *arena, const struct bundle *bundle, struct outcome *outcome)
+{
+	return bundle->type != BUNDLE_TRANSACTION || check_full_urls(arena, bundle, outcome);
+}
+
+bool bundle_read(
+	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome)
+{
+	struct bundle read = { 0 };
+	if (!bundle_begin(arena, json, &read, outcome))
+		return false;
+	bundle_read_entries(&read, SIZE_MAX);
+	if (!bundle_end(arena, &read, outcome))
 		return false;
 	*out = read;
 	return true;

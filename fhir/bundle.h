@@ -24,11 +24,18 @@ struct bundle {
 	enum bundle_type type;
 	struct bundle_entry *entries;
 	size_t count;
+	const struct json
+		*unread; /* the first entry that is not read yet, of one that is read in parts */
 };
 
 /* Checks a Bundle: type batch, transaction or collection, at most BUNDLE_ENTRIES_MAX entries (TOO_LARGE names the limit). Faults of single entries are left to their entry. */
 bool bundle_read(
 	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
+/* The same in parts, for a long one: the Bundle alone, its entries some at a time until `unread` is NULL, and what holds among them. */
+bool bundle_begin(
+	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
+void bundle_read_entries(struct bundle *bundle, size_t most);
+bool bundle_end(struct arena *arena, const struct bundle *bundle, struct outcome *outcome);
 
 /* The faults of one entry, at Bundle.entry[index]: unknown elements, in a batch or transaction no request.method or url, no resource where the method needs one. The resource itself is left to its reader. */
 bool bundle_entry_check(

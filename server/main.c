@@ -80,8 +80,8 @@ static int refuse(const struct outcome *outcome)
 #endif
 
 /*
- * An exchange's memory comes and goes in blocks of up to 256 KiB. Left to itself the allocator maps and unmaps the larger ones each time, and the kernel
- * fills every page with zeroes anew: a sixth of what a search costs.
+ * An exchange's memory comes and goes in blocks of up to 256 KiB (that of a very large one in blocks that are mapped). Left to itself the allocator maps and unmaps the larger ones each
+ * time, and the kernel fills every page with zeroes anew: a sixth of what a search costs.
  */
 static void keep_memory(void)
 {

@@ -28,7 +28,7 @@ static bool is_slow(void)
 
 struct turn turn_begin(struct exchange *exchange)
 {
-	const bool few = exchange->turns < TURNS_FEW;
+	const bool few = exchange->turns < TURNS_FEW && exchange->request.body.length < TURN_BODY;
 	if (few)
 		exchange->turns++;
 	return (struct turn){ clock_now(), few ? TURN : TURN_SHORT };

@@ -17,7 +17,9 @@
 #define BYTES_A_NODE 6
 #define NODES_FEW    10000
 
-#define PARSE_BYTES 16384 /* between looks at the clock */
+/* Between looks at the clock. */
+#define PARSE_BYTES  16384
+#define READ_AT_ONCE 64 /* entries */
 
 #define AT_ONCE 8 /* inner requests under way */
 
@@ -168,11 +170,24 @@ static struct str url_relative(struct str url, struct str base)
 	return url;
 }
 
-static void make_urls_relative(struct exchange *exchange, struct bundle *bundle)
+static void make_urls_relative(struct exchange *exchange, struct bundle *bundle, size_t from)
 {
 	const struct str base = str_format(exchange->arena, "%.*s/", STR_ARG(base_url(exchange)));
-	for (size_t i = 0; i < bundle->count; i++)
+	for (size_t i = from; i < bundle->count; i++)
 		bundle->entries[i].url = url_relative(bundle->entries[i].url, base);
+}
+
+/* The entries, some at a time. False: gave way, or an error was added. */
+static bool read_entries(struct exchange *exchange, struct bundle *bundle, struct turn turn)
+{
+	while (bundle->unread != NULL) {
+		const size_t from = bundle->count;
+		bundle_read_entries(bundle, READ_AT_ONCE);
+		make_urls_relative(exchange, bundle, from);
+		if (gives_way(exchange, turn))
+			return false;
+	}
+	return bundle_end(exchange->arena, bundle, &exchange->outcome);
 }
 
 /* The next piece of it: the text, the entries, what is kept of each, their links. False: gave way, or an error was added. */
@@ -186,14 +201,15 @@ static bool parse_text(struct exchange *exchange, struct bundle_work *work, stru
 			return false;
 	}
 	if (work->bundle.entries == NULL) {
-		if (!bundle_read(exchange->arena, work->json, &work->bundle, &exchange->outcome))
+		if (!bundle_begin(exchange->arena, work->json, &work->bundle, &exchange->outcome))
 			return false;
-		make_urls_relative(exchange, &work->bundle);
 		if (gives_way(exchange, turn))
 			return false;
 	}
 	struct upload *upload = work->upload;
 	if (upload == NULL) {
+		if (!read_entries(exchange, &work->bundle, turn))
+			return false;
 		work->upload = upload = upload_new(exchange, work->bundle.count);
 		upload->whole = work->bundle.type == BUNDLE_TRANSACTION;
 		if (gives_way(exchange, turn))

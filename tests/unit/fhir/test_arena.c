@@ -10,6 +10,18 @@
 
 #include "fhir/base/arena.h"
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define ARENA_ASAN 1
+#endif
+#ifndef ARENA_ASAN
+#define ARENA_ASAN 0
+#endif
+
 static void what_it_hands_out_is_zeroed_aligned_and_apart(void **state)
 {
 	(void)state;
@@ -123,6 +135,19 @@ static void it_is_freed_a_piece_at_a_time(void **state)
 	assert_true(arena_free_some(&arena, 1));
 }
 
+static void a_large_block_too(void **state)
+{
+	(void)state;
+	struct arena *arena = arena_new((size_t)64 << 20);
+	char *large = arena_alloc(arena, (size_t)16 << 20);
+	memset(large, 1, (size_t)16 << 20);
+	int pieces = 1;
+	while (!arena_free_some(&arena, (size_t)1 << 20))
+		pieces++;
+	assert_null(arena);
+	assert_in_range(pieces, ARENA_ASAN ? 1 : 14, ARENA_ASAN ? 1 : 16);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +158,7 @@ int main(void)
 		cmocka_unit_test(large_pieces_leave_the_block_to_small_ones),
 		cmocka_unit_test(an_array_that_overflows_fills_the_arena),
 		cmocka_unit_test(it_is_freed_a_piece_at_a_time),
+		cmocka_unit_test(a_large_block_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

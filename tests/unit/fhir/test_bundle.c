@@ -101,6 +101,33 @@ static void entries(void **state)
 	assert_int_equal(bundled("{'resourceType':'Bundle','type':'collection'}").count, 0);
 }
 
+/* Read in parts, however they fall, it is the same Bundle. */
+static void parts(void **state)
+{
+	(void)state;
+	const char *text =
+		"{'resourceType':'Bundle','type':'transaction','entry':[{'fullUrl':'urn:uuid:1'},{"
+		"'fullUrl':'urn:uuid:2'},{'fullUrl':'urn:uuid:3'}]}";
+	const struct bundle whole = bundled(text);
+	for (size_t most = 1; most <= 4; most++) {
+		struct bundle bundle;
+		const struct json *json = json_parse(arena, quoted(text), 1000, &outcome);
+		assert_true(bundle_begin(arena, json, &bundle, &outcome));
+		assert_int_equal(bundle.count, 0);
+		for (size_t read = 0; bundle.unread != NULL; read += most) {
+			assert_int_equal(bundle.count, read);
+			bundle_read_entries(&bundle, most);
+		}
+		assert_int_equal(bundle.count, whole.count);
+		for (size_t i = 0; i < whole.count; i++)
+			assert_true(
+				str_equal(bundle.entries[i].full_url, whole.entries[i].full_url));
+		assert_true(bundle_end(arena, &bundle, &outcome));
+		bundle.entries[2].full_url = bundle.entries[0].full_url;
+		assert_false(bundle_end(arena, &bundle, &outcome));
+	}
+}
+
 static void refusals(void **state)
 {
 	(void)state;
@@ -325,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(entries, begin, end),
+		cmocka_unit_test_setup_teardown(parts, begin, end),
 		cmocka_unit_test_setup_teardown(refusals, begin, end),
 		cmocka_unit_test_setup_teardown(faults_of_entries, begin, end),
 		cmocka_unit_test_setup_teardown(collection_needs_no_request, begin, end),

@@ -21,6 +21,16 @@ static void the_first_are_long(void **state)
 	assert_int_equal(turn_begin(&other).most, TURN);
 }
 
+static void those_of_a_long_body_are_short(void **state)
+{
+	(void)state;
+	struct exchange exchange = { 0 };
+	exchange.request.body.length = TURN_BODY - 1;
+	assert_int_equal(turn_begin(&exchange).most, TURN);
+	exchange.request.body.length = TURN_BODY;
+	assert_int_equal(turn_begin(&exchange).most, TURN_SHORT);
+}
+
 static void a_turn_ends(void **state)
 {
 	(void)state;
@@ -36,6 +46,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_are_long),
+		cmocka_unit_test(those_of_a_long_body_are_short),
 		cmocka_unit_test(a_turn_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
