@@ -35,7 +35,12 @@ static bool ends_later(const struct reading *reading, const struct group *group,
 		return false;
 	const struct hl7_place place = { "OBR", group->segment->sequence, 8, 0 };
 	struct span end;
-	return read_time(reading, group->end, place, SEVERITY_WARNING, &end) && end.low > low;
+	if (!read_time(reading, group->end, place, SEVERITY_WARNING, &end))
+		return false;
+	if (end.low < low)
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_VALUE, place,
+			"OBR-8 is before OBR-7; it is left out");
+	return end.low > low;
 }
 
 static bool is_plausible(struct reading *reading, const struct row *row, instant low)

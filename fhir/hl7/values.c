@@ -304,6 +304,15 @@ static void take_sn(struct work *work, struct str field)
 	struct str first, second, rest;
 	if (str_is(comparator, "="))
 		comparator = (struct str){ 0 };
+	if (left.length == 0 && sign.length == 0 && right.length == 0) {
+		const struct str before = cut_comparator(comparator, &rest);
+		if (values_number(reading->arena, rest, &first)) {
+			refuse(work,
+				"The number of an SN stands behind a component separator: >^33.3");
+			take_quantity(work, before, first);
+			return;
+		}
+	}
 	const bool plain = cut_comparator(comparator, &rest).length == comparator.length;
 	const bool has_first = plain && values_number(reading->arena, left, &first);
 	if (has_first && sign.length == 0 && right.length == 0) {
