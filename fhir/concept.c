@@ -107,6 +107,8 @@ struct str concept_system_meant(struct str system)
 		{ "2.16.840.1.113883.6.96", SYSTEM_SNOMED }, { "SNOMED CT", SYSTEM_SNOMED },
 		{ "SNOMED", SYSTEM_SNOMED }, { "SCT", SYSTEM_SNOMED }, { "MDC", SYSTEM_MDC },
 		{ SYSTEM_MDC, SYSTEM_MDC }, { "2.16.840.1.113883.6.24", SYSTEM_MDC },
+		{ "unitsofmeasure.org", SYSTEM_UCUM }, { "UCUM", SYSTEM_UCUM },
+		{ "2.16.840.1.113883.6.8", SYSTEM_UCUM },
 		{ "2.16.578.1.12.4.1.1.7280", SYSTEM_NPU }, { "NPU", SYSTEM_NPU } };
 	const struct str bare = bare_system(system);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

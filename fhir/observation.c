@@ -317,18 +317,21 @@ static struct observation_value read_value(struct arena *arena, const struct jso
 	return value;
 }
 
-/* A code whose system is written in another way than all others write it is found by nobody. */
-static void warn_of_systems(const struct reading *reading, const struct concept *concept)
+/* A code, or a unit, whose system is written in another way than all others write it is found by nobody. */
+static void warn_of_system(const struct reading *reading, struct str system, struct str where)
 {
-	for (size_t i = 0; i < concept->count; i++) {
-		const struct str meant = concept_system_meant(concept->codings[i].system);
-		if (meant.length > 0)
-			outcome_warn(reading->outcome, OUTCOME_VALUE,
-				at(reading, STR(".code.coding")),
-				"the system %.*s is written %.*s; a search by that does not find "
-				"this code",
-				STR_ARG(concept->codings[i].system), STR_ARG(meant));
-	}
+	const struct str meant = concept_system_meant(system);
+	if (meant.length > 0)
+		outcome_warn(reading->outcome, OUTCOME_VALUE, at(reading, where),
+			"the system %.*s is written %.*s; a search by that does not find this code",
+			STR_ARG(system), STR_ARG(meant));
+}
+
+static void warn_of_systems(
+	const struct reading *reading, const struct concept *concept, struct str where)
+{
+	for (size_t i = 0; i < concept->count; i++)
+		warn_of_system(reading, concept->codings[i].system, where);
 }
 
 static void read_codes(struct reading *reading)
@@ -341,7 +344,7 @@ static void read_codes(struct reading *reading)
 		concept_read(reading->arena, FIELD(&reading->fields, OBSERVATION, category));
 	out->canon = code_canon(out->code.codings, out->code.count, &out->class);
 	concept_check(&out->code, at(reading, STR(".code")), reading->outcome);
-	warn_of_systems(reading, &out->code);
+	warn_of_systems(reading, &out->code, STR(".code.coding"));
 	concept_check(&out->category, at(reading, STR(".category")), reading->outcome);
 	if (code == NULL || code->type != JSON_OBJECT || code->count == 0 || out->code.count > 0)
 		return;
@@ -362,12 +365,16 @@ static void tell_unit(const struct reading *reading, struct str where)
 }
 
 /* What of one component goes into the term table. */
-static void check_term(struct reading *reading, const struct observation_term *term, bool unknown)
+static void check_term(struct reading *reading, const struct observation_term *term,
+	const struct json *quantity, bool unknown)
 {
 	const size_t index = reading->out->term_count - 1;
-	const struct str where = at(reading, str_format(reading->arena, ".component[%zu]", index));
+	const struct str component = str_format(reading->arena, ".component[%zu]", index);
+	const struct str where = at(reading, component);
 	concept_check(&term->code, where, reading->outcome);
 	concept_check(&term->value.unit, where, reading->outcome);
+	warn_of_systems(reading, &term->code, component);
+	warn_of_system(reading, json_text(quantity, "system"), component);
 	if (unknown)
 		tell_unit(reading,
 			str_format(reading->arena, ".component[%zu].valueQuantity.code", index));
@@ -383,6 +390,8 @@ static void read_values(struct reading *reading)
 		FIELD(fields, OBSERVATION, valueInteger), FIELD(fields, OBSERVATION, valueRange),
 		&unknown);
 	concept_check(&out->value.unit, at(reading, STR(".valueQuantity")), reading->outcome);
+	warn_of_system(reading, json_text(FIELD(fields, OBSERVATION, valueQuantity), "system"),
+		STR(".valueQuantity.system"));
 	if (unknown)
 		tell_unit(reading, STR(".valueQuantity.code"));
 	if (components == NULL)
@@ -395,7 +404,7 @@ static void read_values(struct reading *reading)
 		term->value = read_value(reading->arena, json_get(component, "valueQuantity"),
 			json_get(component, "valueInteger"), json_get(component, "valueRange"),
 			&unknown);
-		check_term(reading, term, unknown);
+		check_term(reading, term, json_get(component, "valueQuantity"), unknown);
 	}
 }
 

@@ -131,3 +131,14 @@ def test_a_system_that_is_written_in_another_way_is_told(vendor, system, meant):
     assert told.json()["issue"][0]["expression"] == ["Observation.code.coding"] and told.json()["issue"][0]["severity"] == "warning"
     for right in (meant, f"{meant}/other", "urn:oid:2.16.840.1.113883.6.12", "http://vendor.example/loinc.org"):
         assert "is written" not in vendor.post("/fhir/Observation/$validate", headers=FHIR_JSON, content=json.dumps(observation(person(), system=right, category=None))).text
+
+
+@pytest.mark.parametrize("system", ["https://unitsofmeasure.org", "http://unitsofmeasure.org/", "urn:oid:2.16.840.1.113883.6.8", "UCUM"])
+def test_so_is_that_of_a_unit_and_of_a_component(vendor, system):
+    value = {"value": 128, "unit": "mmHg", "system": system, "code": "mm[Hg]"}
+    part = {"code": {"coding": [{"system": "https://loinc.org", "code": "8480-6"}]}, "valueQuantity": value}
+    for one, places in (({"valueQuantity": value}, ["valueQuantity.system"]), ({"valueQuantity": None, "component": [part]}, ["component[0]", "component[0]"])):
+        told = vendor.post("/fhir/Observation/$validate", headers=FHIR_JSON, content=json.dumps(observation(person(), category=None, **one))).json()
+        said = [issue for issue in told["issue"] if "is written" in issue["details"]["text"]]
+        assert [issue["expression"] for issue in said] == [[f"Observation.{place}"] for place in places], told
+        assert f"the system {system} is written http://unitsofmeasure.org;" in said[-1]["details"]["text"]
