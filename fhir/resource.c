@@ -58,6 +58,34 @@ bool resource_is_of_device(const struct json *subject, struct str base)
 	       str_starts(reference, STR("Device/"));
 }
 
+/* The systems end in 1, 2 and 3. */
+static int rank_of(const struct json *identifier)
+{
+	const struct str system = json_text(identifier, "system");
+	const bool old = str_is(json_text(identifier, "use"), "old");
+	return system.at[system.length - 1] + (old ? 10 : 0);
+}
+
+const struct json *resource_patient_identifier(const struct json *patient)
+{
+	const struct json *best = NULL;
+	bool several = false;
+	json_each(one, json_get(patient, "identifier"))
+	{
+		if (!national_is_system(json_text(one, "system")))
+			continue;
+		const int order = best == NULL ? -1 : rank_of(one) - rank_of(best);
+		if (order == 0)
+			several = several ||
+				  !str_equal(json_text(one, "value"), json_text(best, "value"));
+		if (order < 0) {
+			best = one;
+			several = false;
+		}
+	}
+	return several ? NULL : best;
+}
+
 const struct json *resource_contained_patient(const struct json *contained, struct str reference)
 {
 	if (reference.length < 2 || reference.at[0] != '#')
@@ -65,14 +93,9 @@ const struct json *resource_contained_patient(const struct json *contained, stru
 	const struct str id = str_part(reference, 1, reference.length);
 	json_each(one, contained)
 	{
-		if (!str_is(json_text(one, "resourceType"), "Patient") ||
-			!str_equal(json_text(one, "id"), id))
-			continue;
-		json_each(identifier, json_get(one, "identifier"))
-		{
-			if (national_is_system(json_text(identifier, "system")))
-				return identifier;
-		}
+		if (str_is(json_text(one, "resourceType"), "Patient") &&
+			str_equal(json_text(one, "id"), id))
+			return resource_patient_identifier(one);
 	}
 	return NULL;
 }

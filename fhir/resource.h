@@ -44,7 +44,12 @@ void resource_render(struct buf *buf, const struct resource *resource);
  * have 26 characters. Whether it leads to anybody, the seal knows.
  */
 struct str resource_patient_id(struct str reference, struct str base);
-/* The first national identifier of the Patient among `contained` (NULL: none) that `reference`, as `#id`, names; or NULL. */
+/*
+ * Who a Patient is: that of its identifiers which is a national one; of several a fødselsnummer before a D-number before a help number, and one whose `use` is old last. NULL where there is none, and where two
+ * different ones are of the kind that counts: it could be either person.
+ */
+const struct json *resource_patient_identifier(const struct json *patient);
+/* The same of the Patient among `contained` (NULL: none) that `reference`, as `#id`, names. */
 const struct json *resource_contained_patient(const struct json *contained, struct str reference);
 /* Is this subject a Device: by its type, or by a reference `Device/...`, relative or under `base`? */
 bool resource_is_of_device(const struct json *subject, struct str base);

@@ -136,16 +136,11 @@ static bool patient_of(struct links *links, struct str system, struct str value,
 	return true;
 }
 
-/* A Patient entry: who it is by the first of its identifiers that is a national one. */
 static bool patient_entry(struct links *links, const struct json *resource, struct str *out)
 {
-	json_each(identifier, json_get(resource, "identifier"))
-	{
-		if (patient_of(links, json_text(identifier, "system"),
-			    json_text(identifier, "value"), out))
-			return true;
-	}
-	return false;
+	const struct json *identifier = resource_patient_identifier(resource);
+	return patient_of(
+		links, json_text(identifier, "system"), json_text(identifier, "value"), out);
 }
 
 /* Without an identifier of its own, the reference to a Device gets one of the Device's: it says which device it is to those who know readings by their device. */
@@ -201,8 +196,9 @@ static bool to_entry(const struct link_walk *walk, size_t number, const struct l
 	if (str_is(to->type, "Patient")) {
 		if (patient_entry(links, to->resource, out))
 			return true;
-		return refuse(
-			links, from, "refers to a Patient entry that has no national identifier");
+		return refuse(links, from,
+			"refers to a Patient entry that has no national identifier, an invalid "
+			"one, or two different ones of a kind");
 	}
 	if (updated_entry(links, number, out))
 		return true;

@@ -5,7 +5,9 @@ import uuid
 
 import pytest
 
-from hub import FHIR_JSON, FNR, bundle, found, ids, issues, observation, outcome_of, person, results
+from people import DNR_SYSTEM
+
+from hub import FHIR_JSON, FNR, bundle, dnr, found, ids, issues, observation, outcome_of, person, results
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +144,25 @@ def test_so_is_that_of_a_unit_and_of_a_component(vendor, system):
         said = [issue for issue in told["issue"] if "is written" in issue["details"]["text"]]
         assert [issue["expression"] for issue in said] == [[f"Observation.{place}"] for place in places], told
         assert f"the system {system} is written http://unitsofmeasure.org;" in said[-1]["details"]["text"]
+
+
+def of_patient(where, identifiers):
+    """An upload whose subject is a Patient with these identifiers, in an entry or contained."""
+    one = observation(person(), subject={"reference": "#p" if where == "contained" else (name := f"urn:uuid:{uuid.uuid4()}")})
+    if where == "contained":
+        return transaction({"resource": {**one, "contained": [{"resourceType": "Patient", "id": "p", "identifier": identifiers}]}, "request": {"method": "POST", "url": "Observation"}})
+    return transaction({"fullUrl": name, "resource": {"resourceType": "Patient", "identifier": identifiers}, "request": {"method": "POST", "url": "Patient"}},
+                       {"resource": one, "request": {"method": "POST", "url": "Observation"}})
+
+
+@pytest.mark.parametrize("where", ["contained", "entry"])
+def test_who_a_patient_with_several_numbers_is(vendor, epj, where):
+    one, other, foreign = person(), person(), {"system": DNR_SYSTEM, "value": dnr()}
+    number = {"system": FNR, "value": one}
+    for given in ([number], [foreign, number], [number, number], [{"system": FNR, "value": other, "use": "old"}, number]):
+        answer = vendor.upload(of_patient(where, given))
+        assert results(answer)[-1] in (200, 201), answer.text
+        assert len(ids(epj.search(one))) == 1 and ids(epj.search(other)) == []
+    refused = vendor.upload(of_patient(where, [foreign, number, {"system": FNR, "value": other}]))
+    assert refused.status_code == 422 and one not in refused.text and other not in refused.text
+    assert ids(epj.search(other)) == []
