@@ -545,7 +545,8 @@ static void begin_write(struct exchange *exchange, struct upload *upload)
 	write->keep = upload->keep;
 	write->rules_version = exchange->remembered;
 	write->life = upload->life;
-	for (size_t i = upload->to; i < upload->count && !write->more; i++)
+	for (size_t i = upload->to > upload->alone ? upload->to : upload->count;
+		i < upload->count && !write->more; i++)
 		write->more = is_sound(&upload->entries[i]);
 	/* A refusal is told whatever becomes of the rest, so its row waits for the disk. */
 	for (size_t i = upload->from; i < upload->to && write->more; i++)
@@ -587,12 +588,15 @@ static void send(struct exchange *exchange, struct upload *upload)
 /* What is to be written next: all of it, or a part of a batch whose entries do not refer to each other. */
 static void take_part(struct exchange *exchange, struct upload *upload)
 {
+	const size_t next = upload->to;
 	const bool whole =
 		upload->whole || (upload->links != NULL && links_are_there(upload->links));
-	upload->from = upload->to;
-	const bool last =
-		whole || upload->count < LONG || upload->count - upload->from < 2 * AT_ONCE;
-	upload->to = last ? upload->count : upload->from + AT_ONCE;
+	const bool last = whole || upload->count < LONG || upload->count - next < 2 * AT_ONCE;
+	upload->from = upload->unlogged ? upload->from : next;
+	upload->unlogged = false;
+	upload->to = last ? upload->count : next + AT_ONCE;
+	if (next < upload->alone)
+		upload->to = next + 1;
 	upload->write = (struct store_write){ 0 };
 	upload->trouble = (struct outcome){ .arena = exchange->arena };
 }
@@ -630,12 +634,42 @@ static void fail(struct exchange *exchange, struct upload *upload)
 	upload->write = (struct store_write){ 0 };
 }
 
+/*
+ * The database refuses a part for good, for a row that it does not take. The parts before it stay, so its entries go by themselves, each to the disk: the one at fault is told so, and no other.
+ */
+static void go_alone(struct upload *upload)
+{
+	size_t sound = 0;
+	for (size_t i = upload->from; i < upload->to; i++)
+		sound += is_sound(&upload->entries[i]) ? 1 : 0;
+	for (size_t i = upload->from; i < upload->to; i++) {
+		struct upload_entry *entry = &upload->entries[i];
+		entry->written = NULL;
+		if (sound == 1 && is_sound(entry))
+			outcome_merge(&entry->outcome, &upload->trouble, (struct str){ 0 });
+	}
+	if (sound > 1) {
+		upload->alone = upload->to;
+		upload->to = upload->from;
+		return;
+	}
+	upload->unlogged = true;
+	upload->write = (struct store_write){ 0 };
+	if (upload->to == upload->count && upload->life != 0)
+		tell_unknown(upload, upload->from);
+}
+
 /* What the store said: stale, or other rows than the references were made for. True: that was all. */
 static bool stored(struct exchange *exchange, struct upload *upload)
 {
 	if (upload->write.stale) {
 		ask_afresh(exchange, upload);
 		return false;
+	}
+	if (upload->trouble.errors > 0 && upload->from > 0 &&
+		outcome_first(&upload->trouble) == OUTCOME_FAULT) {
+		go_alone(upload);
+		return upload->to == upload->count;
 	}
 	if (upload->trouble.errors > 0)
 		fail(exchange, upload);
@@ -721,70 +755,4 @@ void upload_audit(struct exchange *exchange, struct upload *upload)
 	log_patients(exchange, upload, false);
 	if (upload->changes != NULL)
 		changes_log(upload->changes);
-}
-
-/* ---- RESPOND */
-
-void upload_explain(struct upload_entry *entry)
-{
-	const char *text = NULL;
-	switch (entry->written->fate) {
-	case WRITE_CREATED:
-		return;
-	case WRITE_KNOWN:
-		text = "this measurement was stored before; it was not stored again";
-		break;
-	case WRITE_VERSIONED:
-		text = "this measurement was stored before with another value; this is a new "
-		       "version";
-		break;
-	case WRITE_GONE:
-		outcome_warn(&entry->outcome, OUTCOME_GONE, entry->expression,
-			"this measurement was deleted here; it was not stored again");
-		return;
-	case WRITE_BESIDE:
-		outcome_warn(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
-			"another value with the same device, code and time is stored; both are "
-			"kept");
-		return;
-	case WRITE_UPDATED:
-	case WRITE_UNCHANGED:
-	case WRITE_DELETED:
-	case WRITE_CONFLICT:
-	case WRITE_CLASH:
-	case WRITE_MOVED:
-		return; /* never of what is told */
-	}
-	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_DUPLICATE,
-		(struct hl7_place){ 0 }, "%s", text);
-}
-
-int upload_status(const struct upload_entry *entry)
-{
-	if (entry->written->mode != WRITE_CREATE)
-		return change_status(entry->written);
-	switch (entry->written->fate) {
-	case WRITE_CREATED:
-	case WRITE_BESIDE:
-		return 201;
-	case WRITE_KNOWN:
-	case WRITE_VERSIONED:
-	case WRITE_UPDATED:
-	case WRITE_UNCHANGED:
-	case WRITE_DELETED:
-	case WRITE_GONE:
-		return 200;
-	case WRITE_CONFLICT:
-	case WRITE_CLASH:
-	case WRITE_MOVED:
-		break;
-	}
-	return 500;
-}
-
-struct str upload_id(struct exchange *exchange, const struct upload_entry *entry)
-{
-	char *id = arena_alloc(exchange->arena, 27);
-	seal_resource_id(exchange->loop->hub->seal, &entry->written->key, id);
-	return str_of(id);
 }

@@ -49,6 +49,8 @@ struct upload {
 	const struct grant **grants; /* of each patient; NULL: refused */
 	/* STORE: which entries the write under way is of. A long batch is several writes, one after the other, so that nobody waits behind all of it. */
 	size_t from, to;
+	size_t alone; /* entries before this one go by themselves: their part was refused for good */
+	bool unlogged; /* the rows of refusals from `from` on go with the next write */
 	uint64_t
 		life; /* of the writes whose commits did not wait for the disk; 0: there is none to answer for */
 	struct patient_rows
