@@ -196,12 +196,17 @@ static void write_stored(struct buf *buf, enum resource_type type)
 		"changed: it says what was.\",\"interaction\":[");
 	write_routes(buf, type);
 	buf_add_byte(buf, ']');
+	buf_add_format(buf,
+		",\"versioning\":\"%s\",\"readHistory\":true,"
+		"\"conditionalRead\":\"full-support\"",
+		type == TYPE_DEVICE ? "versioned-update" : "versioned");
 	if (type == TYPE_DEVICE)
-		buf_add_text(buf, ",\"versioning\":\"versioned-update\",\"updateCreate\":false,"
-				  "\"conditionalCreate\":true,\"conditionalUpdate\":true,"
+		buf_add_text(buf, ",\"updateCreate\":false,\"conditionalCreate\":true,"
+				  "\"conditionalUpdate\":true,"
 				  "\"conditionalDelete\":\"not-supported\"");
 	write_parameters(buf, type);
-	buf_add_byte(buf, '}');
+	buf_add_text(buf, ",\"operation\":[{\"name\":\"validate\",\"definition\":"
+			  "\"http://hl7.org/fhir/OperationDefinition/Resource-validate\"}]}");
 }
 
 static void write_organization(struct buf *buf)

@@ -130,6 +130,28 @@ def test_parts_of_the_capability_statement(hub):
         assert "OAuth" in json.dumps(whole["rest"][0]["security"]["service"])
 
 
+def test_what_is_declared_of_each_type_is_so(hub, epj):
+    """The versions, the conditional read and $validate of Device and Provenance were there and not told."""
+    said = {one["type"]: one for one in epj.get("/fhir/metadata").json()["rest"][0]["resource"]}
+    line = person()
+    made = epj.upload({"resourceType": "Device", "patient": {"identifier": {"system": FNR, "value": line}}, "identifier": [{"system": "http://d.example", "value": line[::-1]}]})
+    assert made.status_code == 201, made.text
+    sent = epj.upload({"resourceType": "Bundle", "type": "batch", "entry": [
+        {"fullUrl": "urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3e1", "resource": observation(line), "request": {"method": "POST", "url": "Observation"}},
+        {"resource": {"resourceType": "Provenance", "target": [{"reference": "urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3e1"}], "recorded": "2026-11-20T08:00:00Z",
+                      "agent": [{"who": {"display": "Gateway"}}]}, "request": {"method": "POST", "url": "Provenance"}}]})
+    provenance = sent.json()["entry"][1]["response"]["location"].split("/_history")[0]
+    for place in (f"Device/{made.json()['id']}", provenance):
+        kind = place.split("/")[0]
+        assert said[kind]["versioning"] == ("versioned-update" if kind == "Device" else "versioned") and said[kind]["readHistory"] is True
+        assert said[kind]["conditionalRead"] == "full-support" and [one["name"] for one in said[kind]["operation"]] == ["validate"]
+        one = epj.get(f"/fhir/{place}")
+        assert epj.get(f"/fhir/{place}", headers={"If-None-Match": one.headers["etag"]}).status_code == 304
+        assert epj.get(f"/fhir/{place}", headers={"If-Modified-Since": one.headers["last-modified"]}).status_code == 304
+        assert epj.get(f"/fhir/{place}/_history/1").json()["meta"]["versionId"] == "1"
+        assert asked(epj, f"{kind}/$validate", ("resource", {"resource": one.json()})).status_code == 200
+
+
 # ---- $validate
 
 
