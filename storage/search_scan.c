@@ -38,12 +38,14 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 	struct founds *founds = &finding->founds;
 	const struct search *search = finding->search->search;
 	const size_t before = founds->count;
+	unsigned words = 0;
 	found_add(founds, search->type == TYPE_NONE ? TYPE_OBSERVATION : search->type, part, rows);
 	for (size_t i = before; i < founds->count; i++) {
 		const unsigned row = (unsigned)(i - before);
 		founds->rows[i].row.value =
 			db_is_null(rows, row, 8) ? NAN : db_get_float8(rows, row, 8);
 		struct store_row *found = &founds->rows[i].row;
+		words += founds->rows[i].code == 0 ? 1 : 0;
 		if (finding->search->last > 0)
 			found->canon = founds->rows[i].code == 0
 					       ? last_words(&founds->rows[i])
@@ -53,6 +55,8 @@ void slice_add(struct finding *finding, const struct grant_part *part, const str
 		else if (search->sort_count > 0)
 			found->code = str_copy(founds->arena, db_get_bytes(rows, row, 9));
 	}
+	if (finding->search->last > 0 && words >= SEARCH_LAST_WORDS)
+		finding->search->words_cut = true;
 	if (!founds->cut)
 		return;
 	const struct store_row *last = &founds->rows[founds->count - 1].row;

@@ -32,6 +32,7 @@ struct store_place {
 };
 /* A page ends early, with more behind it, before its bodies are more than this together; a body that is more by itself is a page. */
 #define SEARCH_PAGE_BYTES ((size_t)4 << 20)
+#define SEARCH_LAST_WORDS 250 /* as search_last_page.sql has it */
 /*
  * Pages by keyset: of what was committed before the first page and keeps its keys, the pages together hold each row once; what is committed meanwhile is on a later page or on none, and
  * never moves another. A row whose key of the order changes meanwhile (a corrected time; by _lastUpdated any new version) may come again or not at all.
@@ -49,7 +50,7 @@ struct store_search {
 	size_t bytes;    /* of SEARCH_PAGE_BYTES, where searches share a page; 0: all */
 	bool counted;    /* the total is wanted too; then not has_after */
 	bool count_only; /* and no rows */
-	/* $lastn: this many of each leading code, newest first, by ascending canon, words alone by their text (of the newest 250 of a part of the grant); no conditions for fhir/match.h, no total. 0: a search. */
+	/* $lastn: this many of each leading code, newest first, by ascending canon, words alone by their text (of the newest SEARCH_LAST_WORDS of a part of the grant); no conditions for fhir/match.h, no total. 0: a search. */
 	unsigned last;
 	bool history; /* of ASK_TENANT: every version, deletions too, by -_lastUpdated */
 	/* Of a grant for ASK_TENANT: rows received before this alone (store_horizon). */
@@ -57,6 +58,7 @@ struct store_search {
 	/* The answer: at most limit rows in order, over all parts. A page may be short, or empty, and yet have more behind it: where many rows must be looked at for few that match, or they are large. */
 	struct store_row *rows;
 	size_t count;
+	bool words_cut; /* $lastn: a part gave so many of words alone that older ones may be left out */
 	bool more;
 	struct store_place next; /* the place the next page begins behind; on the call's arena */
 	bool total_known;        /* false also where too many rows must be looked at */

@@ -323,7 +323,10 @@ static void respond(struct exchange *exchange)
 	buf_add_text(&buf, "],\"interaction\":[");
 	write_code(&buf, &interaction_bundle, "batch",
 		"collection is taken as batch; Patient entries are ignored");
-	write_code(&buf, &interaction_bundle, "transaction", "stored whole or not at all");
+	write_code(&buf, &interaction_bundle, "transaction",
+		"stored whole or not at all; changes by id: one by a condition goes into a batch, "
+		"or "
+		"alone");
 	buf_add_text(&buf, "],\"compartment\":[\"http://hl7.org/fhir/CompartmentDefinition/"
 			   "patient\"]}]}");
 	const bool whole = exchange->presentation.element_count == 0;

@@ -321,6 +321,13 @@ void search_merge(struct exchange *exchange, struct search_work *work)
 	if (work->whole || work->merged)
 		return;
 	work->merged = true;
+	for (size_t i = 0; i < work->count; i++)
+		if (work->asks[i].run.words_cut)
+			outcome_warn(&exchange->outcome, OUTCOME_TOO_COSTLY, NOWHERE,
+				"of readings whose code is words alone the newest %d of a "
+				"controller were "
+				"looked at; search for older ones by code:text",
+				SEARCH_LAST_WORDS);
 	if (work->count == 1) {
 		work->rows = work->asks[0].run.rows;
 		work->row_count = work->asks[0].run.count;

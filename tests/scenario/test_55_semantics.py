@@ -356,3 +356,25 @@ def test_lastn_of_words_alone(hub, epj, doctor):
             seen += values(answer)
             answer = epj.next(answer)
         assert seen == whole
+
+
+def test_lastn_says_where_older_words_are_left_out(epj):
+    """Of 260 wordings the newest 250 are looked at; that is said, and the others are found by a search."""
+    line = person()
+    sent = [observation(line, at=f"2026-11-{1 + i // 24:02d}T{i % 24:02d}:00:01Z", value=str(i)) | {"code": {"text": f"Ord {i:03d}"}} for i in range(260)]
+    few = person()
+    assert set(results(epj.upload(bundle(*sent)))) == {201}
+    assert results(epj.upload(bundle(observation(few) | {"code": {"text": "Ord"}}))) == [201]
+
+    def last(who):
+        answer, values, said = epj.form("/fhir/Observation/$lastn", [("patient.identifier", f"{FNR}|{who}"), ("_count", "200")]), [], set()
+        while answer is not None:
+            values += [one["valueQuantity"]["value"] for one in found(answer) if one["resourceType"] == "Observation"]
+            said.add("code:text" in answer.text)
+            answer = epj.next(answer)
+        return values, said
+
+    values, said = last(line)
+    assert sorted(values) == list(range(10, 260)) and said == {True}
+    assert last(few)[1] == {False}
+    assert [one["valueQuantity"]["value"] for one in found(epj.form("/fhir/Observation/_search", [("patient.identifier", f"{FNR}|{line}"), ("code:text", "Ord 003")]))] == [3]
