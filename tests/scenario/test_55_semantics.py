@@ -102,6 +102,15 @@ def test_a_transaction_deletes_before_it_creates(hub, epj):
     assert epj.get("/fhir/" + answer.json()["entry"][2]["response"]["location"].split("/_")[0]).json()["derivedFrom"][0]["reference"] == f"Observation/{third}"
 
 
+def test_an_update_takes_over_nothing_that_its_transaction_deletes(epj):
+    """Another reading keeps its own identity: refused whole, and nothing is lost."""
+    line = person()
+    own = [{"system": "https://vendor.example/id", "value": f"u-{line[:6]}"}]
+    old, other = made(epj, line, identifier=own), made(epj, line, code="9279-1")
+    answer = epj.upload(of(("DELETE", f"Observation/{old['id']}"), ("PUT", f"Observation/{other['id']}", {**other, "identifier": own})))
+    assert answer.status_code == 409 and "entry[1]" in answer.text and set(ids(epj.search(line))) == {old["id"], other["id"]}
+
+
 def test_elsewhere_what_was_deleted_stays_so(epj):
     """In a batch the deletion is a request of its own; so is a transaction after it."""
     line = person()
