@@ -460,6 +460,23 @@ static const struct row *row_with(const struct report *report, unsigned field)
 	return carrier;
 }
 
+/* The row whose OBX-16, 17 or 20 the Observation has; a part that says another loses it, for a component has none of them. */
+static const struct row *row_for(const struct report *report, unsigned field)
+{
+	const struct row *const with = row_with(report, field);
+	const struct reading *const reading = report->reading;
+	for (size_t i = report->carrier->first_part; i != ROW_NONE;
+		i = reading->rows[i].next_part) {
+		const struct row *const part = &reading->rows[i];
+		const struct str own = row_field(part, field);
+		if (own.length > 0 && !str_equal(own, row_field(with, field)))
+			row_warn(report->reading, part, field, OUTCOME_BUSINESS_RULE,
+				"A part of a panel has another one than the panel; the panel's is "
+				"kept");
+	}
+	return with;
+}
+
 /* NTE-3. */
 static void add_notes(struct reading *reading, struct notes notes, struct buf *buf)
 {
@@ -518,12 +535,12 @@ static struct str write_report(struct report *report, enum observation_status st
 	write_head(report, status, &buf);
 	buf_add(&buf, report->code);
 	write_subject(reading->patient, &buf);
-	write_performers(reading, row_with(report, OBX_OBSERVER), &buf);
+	write_performers(reading, row_for(report, OBX_OBSERVER), &buf);
 	times_write(reading, carrier, report->seconds, &buf);
 	if (has_own)
 		write_finding(&report->own, &buf);
-	write_site(reading, row_with(report, OBX_SITE), &buf);
-	write_method(reading, row_with(report, OBX_METHOD), &buf);
+	write_site(reading, row_for(report, OBX_SITE), &buf);
+	write_method(reading, row_for(report, OBX_METHOD), &buf);
 	write_device(reading, carrier, &buf);
 	if (has_own)
 		write_range(reading, carrier, &buf);
