@@ -18,30 +18,12 @@ bool kid_is_valid(struct str kid)
 	return kid.length > 0 && kid.length <= KID_MAX;
 }
 
-/*
- * The well-formed UTF-8 sequence at `at`: a control character (C0, DEL, C1) or one that breaks
- * or turns lines?
- */
-static bool is_hidden(const unsigned char *at, size_t left)
-{
-	if (at[0] < 0x20 || at[0] == 0x7f)
-		return true;
-	if (at[0] == 0xc2 && left >= 2)
-		return at[1] < 0xa0; /* U+0080 to U+009F */
-	if (at[0] != 0xe2 || left < 3)
-		return false;
-	/* U+2028 to U+202E; U+2066 to U+2069. */
-	return (at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
-	       (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9);
-}
-
 bool claim_is_shown(struct str text)
 {
-	const unsigned char *bytes = (const unsigned char *)text.at;
 	if (text.length > CLAIM_TEXT_MAX)
 		return false;
 	for (size_t i = 0; i < text.length; i++)
-		if (is_hidden(bytes + i, text.length - i))
+		if (str_hidden(text, i) > 0)
 			return false;
 	return true;
 }

@@ -32,6 +32,9 @@ struct guard_calls {
 };
 struct guard_calls guard_calls(void);
 
+/* guard_chunks.c: does the library find our reader of bodies in chunks before its own? */
+bool guard_reads_chunks(void);
+
 /* Ends connections that are past a deadline. Every 200 ms, on the loop's thread. */
 void guard_sweep(struct server *server, instant now);
 

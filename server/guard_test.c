@@ -46,6 +46,9 @@ bool guard_self_test(struct outcome *outcome)
 	int ends[2];
 	if (guard_is_off())
 		return true;
+	if (!guard_reads_chunks())
+		return outcome_fail(outcome, OUTCOME_FAULT, STR(""),
+			"the guard around libh2o is not live (chunks)");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
 		return outcome_fail(outcome, OUTCOME_FAULT, STR(""), "no socket pair");
 	const struct guard_calls before = guard_calls();

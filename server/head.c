@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "server/head.h"
 
-/* The next line without its end, which may lack the CR as the library's does. */
-static struct str next_line(struct str *rest)
+/* The next line without its end; *bare_out where that lacks the CR, which the library does not mind. */
+static struct str next_line(struct str *rest, bool *bare_out)
 {
 	const size_t end = str_index(*rest, '\n');
 	struct str line = str_part(*rest, 0, end);
+	const bool returns = line.length > 0 && line.at[line.length - 1] == '\r';
+	*bare_out = *bare_out || (end < rest->length && !returns);
 	*rest = str_part(*rest, end + 1, rest->length);
-	if (line.length > 0 && line.at[line.length - 1] == '\r')
-		line.length--;
+	line.length -= returns;
 	return line;
 }
 
@@ -16,10 +17,13 @@ const char *head_fault(struct str input)
 {
 	unsigned hosts = 0, lengths = 0, codings = 0;
 	struct str rest = input;
-	const bool old = str_ends(next_line(&rest), STR(" HTTP/1.0"));
+	bool bare = false;
+	const bool old = str_ends(next_line(&rest, &bare), STR(" HTTP/1.0"));
 	while (rest.length > 0) {
 		struct str value;
-		const struct str line = next_line(&rest);
+		const struct str line = next_line(&rest, &bare);
+		if (bare)
+			return "a line ends without CR";
 		if (line.length == 0)
 			break;
 		if (line.at[0] == ' ' || line.at[0] == '\t')

@@ -152,6 +152,26 @@ static bool note(struct reading *reading, const char *why, instant now)
 
 /* ---- showing */
 
+/* A line of JSON. What a terminal would obey stands in its texts alone, and is written there as \uXXXX: a code is a word of whoever sent it. */
+static void print_escaped(struct str json)
+{
+	for (size_t i = 0; i < json.length;) {
+		const unsigned char *byte = (const unsigned char *)json.at + i;
+		const size_t hidden = str_hidden(json, i);
+		if (hidden == 1)
+			printf("\\u%04x", byte[0]);
+		else if (hidden == 2)
+			printf("\\u%04x", (byte[0] & 0x1fu) << 6 | (byte[1] & 0x3fu));
+		else if (hidden == 3)
+			printf("\\u%04x", (byte[0] & 0x0fu) << 12 | (byte[1] & 0x3fu) << 6 |
+						  (byte[2] & 0x3fu));
+		else
+			putchar(byte[0]);
+		i += hidden > 0 ? hidden : 1;
+	}
+	putchar('\n');
+}
+
 static void print_json(struct reading *reading, struct arena *arena, const struct log_found *found,
 	struct str patient)
 {
@@ -169,8 +189,8 @@ static void print_json(struct reading *reading, struct arena *arena, const struc
 	}
 	json_write_member(&buf, "requestId", json_text(body, "request"));
 	json_write_member(&buf, "leaf", str_hex(arena, found->leaf, sizeof(found->leaf)));
-	buf_add_text(&buf, found->sound ? ",\"leafHolds\":true}\n" : ",\"leafHolds\":false}\n");
-	fwrite(buf.at, 1, buf.length, stdout);
+	buf_add_text(&buf, found->sound ? ",\"leafHolds\":true}" : ",\"leafHolds\":false}");
+	print_escaped(buf_str(&buf));
 }
 
 static void print_who(const struct json *actor)

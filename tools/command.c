@@ -193,11 +193,10 @@ struct str command_operator(struct arena *arena)
 size_t command_print_byte(struct str text, bool utf8, size_t at)
 {
 	const unsigned char byte = (unsigned char)text.at[at];
-	const unsigned char next = at + 1 < text.length ? (unsigned char)text.at[at + 1] : 0;
-	const bool two = utf8 && byte == 0xc2 && next < 0xa0;
-	const bool one = byte < ' ' || byte == 0x7f || (!utf8 && byte >= 0x80 && byte < 0xa0);
-	putchar(one || two ? '.' : byte);
-	return two ? 2 : 1;
+	const bool obeyed = byte < ' ' || (byte >= 0x7f && byte < 0xa0);
+	const size_t hidden = utf8 ? str_hidden(text, at) : obeyed;
+	putchar(hidden > 0 ? '.' : byte);
+	return hidden > 0 ? hidden : 1;
 }
 
 void command_print(struct str text)

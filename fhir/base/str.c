@@ -335,6 +335,21 @@ struct str str_to_base64(struct arena *arena, struct str bytes)
 	return encode(arena, bytes, alphabet, true);
 }
 
+size_t str_hidden(struct str s, size_t at)
+{
+	const unsigned char *bytes = (const unsigned char *)s.at + at;
+	const size_t left = s.length - at;
+	if (bytes[0] < 0x20 || bytes[0] == 0x7f)
+		return 1;
+	if (bytes[0] == 0xc2 && left >= 2)
+		return bytes[1] < 0xa0 ? 2 : 0;
+	if (bytes[0] != 0xe2 || left < 3)
+		return 0;
+	const bool turns = (bytes[1] == 0x80 && bytes[2] >= 0xa8 && bytes[2] <= 0xae) ||
+			   (bytes[1] == 0x81 && bytes[2] >= 0xa6 && bytes[2] <= 0xa9);
+	return turns ? 3 : 0;
+}
+
 /* ---- SipHash-2-4 */
 
 static uint64_t rotated(uint64_t word, unsigned bits)

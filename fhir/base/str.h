@@ -87,6 +87,9 @@ bool str_is_utf8(struct str s);
 /* How many bytes from the start are so; s.length when all are. */
 size_t str_utf8_prefix(struct str s);
 
+/* Of well-formed UTF-8: the bytes of the sign at `at` where a terminal or an editor would obey it instead of showing it: C0, DEL, C1, and what breaks or turns lines (U+2028 to U+202E, U+2066 to U+2069). 0: any other. */
+size_t str_hidden(struct str s, size_t at);
+
 /* 2 * length lower-case hexadecimal digits on the arena. */
 struct str str_hex(struct arena *arena, const void *bytes, size_t length);
 

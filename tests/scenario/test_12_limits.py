@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What must never happen, 9: unbounded anything. Each limit is met just below, and just above."""
+import contextlib
 import json
 import random
 import socket
@@ -185,7 +186,8 @@ def test_requests_that_two_would_read_differently(hub):
     for first, lines in (("POST /fhir HTTP/1.1", "Content-Length: 5\r\nContent-Length: 40\r\n"), ("POST /fhir HTTP/1.1", "content-length: 5\r\nContent-Length: 5\r\n"),
                          ("POST /fhir HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), ("POST /fhir HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"),
                          ("POST /fhir HTTP/1.1", "Host: elsewhere\r\nContent-Length: 5\r\n"),
-                         ("POST /fhir HTTP/1.1", "X-A: b\r\n c\r\nContent-Length: 5\r\n"), ("POST /fhir HTTP/1.0", "Transfer-Encoding: chunked\r\n")):
+                         ("POST /fhir HTTP/1.1", "X-A: b\r\n c\r\nContent-Length: 5\r\n"), ("POST /fhir HTTP/1.0", "Transfer-Encoding: chunked\r\n"),
+                         ("POST /fhir HTTP/1.1", "X-A: b\nContent-Length: 5\r\n")):
         sent = "5\r\nhello\r\n0\r\n\r\n" if "chunked" in lines else body
         for before in ("", smuggled):  # also as the second request of a connection
             with socket.create_connection(("127.0.0.1", hub.dev_port), timeout=10) as wire:
@@ -195,6 +197,45 @@ def test_requests_that_two_would_read_differently(hub):
                     answer += part
             assert answer.count(b"HTTP/1.1 200") == (1 if before else 0), answer
             assert answer.count(b"HTTP/1.1 400") == 1 and b"OperationOutcome" in answer, answer
+
+
+CHUNKS = {
+    "a size in another notation": b"0x2\r\n{}\r\n0\r\n\r\n", "something behind the size": b"2 x\r\n{}\r\n0\r\n\r\n", "a blank behind the size": b"2 \r\n{}\r\n0\r\n\r\n",
+    "a line that ends in LF": b"2\n{}\r\n0\r\n\r\n", "an extension that ends in LF": b"2;a\n{}\r\n0\r\n\r\n", "a CR within an extension": b"2;a\rb\r\n{}\r\n0\r\n\r\n",
+    "data that ends in LF": b"2\r\n{}\n0\r\n\r\n", "data longer than said": b"2\r\n{}}\r\n0\r\n\r\n", "no size": b";a\r\n{}\r\n0\r\n\r\n", "an empty line": b"\r\n{}\r\n0\r\n\r\n",
+    "a size of 17 digits": b"00000000000000002\r\n{}\r\n0\r\n\r\n", "a trailer that is a request": b"2\r\n{}\r\n0\r\nGET /livez HTTP/1.1\r\n\r\n", "a folded trailer": b"2\r\n{}\r\n0\r\nX: a\r\n b\r\n\r\n",
+    "a trailer that ends in LF": b"2\r\n{}\r\n0\r\nX: a\n\r\n", "an end by LF": b"2\r\n{}\r\n0\r\n\n", "a trailer without name": b"2\r\n{}\r\n0\r\n: a\r\n\r\n",
+}
+
+
+def chunked(hub, *parts):
+    """A body in chunks, in these parts, and a request behind it: everything that is answered."""
+    with socket.create_connection(("127.0.0.1", hub.dev_port), timeout=10) as wire:
+        wire.sendall(b"POST /fhir/Observation HTTP/1.1\r\nHost: localhost\r\nX-Dev-Principal: solvik-dho\r\nContent-Type: application/fhir+json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for part in (*parts, b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"):
+            wire.sendall(part)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):  # the hub closes with the rest unread
+            while part := wire.recv(65536):
+                answer += part
+    return answer
+
+
+@pytest.mark.parametrize("body", CHUNKS.values(), ids=CHUNKS.keys())
+def test_chunks_that_two_would_read_differently(hub, body):
+    answer = chunked(hub, body)
+    assert answer.count(b"HTTP/1.1 ") == 1 and answer.startswith(b"HTTP/1.1 400") and b"broken chunked-encoding" in answer, answer
+
+
+def test_chunks_by_the_grammar(hub):
+    """However they are cut, and with all that RFC 9112 7.1 lets stand in them."""
+    text = b'{"resourceType": "Observation"}'
+    body = b"5\r\n" + text[:5] + b"\r\n00000a;name;n=v; q=\"x\" \r\n" + text[5:15] + b"\r\n%X \t;x\r\n" % len(text[15:]) + text[15:] + b"\r\n0;last\r\nX-Trailer: a b\r\nOther:\r\n\r\n"
+    for parts in ([body], [body[i:i + 1] for i in range(len(body))], [body[:-1], body[-1:]], [body[:40], body[40:]]):
+        answer = chunked(hub, *parts)
+        assert answer.startswith(b"HTTP/1.1 422") or b"is required" in answer, answer
+        assert answer.count(b"HTTP/1.1 200") == 1 and answer.endswith(b"ok\n"), answer
+    assert chunked(hub, b"0\r\n\r\n").count(b"HTTP/1.1 ") == 2
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")

@@ -173,6 +173,19 @@ def test_without_its_row_nothing_is_shown(hub, story):
         hub.sql("grant insert on hub.access_log to hub_write")
 
 
+def test_signs_that_a_terminal_obeys_are_not_printed(hub):
+    """A code is a word of whoever sent it: C1, bidi and line signs come out as \\uXXXX in JSON, as a point else."""
+    line, code = person(), "a\u009b31mb\u202ec\u2028d\u2066é"
+    reading = observation(line)
+    reading["code"] = {"coding": [{"system": "urn:oid:1.2.3", "code": code}]}
+    hub.as_("solvik-dho").upload(reading)
+    whose = ("--tenant", str(SOLVIK), "--patient")
+    out = hub.maalehub("log", "--why", "x", *whose, "--json", stdin=f"{line}\n")
+    shown = hub.maalehub("log", "--why", "x", *whose, stdin=f"{line}\n")
+    assert "\\u009b31mb\\u202ec\\u2028d\\u2066é" in out and json.loads(out)["what"][0]["code"] == code, out
+    assert not set("\u009b\u202e\u2028\u2066") & set(out + shown) and "a.31mb.c.d.é" in shown, shown
+
+
 # ---- blocks
 
 

@@ -16,6 +16,12 @@
 #define COUNT(literal, limit) \
 	guard_count_fields((const uint8_t *)(literal), sizeof(literal) - 1, limit)
 
+static void the_library_reads_chunks_by_us(void **state)
+{
+	(void)state;
+	assert_true(guard_reads_chunks());
+}
+
 static void fields_are_counted_without_decoding(void **state)
 {
 	(void)state;
@@ -83,6 +89,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_are_counted_without_decoding),
+		cmocka_unit_test(the_library_reads_chunks_by_us),
 		cmocka_unit_test(counting_ends_behind_the_limit),
 		cmocka_unit_test(cut_blocks_are_not_read_past),
 		cmocka_unit_test(the_library_calls_the_guard),

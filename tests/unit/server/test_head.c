@@ -14,7 +14,9 @@ static void what_two_would_read_differently_is_told(void **state)
 {
 	(void)state;
 	static const char *const bad[] = { POST "Host: a\r\nHost: b\r\n\r\n",
-		POST "Host: a\nhost: a\n\n", POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+		POST "Host: a\nX: a\r\n\r\n", POST "Host: a\r\n\n",
+		"POST / HTTP/1.1\nHost: a\r\n\r\n",
+		POST "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		POST "CONTENT-LENGTH: 1\r\ncontent-length: 1\r\n\r\n",
 		POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 		POST "Transfer-Encoding: chunked\r\nX: y\r\nContent-Length: 1\r\n\r\n",
