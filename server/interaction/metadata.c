@@ -266,8 +266,9 @@ static void write_head(struct exchange *exchange, struct buf *buf)
 
 static bool is_asked(const struct presentation *presentation, struct str name)
 {
-	if (str_is_listed(name, "resourceType|status|date|kind|fhirVersion|format"))
-		return true; /* mandatory */
+	/* Mandatory, the last one of a statement about an instance (cpb-14). */
+	if (str_is_listed(name, "resourceType|status|date|kind|fhirVersion|format|implementation"))
+		return true;
 	for (size_t i = 0; i < presentation->element_count; i++)
 		if (str_equal(presentation->elements[i], name))
 			return true;

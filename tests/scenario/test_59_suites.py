@@ -123,7 +123,7 @@ def test_parts_of_the_capability_statement(hub):
         whole = door.get("/fhir/metadata").json()
         part = door.get("/fhir/metadata?_elements=rest,software").json()
         assert part.pop("meta")["tag"][0]["code"] == "SUBSETTED"
-        assert set(part) == {"resourceType", "status", "date", "kind", "fhirVersion", "format", "rest", "software"}
+        assert set(part) == {"resourceType", "status", "date", "kind", "fhirVersion", "format", "implementation", "rest", "software"}
         assert all(whole[name] == value for name, value in part.items())
         assert door.get("/fhir/metadata?_elements=colour").status_code == 400
         assert door.get("/fhir/metadata?_summary=count").status_code == 400
