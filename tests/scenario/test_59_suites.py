@@ -208,6 +208,8 @@ def test_a_full_url_of_two_leads_nowhere(epj):
     twice = epj.upload(of("batch", (url, meters[0]), (url, meters[0]), ("urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d5", reading)))
     statuses = [entry["response"]["status"][:3] for entry in twice.json()["entry"]]
     assert statuses[2] == "201", twice.text
+    for told in (answer, twice):  # bdl-7: the first is told by it
+        assert [entry.get("fullUrl") for entry in told.json()["entry"]] == [url, None, "urn:uuid:9a1c5f9e-6b1f-4a55-9c3a-d1f0a1b2c3d5"]
 
 
 @pytest.mark.parametrize("type", ["batch", "transaction"])
