@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fhir/base/sanitizer.h"
 #include "server/accept.h"
 #include "server/dev.h"
 #include "server/guard.h"
@@ -67,18 +68,6 @@ static int refuse(const struct outcome *outcome)
 	return EXIT_REFUSED;
 }
 
-/* Memory of this process holds national ids and keys: no core dumps, and nobody attaches. */
-#if defined(__SANITIZE_ADDRESS__)
-#define IS_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define IS_SANITIZED 1
-#endif
-#endif
-#ifndef IS_SANITIZED
-#define IS_SANITIZED 0
-#endif
-
 /*
  * An exchange's memory comes and goes in blocks of up to 256 KiB (that of a very large one in blocks that are mapped). Left to itself the allocator maps and unmaps the larger ones each
  * time, and the kernel fills every page with zeroes anew: a sixth of what a search costs.
@@ -90,12 +79,13 @@ static void keep_memory(void)
 	mallopt(M_TOP_PAD, 1 << 20);
 }
 
+/* Memory of this process holds national ids and keys: no core dumps, and nobody attaches. */
 static void harden(void)
 {
 	const struct rlimit none = { 0, 0 };
 	setrlimit(RLIMIT_CORE, &none);
 	/* The sanitizer's leak check attaches to its own process. */
-	if (!IS_SANITIZED)
+	if (!HAS_ASAN)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);

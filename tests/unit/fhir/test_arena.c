@@ -9,18 +9,7 @@
 #include <string.h>
 
 #include "fhir/base/arena.h"
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define ARENA_ASAN 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define ARENA_ASAN 1
-#endif
-#ifndef ARENA_ASAN
-#define ARENA_ASAN 0
-#endif
+#include "fhir/base/sanitizer.h"
 
 static void what_it_hands_out_is_zeroed_aligned_and_apart(void **state)
 {
@@ -145,7 +134,7 @@ static void a_large_block_too(void **state)
 	while (!arena_free_some(&arena, (size_t)1 << 20))
 		pieces++;
 	assert_null(arena);
-	assert_in_range(pieces, ARENA_ASAN ? 1 : 14, ARENA_ASAN ? 1 : 16);
+	assert_in_range(pieces, HAS_ASAN ? 1 : 14, HAS_ASAN ? 1 : 16);
 }
 
 int main(void)
