@@ -5,7 +5,6 @@
  */
 #include "fhir/base/json.h"
 #include "fhir/national.h"
-#include "server/audit.h"
 #include "server/form.h"
 #include "server/interaction/interactions.h"
 #include "server/interaction/patient.h"
@@ -68,17 +67,7 @@ static void who(struct exchange *exchange)
 
 static void audit(struct exchange *exchange)
 {
-	if (exchange->work == NULL || exchange->outcome.errors > 0)
-		return;
-	const struct patient *patient = &exchange->resolve.items[0].patient;
-	struct log_row *row = audit_row(exchange, LOG_SEARCH, TYPE_PATIENT);
-	row->tenant = exchange->tenant->id;
-	if (patient->person_count > 0) {
-		row->person = patient->persons[0].id;
-		row->bucket = patient->persons[0].home;
-	}
-	const struct log_detail detail = audit_detail(exchange);
-	row->body = detail_render(exchange->arena, &detail);
+	patient_audit(exchange, LOG_SEARCH);
 }
 
 static void add_entry(struct exchange *exchange, struct buf *buf, struct str id)

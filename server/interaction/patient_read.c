@@ -53,6 +53,21 @@ struct str patient_render(struct exchange *exchange, const struct presentation *
 	return buf_str(&buf);
 }
 
+void patient_audit(struct exchange *exchange, enum log_op op)
+{
+	if (exchange->work == NULL || exchange->outcome.errors > 0)
+		return;
+	const struct patient *patient = &exchange->resolve.items[0].patient;
+	struct log_row *row = audit_row(exchange, op, TYPE_PATIENT);
+	row->tenant = exchange->tenant->id;
+	if (patient->person_count > 0) {
+		row->person = patient->persons[0].id;
+		row->bucket = patient->persons[0].home;
+	}
+	const struct log_detail detail = audit_detail(exchange);
+	row->body = detail_render(exchange->arena, &detail);
+}
+
 static void parse(struct exchange *exchange)
 {
 	struct patient_work *work = arena_alloc(exchange->arena, sizeof(*work));
@@ -73,17 +88,7 @@ static void who(struct exchange *exchange)
 
 static void audit(struct exchange *exchange)
 {
-	if (exchange->work == NULL || exchange->outcome.errors > 0)
-		return;
-	const struct patient *patient = &exchange->resolve.items[0].patient;
-	struct log_row *row = audit_row(exchange, LOG_READ, TYPE_PATIENT);
-	row->tenant = exchange->tenant->id;
-	if (patient->person_count > 0) {
-		row->person = patient->persons[0].id;
-		row->bucket = patient->persons[0].home;
-	}
-	const struct log_detail detail = audit_detail(exchange);
-	row->body = detail_render(exchange->arena, &detail);
+	patient_audit(exchange, LOG_READ);
 }
 
 static void respond(struct exchange *exchange)
