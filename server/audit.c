@@ -94,13 +94,11 @@ static void write_rows(struct exchange *exchange)
 		exchange->log_rows[i].corr = exchange->corr;
 	struct store_log *log = arena_alloc(exchange->arena, sizeof(*log));
 	*log = (struct store_log){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->audit,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.rows = exchange->log_rows,
 		.count = exchange->log_count,
 	};
+	log->call.outcome = &exchange->audit;
 	exchange->phase = PHASE_WRITTEN;
 	exchange_hold(exchange);
 	exchange_yield(exchange);

@@ -75,6 +75,14 @@ void exchange_done(void *context)
 		release(exchange);
 }
 
+struct store_call exchange_call(struct exchange *exchange)
+{
+	return (struct store_call){ .arena = exchange->arena,
+		.outcome = &exchange->outcome,
+		.done = exchange_done,
+		.context = exchange };
+}
+
 void exchange_yield(struct exchange *exchange)
 {
 	exchange->yielded = true;

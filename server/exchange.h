@@ -137,9 +137,11 @@ void exchange_run(struct exchange *exchange);
 void exchange_hold(struct exchange *exchange);
 /* The work is back; the loop resumes the exchange after the current callback (never from within). Matches store_call.done. */
 void exchange_done(void *exchange);
+/* A call to the store on the exchange's arena, whose failures are issues of the exchange's outcome and whose end is exchange_done(); its caller holds the exchange. */
+struct store_call exchange_call(struct exchange *exchange);
 /*
- * The step is run again from its start, with the phase it has set: when what it holds for has come, or, if it holds for nothing, in the next turn of the loop (a 16 MiB Bundle is
- * taken in slices of at most 10 ms). An error in the outcome skips to AUDIT instead.
+ * The step is run again from its start, with the phase it has set: when what it holds for has come, or, if it holds for nothing, in the next turn of the loop (long work is
+ * done in slices: turn.h). An error in the outcome skips to AUDIT instead.
  */
 void exchange_yield(struct exchange *exchange);
 /* Runs what was to be resumed when this was called, in order. The loop calls it once a turn, after the callbacks, and does not sleep while loop->resume is not empty. */

@@ -109,12 +109,7 @@ static bool may_be_stale(const struct exchange *exchange, const struct outcome *
 static void ask_version(struct exchange *exchange)
 {
 	resolve_items(exchange, 1)->by_row = true;
-	exchange->resolve.call = (struct store_call){
-		.arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange,
-	};
+	exchange->resolve.call = exchange_call(exchange);
 	exchange->phase = PHASE_VERSION;
 	exchange_hold(exchange);
 	exchange_yield(exchange);

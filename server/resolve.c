@@ -124,12 +124,7 @@ static void ask(struct exchange *exchange)
 	if (exchange->outcome.errors > 0 || exchange->resolve.count == 0)
 		return;
 	add_attested(exchange);
-	exchange->resolve.call = (struct store_call){
-		.arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange,
-	};
+	exchange->resolve.call = exchange_call(exchange);
 	if (is_remembered(exchange))
 		return;
 	seal_digits(exchange);

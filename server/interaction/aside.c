@@ -77,10 +77,7 @@ void aside_store(struct exchange *exchange, struct pcd01_work *work)
 	log_it(exchange, work);
 	struct store_write *write = arena_alloc(exchange->arena, sizeof(*write));
 	*write = (struct store_write){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = work->grant,
 		.corr = exchange->corr,
 		.door = DOOR_PCD01,

@@ -186,10 +186,7 @@ bool change_read(struct exchange *exchange, struct change *change)
 	if (change->reading == NULL || change->reading->count == 0)
 		return false;
 	change->now = (struct store_read){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = change->reading,
 		.key = change->one.key,
 	};

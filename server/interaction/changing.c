@@ -133,10 +133,7 @@ static void send(struct exchange *exchange, struct changing *work)
 		return;
 	change_log(exchange, change);
 	work->write = (struct store_write){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = change->writing,
 		.items = &work->item,
 		.count = 1,
@@ -180,10 +177,7 @@ static void find(struct exchange *exchange, struct changing *work)
 		return;
 	}
 	work->find = (struct store_find){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = change->writing,
 		.part = change->part,
 		.text = change->condition_text,

@@ -3,11 +3,12 @@
  * Patient/{id}/$everything (FHIR R4 patient-operations), and POST Patient/$everything with the patient's identifier in the body: all the caller may see of one
  * patient, in pages. It is a search by other names, of one type after the other (everything_store.c): _since is _lastUpdated=ge, start and end are date=ge and date=le.
  */
+#include "server/interaction/everything.h"
+
 #include "fhir/form.h"
 #include "server/form.h"
 #include "server/interaction/interactions.h"
 #include "server/interaction/patient.h"
-#include "server/interaction/searching.h"
 #include "server/loop.h"
 #include "server/respond.h"
 
@@ -188,22 +189,12 @@ void everything_stub(struct exchange *exchange, const struct search_work *work,
 
 const struct interaction interaction_everything_one = {
 	.name = "everything_one",
-	.reads_query = true,
 	.parse = parse_one,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };
 
 const struct interaction interaction_everything_post = {
 	.name = "everything_post",
-	.reads_query = true,
 	.parse = parse_post,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };

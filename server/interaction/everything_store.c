@@ -3,6 +3,8 @@
  * $everything looks for one type after the other, each by the same grant as a search for it. A page is filled from the next type where one has no more, and its token says how far it came: so each resource
  * stands on one page, whatever refers to it.
  */
+#include "server/interaction/everything.h"
+
 #include "fhir/base/buf.h"
 #include "server/interaction/including.h"
 #include "server/interaction/organization.h"

@@ -93,10 +93,7 @@ static void store(struct exchange *exchange)
 	struct history_work *work = exchange->work;
 	if (exchange->grant == NULL || exchange->grant->count == 0)
 		return;
-	work->history.call = (struct store_call){ .arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange };
+	work->history.call = exchange_call(exchange);
 	work->history.grant = exchange->grant;
 	work->history.key = work->one.key;
 	work->history.limit = work->count;

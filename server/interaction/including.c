@@ -390,10 +390,7 @@ static void start(struct exchange *exchange, struct search_including *including)
 		struct store_search *search = &including->out[i]->run;
 		including->out[i]->next = NULL;
 		search->bytes = INCLUDED_BYTES / including->out_count;
-		search->call = (struct store_call){ .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange };
+		search->call = exchange_call(exchange);
 		exchange_hold(exchange);
 		exchange_yield(exchange);
 		store_search(exchange->loop->store, search);

@@ -103,10 +103,7 @@ static void decide_log(struct exchange *exchange)
 static void store(struct exchange *exchange)
 {
 	struct insight_work *work = exchange->work;
-	work->run.call = (struct store_call){ .arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange };
+	work->run.call = exchange_call(exchange);
 	work->run.grant = exchange->grant;
 	exchange_hold(exchange);
 	store_log_read(exchange->loop->store, &work->run);

@@ -3,9 +3,10 @@
  * Observation/$lastn (FHIR R4 observation-operations): of one patient the newest `max` of each thing that was measured, whichever code it was sent by. What was
  * entered in error is nobody's newest, unless `status` asks for it.
  */
+#include "server/interaction/lastn.h"
+
 #include "fhir/form.h"
 #include "server/interaction/interactions.h"
-#include "server/interaction/searching.h"
 #include "server/respond.h"
 
 #define NOWHERE  ((struct str){ 0 })
@@ -84,22 +85,12 @@ static void parse_post(struct exchange *exchange)
 
 const struct interaction interaction_lastn_get = {
 	.name = "lastn_get",
-	.reads_query = true,
 	.parse = parse_get,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };
 
 const struct interaction interaction_lastn_post = {
 	.name = "lastn_post",
-	.reads_query = true,
 	.parse = parse_post,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };

@@ -92,10 +92,7 @@ static void store(struct exchange *exchange)
 	if (exchange->grant->count == 0)
 		return;
 	work->run = (struct store_locate){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = exchange->grant,
 	};
 	exchange_hold(exchange);

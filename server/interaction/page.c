@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Page tokens hold all there is to a page, so the hub remembers no searches. */
+#include "server/interaction/page.h"
+
+#include "server/interaction/everything.h"
 #include "server/interaction/patient.h"
-#include "server/interaction/searching.h"
 #include "server/loop.h"
 
 #define NATIONAL_DIGITS 11

@@ -32,10 +32,7 @@ static void store_ready(struct exchange *exchange)
 		return;
 	}
 	struct store_probe *probe = arena_alloc(exchange->arena, sizeof(*probe));
-	probe->call = (struct store_call){ .arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange };
+	probe->call = exchange_call(exchange);
 	exchange_hold(exchange);
 	store_probe(loop->store, probe);
 }

@@ -55,10 +55,7 @@ static void store(struct exchange *exchange)
 	if (exchange->grant == NULL || exchange->grant->count == 0)
 		return;
 	work->read = (struct store_read){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = exchange->grant,
 		.key = work->one.key,
 		.version = work->version,

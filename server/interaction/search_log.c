@@ -4,6 +4,7 @@
  * the patient, one under the caller's own controller. A refusal: one for each controller that holds the patient.
  */
 #include "server/audit.h"
+#include "server/interaction/everything.h"
 #include "server/interaction/including.h"
 #include "server/respond.h"
 

@@ -148,18 +148,11 @@ static void keep_open(struct exchange *exchange, struct search_work *work)
 			work->asks[at].grant = NULL;
 }
 
-static struct store_call call_of(struct exchange *exchange)
-{
-	return (struct store_call){ .arena = exchange->arena,
-		.outcome = &exchange->outcome,
-		.done = exchange_done,
-		.context = exchange };
-}
-
 static void ask_horizon(struct exchange *exchange, struct search_work *work)
 {
 	work->stage = WHOLE_SEARCH;
-	work->horizon = (struct store_horizon){ .call = call_of(exchange), .at = INSTANT_MAX };
+	work->horizon =
+		(struct store_horizon){ .call = exchange_call(exchange), .at = INSTANT_MAX };
 	if (!is_by_recv(&work->search) && work->search.update_count == 0)
 		return;
 	exchange_hold(exchange);
@@ -171,7 +164,7 @@ static void look(struct exchange *exchange, struct search_work *work)
 {
 	work->stage = WHOLE_ROWS;
 	work->whole_run = (struct store_search){
-		.call = call_of(exchange),
+		.call = exchange_call(exchange),
 		.grant = work->whole_grant,
 		.search = &work->search,
 		.policy = { exchange->loop->hub->config->zone_parsed, base_url(exchange) },

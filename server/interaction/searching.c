@@ -9,8 +9,11 @@
 #include "fhir/envelope.h"
 #include "fhir/primitive.h"
 #include "server/audit.h"
+#include "server/interaction/everything.h"
 #include "server/interaction/including.h"
 #include "server/interaction/interactions.h"
+#include "server/interaction/lastn.h"
+#include "server/interaction/page.h"
 #include "server/loop.h"
 #include "server/resolve.h"
 #include "server/respond.h"
@@ -238,10 +241,7 @@ struct store_search search_run(
 	struct exchange *exchange, const struct search_work *work, const struct search_ask *ask)
 {
 	return (struct store_search){
-		.call = { .arena = exchange->arena,
-			.outcome = &exchange->outcome,
-			.done = exchange_done,
-			.context = exchange },
+		.call = exchange_call(exchange),
 		.grant = ask->grant,
 		.search = &work->search,
 		.ids = ask->ids,
@@ -538,33 +538,18 @@ void search_respond(struct exchange *exchange)
 
 const struct interaction interaction_search_get = {
 	.name = "search_get",
-	.reads_query = true,
 	.parse = parse_get,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };
 
 const struct interaction interaction_search_compartment = {
 	.name = "search_compartment",
-	.reads_query = true,
 	.parse = parse_compartment,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };
 
 const struct interaction interaction_search_post = {
 	.name = "search_post",
-	.reads_query = true,
 	.parse = parse_post,
-	.who = search_who,
-	.decide = search_decide,
-	.store = search_store,
-	.audit = search_audit_page,
-	.respond = search_respond,
+	SEARCH_STEPS,
 };

@@ -71,16 +71,6 @@ struct search_work {
 enum search_place { SEARCH_URL, SEARCH_BODY };
 
 /*
- * The token of the page after this one: the search, whose, the place it begins behind and the total, sealed and bound to who may use it. And back: the query to be
- * parsed again, and where to go on. False adds an error: not ours, not for this caller, or too old.
- */
-struct str page_token(struct exchange *exchange, const struct search_work *work);
-bool page_open(struct exchange *exchange, struct str token, struct search_work *work,
-	struct str *query_out);
-/* The search's filters and its patient's FHIR id, as a query. Never a national id. */
-struct str page_query(struct exchange *exchange, const struct search_work *work);
-
-/*
  * What the interactions that are searches share (searching.c). The reading of a query sets exchange->work, unless it adds an error; an operation's own parameters are
  * in `work`, and what they mean is its own to check. Where it goes on in pages its query is told by page_query().
  */
@@ -93,6 +83,10 @@ void search_store(struct exchange *exchange);
 void search_merge(struct exchange *exchange, struct search_work *work);
 void search_audit_page(struct exchange *exchange);
 void search_respond(struct exchange *exchange);
+/* Of an interaction that is a search: all but its name and its parse. */
+#define SEARCH_STEPS                                                                            \
+	.reads_query = true, .who = search_who, .decide = search_decide, .store = search_store, \
+	.audit = search_audit_page, .respond = search_respond
 /* Its own address, and that of the page behind it or nothing. */
 struct str search_self(struct exchange *exchange, const struct search_work *work);
 struct str search_next(struct exchange *exchange, const struct search_work *work);
@@ -100,30 +94,6 @@ struct str search_next(struct exchange *exchange, const struct search_work *work
 /* What a search for an ask is, but for being started. */
 struct store_search search_run(
 	struct exchange *exchange, const struct search_work *work, const struct search_ask *ask);
-
-/* everything.c: the Patient it is of, as GET Patient/{id} would show it; and the filters of a search in the words of $everything. */
-void everything_stub(struct exchange *exchange, const struct search_work *work,
-	struct resource *resource_out, struct str *rendered_out);
-struct str everything_query(struct exchange *exchange, const struct search_work *work);
-/*
- * everything_store.c: the types of $everything, one after the other, so that each resource stands on one page. Takes a list of types and false where it is none; the list again as _type=, or nothing where
- * all were asked for; the first of them. What a page token says of it, and back: false where it says nothing of the kind. STORE: yields until the page has its rows, from each type as far as there is
- * room, and the Organizations of the controllers that no page before this one showed anything of. The total of what was counted; false where it is not known.
- */
-struct everything *everything_new(struct arena *arena);
-bool everything_take_types(struct everything *everything, struct str list);
-struct str everything_types(struct arena *arena, const struct everything *everything);
-enum resource_type everything_type(const struct everything *everything);
-bool everything_has(const struct everything *everything, enum resource_type type);
-struct str everything_state(struct arena *arena, const struct everything *everything);
-struct everything *everything_restore(struct arena *arena, struct str state);
-void everything_store(struct exchange *exchange, struct search_work *work);
-bool everything_total(const struct everything *everything, uint64_t *total_out);
-/* lastn.c: takes `max` off a query. False adds an error. */
-bool lastn_take(struct exchange *exchange, struct str query, struct search_work *work,
-	struct str *rest_out);
-/* Whether $lastn can be asked so, and what it leaves out by itself. */
-bool lastn_check(struct exchange *exchange, struct search_work *work);
 
 /* Its rows in the access log. */
 void search_audit(struct exchange *exchange, const struct search_work *work);

@@ -532,12 +532,8 @@ static bool link_up(struct exchange *exchange, struct upload *upload)
 static void begin_write(struct exchange *exchange, struct upload *upload)
 {
 	struct store_write *write = &upload->write;
-	write->call = (struct store_call){
-		.arena = exchange->arena,
-		.outcome = &upload->trouble,
-		.done = exchange_done,
-		.context = exchange,
-	};
+	write->call = exchange_call(exchange);
+	write->call.outcome = &upload->trouble;
 	write->corr = exchange->corr;
 	write->door = upload->door;
 	write->client = exchange->principal.client_id;
