@@ -32,12 +32,12 @@ struct request {
 	unsigned authorization_count, dpop_count;
 	struct str dev_principal; /* X-Dev-Principal, development door only */
 	struct str request_id;    /* X-Request-Id as sent: 1 to 64 of [A-Za-z0-9._-], else empty */
-	const struct certificate
-		*certificate; /* of the connection, by which the caller is known; NULL: by token */
+	/* Of the connection, by which the caller is known; NULL: by token. */
+	const struct certificate *certificate;
 	/* The message was kept aside and an operator has released it; lives as long as the wire. NULL: it comes from its sender. */
 	const struct store_release *release;
-	const char *
-		fault; /* what the door found wrong with the bytes of a message, for PARSE to say; NULL: nothing */
+	/* What the door found wrong with the bytes of a message, for PARSE to say; NULL: nothing. */
+	const char *fault;
 	enum outcome_kind fault_kind;
 	struct str segment; /* what {id} of the route's path stood for */
 	struct str version; /* what {version} did */
@@ -66,9 +66,7 @@ struct door {
 	void (*answer)(struct exchange *exchange);
 };
 
-/*
- * One request from accept to answer. Owners: the wire, and each piece of work that is out (exchange_hold); the last to let go frees the arena and the exchange with it.
- */
+/* One request from accept to answer. Owners: the wire, and each piece of work that is out (exchange_hold); the last to let go frees the arena and the exchange with it. */
 struct exchange {
 	struct arena *arena;
 	struct loop *loop;
@@ -95,8 +93,7 @@ struct exchange {
 	const struct tenant *tenant; /* the caller's */
 	const struct client *client;
 	uint64_t corr;
-	struct store_resolve
-		resolve; /* filled by the interaction's `who`; empty: nobody is named */
+	struct store_resolve resolve; /* filled by `who`; empty: nobody is named */
 	size_t asked; /* items of it that `who` filled; behind them stand the attest's patients */
 	/* Some of them were filled in from memory, under this version of the rules; 0: none. Good for a write that says so. */
 	int64_t remembered;
@@ -120,10 +117,10 @@ struct interaction {
 	void (*who)(struct exchange *exchange); /* which persons RESOLVE asks for */
 	void (*decide)(struct exchange *exchange);
 	void (*store)(struct exchange *exchange);
-	void (*audit)(struct exchange *
-			exchange); /* which rows to write, for success, refusal and zero hits alike */
-	void (*respond)(struct exchange *
-			exchange); /* result -> response; not called when the outcome has errors (the door renders those) */
+	/* Which rows to write, for success, refusal and zero hits alike. */
+	void (*audit)(struct exchange *exchange);
+	/* Result -> response; not called when the outcome has errors (the door renders those). */
+	void (*respond)(struct exchange *exchange);
 };
 
 /* A new exchange with one owner (the wire). Takes no part of `request`: the door fills it in, on the arena. */
