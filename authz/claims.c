@@ -46,13 +46,32 @@ bool claim_needed(const struct json *object, const char *name, struct str *out)
 	return claim_text(object, name, out) && out->length > 0;
 }
 
+/* What stands behind the point, as far as an instant goes; nothing where there is no point. */
+static bool fraction_read(struct str digits, instant *out)
+{
+	instant unit = INSTANT_SECOND;
+	*out = 0;
+	if (digits.at == NULL)
+		return true;
+	if (!str_is_digits(digits))
+		return false;
+	for (size_t i = 0; i < digits.length && unit > 1; i++) {
+		unit /= 10;
+		*out += unit * (digits.at[i] - '0');
+	}
+	return true;
+}
+
 bool claim_time(const struct json *member, instant *out)
 {
 	uint64_t seconds;
-	if (member == NULL || member->type != JSON_NUMBER || !str_to_u64(member->text, &seconds) ||
-		seconds > SECONDS_MAX)
+	instant parts;
+	struct str fraction;
+	if (member == NULL || member->type != JSON_NUMBER ||
+		!str_to_u64(str_cut(member->text, '.', &fraction), &seconds) ||
+		seconds > SECONDS_MAX || !fraction_read(fraction, &parts))
 		return false;
-	*out = (instant)seconds * INSTANT_SECOND;
+	*out = (instant)seconds * INSTANT_SECOND + parts;
 	return true;
 }
 

@@ -28,8 +28,8 @@ bool claim_text(const struct json *object, const char *name, struct str *out);
 bool claim_needed(const struct json *object, const char *name, struct str *out);
 
 /*
- * NumericDate (RFC 7519 section 2) in whole seconds, before the year 10000. False for anything
- * else.
+ * NumericDate (RFC 7519 section 2), seconds with or without a fraction, before the year 10000.
+ * False for anything else, an exponent too.
  */
 bool claim_time(const struct json *member, instant *out);
 

@@ -15,13 +15,15 @@ static bool is_set(const char *value)
 	return value[0] != '\0';
 }
 
-/* The host of scheme://host[:port][/...], or an empty slice when that is not its shape. */
+/* The host of scheme://host[:port][/...], or an empty slice when that is not its shape; an @ before the host is not. */
 static struct str url_host(struct str url, struct str scheme)
 {
 	if (!str_starts(url, scheme))
 		return (struct str){ 0 };
 	struct str rest;
 	const struct str authority = str_cut(str_part(url, scheme.length, url.length), '/', &rest);
+	if (str_index(authority, '@') < authority.length)
+		return (struct str){ 0 };
 	if (authority.length > 0 && authority.at[0] == '[')
 		return str_part(authority, 0, str_index(authority, ']') + 1);
 	return str_cut(authority, ':', &rest);

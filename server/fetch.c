@@ -132,27 +132,40 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* http only where this is allowed, and only to this machine. */
-static bool is_allowed(const struct fetch *fetch, struct str url)
+static bool goes_where_allowed(const struct fetch *fetch, CURLU *url)
 {
-	if (str_starts(url, STR("https://")))
-		return true;
-	const struct str http = STR("http://");
-	if (!fetch->settings.loopback_http || !str_starts(url, http))
-		return false;
-	struct str rest;
-	struct str host = str_cut(str_part(url, http.length, url.length), '/', &rest);
-	if (host.length > 0 && host.at[0] == '[')
-		host = str_part(host, 0, str_index(host, ']') + 1);
-	else
-		host = str_cut(host, ':', &rest);
-	return config_is_loopback(host);
+	char *scheme = NULL, *host = NULL;
+	bool allowed = false;
+	if (curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		allowed = str_is(str_of(scheme), "https") ||
+			  (str_is(str_of(scheme), "http") && fetch->settings.loopback_http &&
+				  config_is_loopback(str_of(host)));
+	curl_free(scheme);
+	curl_free(host);
+	return allowed;
 }
 
-static void prepare(struct job *job, struct str url)
+/*
+ * http only where this is allowed, and only to this machine. The host is the one that libcurl
+ * would go to: http://localhost:1@elsewhere/ is elsewhere, so nobody stands before an @.
+ */
+static bool is_allowed(const struct fetch *fetch, const char *text)
+{
+	CURLU *url = curl_url();
+	if (url == NULL)
+		abort(); /* as running out of memory */
+	const bool allowed =
+		curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) == CURLUE_OK &&
+		goes_where_allowed(fetch, url);
+	curl_url_cleanup(url);
+	return allowed;
+}
+
+static void prepare(struct job *job, const char *url)
 {
 	CURL *easy = job->easy;
-	curl_easy_setopt(easy, CURLOPT_URL, str_copy(job->arena, url).at);
+	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
 		job->fetch->settings.loopback_http ? "https,http" : "https");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -220,19 +233,21 @@ void fetch_wake(struct fetch *fetch)
 void fetch_get(struct fetch *fetch, struct str url,
 	void (*done)(void *context, const struct fetch_answer *answer), void *context)
 {
-	if (!is_allowed(fetch, url)) {
+	struct arena *arena = arena_new(4 * FETCH_BODY_MAX);
+	const char *text = str_copy(arena, url).at;
+	if (!is_allowed(fetch, text)) {
 		const struct fetch_answer refused = { .fault = "the URL is not https" };
+		arena_free(&arena);
 		done(context, &refused);
 		return;
 	}
-	struct arena *arena = arena_new(4 * FETCH_BODY_MAX);
 	struct job *job = arena_alloc(arena, sizeof(*job));
 	*job = (struct job){ .fetch = fetch, .arena = arena, .done = done, .context = context };
 	job->body = buf_new(arena, 4096, FETCH_BODY_MAX);
 	job->easy = curl_easy_init();
 	if (job->easy == NULL)
 		abort(); /* as running out of memory */
-	prepare(job, url);
+	prepare(job, text);
 	job->next = fetch->jobs;
 	if (job->next != NULL)
 		job->next->previous = job;

@@ -91,17 +91,21 @@ static void texts_are_texts(void **state)
 	assert_true(str_is(out, "x"));
 }
 
-static void times_are_whole_seconds(void **state)
+static void times_are_seconds(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "\"1763650000\"", "1763650000.5", "-1", "1e9", "null",
-		"253402300800", "99999999999999999999", "true", "[1]" };
+	static const char *const bad[] = { "\"1763650000\"", "-1", "-1.5", "1e9", "1.5e9", "null",
+		"253402300800", "253402300800.5", "99999999999999999999", "true", "[1]" };
 	instant at = 7;
 	assert_true(claim_time(json_get(member("0"), "a"), &at));
 	assert_int_equal(at, 0);
 	assert_true(claim_time(json_get(member("1763650000"), "a"), &at));
 	assert_int_equal(at, INT64_C(1763650000000000));
 	assert_true(claim_time(json_get(member("253402300799"), "a"), &at));
+	assert_true(claim_time(json_get(member("1763650000.25"), "a"), &at));
+	assert_int_equal(at, INT64_C(1763650000250000));
+	assert_true(claim_time(json_get(member("1763650000.1234567891234567891234"), "a"), &at));
+	assert_int_equal(at, INT64_C(1763650000123456));
 	at = 7;
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_false(claim_time(json_get(member(bad[i]), "a"), &at));
@@ -132,7 +136,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(key_ids_are_short_and_plain, begin, end),
 		cmocka_unit_test_setup_teardown(shown_texts_hold_nothing_hidden, begin, end),
 		cmocka_unit_test_setup_teardown(texts_are_texts, begin, end),
-		cmocka_unit_test_setup_teardown(times_are_whole_seconds, begin, end),
+		cmocka_unit_test_setup_teardown(times_are_seconds, begin, end),
 		cmocka_unit_test_setup_teardown(organisation_numbers_have_nine_digits, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -271,9 +271,11 @@ static void the_proof_is_for_this_request(void **state)
 static void the_proof_is_of_this_moment(void **state)
 {
 	(void)state;
-	static const char *const outside[] = { "1763649984", "1763650006", "0", "1763653600" };
-	static const char *const inside[] = { "1763649985", "1763650005" };
-	static const char *const none[] = { NULL, "null", "\"1763650000\"", "1763650000.5", "-1" };
+	static const char *const outside[] = { "1763649984", "1763650006", "0", "1763653600",
+		"1763649984.999999", "1763650005.000001" };
+	static const char *const inside[] = { "1763649985", "1763650005", "1763650000.5",
+		"1763649985.000001" };
+	static const char *const none[] = { NULL, "null", "\"1763650000\"", "1763650e3", "-1" };
 	for (size_t i = 0; i < COUNT(outside); i++)
 		refused_member(FORGE_PAYLOAD, "iat", outside[i], "not of this moment");
 	for (size_t i = 0; i < COUNT(none); i++)

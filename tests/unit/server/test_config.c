@@ -163,6 +163,8 @@ static void issuers_are_https_or_here(void **state)
 	assert_non_null(read_text(GOOD "environment = test\ncitizen_issuer = http://[::1]:9000\n"));
 	refused(GOOD "environment = test\ncitizen_issuer = http://10.0.0.1:9000\n", "loopback");
 	refused(GOOD "environment = test\ncitizen_issuer = ftp://127.0.0.1\n", "an https URL");
+	refused(GOOD "environment = test\ncitizen_issuer = http://localhost:1@10.0.0.1\n",
+		"an https URL");
 	refused(GOOD "citizen_issuer = https://issuer.example\n", "issuers of their own");
 	refused("database = x\nsecret_file = y\nlisten =\n", "no door");
 }

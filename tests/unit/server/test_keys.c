@@ -25,7 +25,7 @@
 #define HOUR     (3600 * INSTANT_SECOND)
 #define PATIENCE 400 /* of 10 ms */
 
-enum conduct { WELL, BROKEN, OTHER_ISSUER, REDIRECT, HUGE_BODY, NO_KEYS };
+enum conduct { WELL, BROKEN, OTHER_ISSUER, REDIRECT, HUGE_BODY, NO_KEYS, SOMEBODY_AT };
 
 /* ---- what keys.c calls */
 
@@ -100,7 +100,7 @@ static void answer(int client, const char *status, const char *body)
 static void answer_one(int client)
 {
 	static char huge[400000];
-	char request[4096] = "", body[2048];
+	char request[4096] = "", body[4096];
 	if (recv(client, request, sizeof(request) - 1, 0) <= 0)
 		return;
 	atomic_fetch_add(&issuer.asked, 1);
@@ -111,8 +111,11 @@ static void answer_one(int client)
 	} else if (conduct == REDIRECT) {
 		answer(client, "302 Elsewhere", "");
 	} else if (discovery) {
-		snprintf(body, sizeof(body), "{\"issuer\":\"%s%s\",\"jwks_uri\":\"%s/jwks\"}",
-			issuer.url, conduct == OTHER_ISSUER ? "/other" : "", issuer.url);
+		snprintf(body, sizeof(body),
+			"{\"issuer\":\"%s%s\",\"jwks_uri\":\"http://%s%s/jwks\"}", issuer.url,
+			conduct == OTHER_ISSUER ? "/other" : "",
+			conduct == SOMEBODY_AT ? "localhost:1@" : "",
+			issuer.url + strlen("http://"));
 		answer(client, "200 OK", body);
 	} else if (conduct == HUGE_BODY) {
 		memset(huge, ' ', sizeof(huge) - 1);
@@ -360,6 +363,13 @@ static void an_empty_set_gives_no_keys(void **state)
 	nothing_from(NO_KEYS);
 }
 
+/* By its text http://localhost:1@host/ is on this machine; libcurl would go to the host. */
+static void nobody_stands_before_the_host(void **state)
+{
+	(void)state;
+	nothing_from(SOMEBODY_AT);
+}
+
 /* In production the very same issuer is not even connected to: it is not https. */
 static void plain_http_is_not_fetched_in_production(void **state)
 {
@@ -386,6 +396,7 @@ int main(void)
 		TEST(redirects_are_not_followed),
 		TEST(huge_documents_give_no_keys),
 		TEST(an_empty_set_gives_no_keys),
+		TEST(nobody_stands_before_the_host),
 		TEST(plain_http_is_not_fetched_in_production),
 	};
 	return cmocka_run_group_tests(tests, open_issuer, close_issuer);
