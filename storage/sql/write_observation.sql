@@ -13,6 +13,6 @@ t AS (INSERT INTO hub.term (id, time_low, val_low, val_high, subject_id, bucket,
  FROM unnest($23::int8[], $24::int4[], $25::int8[], $26::timestamptz[], $27::float8[], $28::float8[], $29::int4[], $30::int4[], $31::int2[]) u(id, bucket, subject_id, time_low, val_low, val_high, code, unit, kind)
  WHERE u.id NOT IN (SELECT sent FROM hit))
 SELECT h.sent, h.key, h.id, x.version, x.digest = h.digest, x.recv, x.upload_id,
- x.version > 1 AND EXISTS (SELECT FROM hub.observation_history y WHERE y.bucket = h.bucket AND y.tenant_id = $1 AND y.id = h.id AND y.digest = h.digest), x.status = 0
+ x.version > 1 AND (SELECT true FROM hub.observation_history y WHERE y.bucket = h.bucket AND y.tenant_id = $1 AND y.id = h.id AND y.digest = h.digest LIMIT 1) IS NOT NULL, x.status = 0
 FROM hit h CROSS JOIN LATERAL (SELECT y.version, y.digest, y.recv, y.upload_id, y.status FROM hub.observation y WHERE y.bucket = h.bucket AND y.tenant_id = $1 AND y.id = h.id LIMIT 1) x
 UNION ALL SELECT 0, NULL, 0, 0, false, date_trunc('milliseconds', statement_timestamp()), 0, false, false

@@ -262,6 +262,8 @@ static void check_plans(void)
 	fixed_plan(SQL_WRITE_REPLACE, 2, "obs_key_pkey on obs_key x");
 	fixed_plan(SQL_WRITE_REPLACE, 2, "(key = $4)");
 	fixed_plan(SQL_WRITE_CHANGE_KEYS, 2, "(key = u.key)");
+	/* The versions of one reading, not a controller's all in a hash. */
+	fixed_plan_but(SQL_WRITE_OBSERVATION, 2, "Filter: (digest = h.digest)", no_scan);
 	fixed_plan(SQL_FIND_KEY, 2, "obs_key_pkey");
 	fixed_plan(SQL_LOG_PERSON, 3, "bucket_person_id_at_id_idx");
 	/* As admin_log() asks: what is sorted is of one moment, and a page. */
