@@ -581,13 +581,18 @@ static void send(struct exchange *exchange, struct upload *upload)
 	store_write(exchange->loop->store, write);
 }
 
+/* Stored whole or not at all: entries refer to each other, or it is no batch. */
+static bool is_whole(const struct upload *upload)
+{
+	return upload->whole || (upload->links != NULL && links_are_there(upload->links));
+}
+
 /* What is to be written next: all of it, or a part of a batch whose entries do not refer to each other. */
 static void take_part(struct exchange *exchange, struct upload *upload)
 {
 	const size_t next = upload->to;
-	const bool whole =
-		upload->whole || (upload->links != NULL && links_are_there(upload->links));
-	const bool last = whole || upload->count < LONG || upload->count - next < 2 * AT_ONCE;
+	const bool last =
+		is_whole(upload) || upload->count < LONG || upload->count - next < 2 * AT_ONCE;
 	upload->from = upload->unlogged ? upload->from : next;
 	upload->unlogged = false;
 	upload->to = last ? upload->count : next + AT_ONCE;
@@ -630,8 +635,21 @@ static void fail(struct exchange *exchange, struct upload *upload)
 	upload->write = (struct store_write){ 0 };
 }
 
+/* Nothing of a part went in, entry by entry, and now the next one is refused: it is not for a row. */
+static bool is_hopeless(const struct upload *upload)
+{
+	const size_t before = upload->from > upload->alone ? upload->from : upload->alone;
+	if (upload->alone == 0 || upload->to <= upload->alone)
+		return false;
+	for (size_t i = 0; i < before; i++) {
+		if (upload->entries[i].written != NULL)
+			return false;
+	}
+	return true;
+}
+
 /*
- * The database refuses a part for good, for a row that it does not take. The parts before it stay, so its entries go by themselves, each to the disk: the one at fault is told so, and no other.
+ * The database refuses a batch, or a part of it, for good, for a row that it does not take. Its entries go by themselves, each to the disk: the one at fault is told so, and no other.
  */
 static void go_alone(struct upload *upload)
 {
@@ -662,7 +680,7 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 		ask_afresh(exchange, upload);
 		return false;
 	}
-	if (upload->trouble.errors > 0 && upload->from > 0 &&
+	if (upload->trouble.errors > 0 && !is_whole(upload) && !is_hopeless(upload) &&
 		outcome_first(&upload->trouble) == OUTCOME_FAULT) {
 		go_alone(upload);
 		return upload->to == upload->count;

@@ -124,6 +124,45 @@ def test_only_the_culprits_of_a_part_are_refused(hub, culprits):
     assert sum(row["count"] for row in rows if row["outcome"] == "permit") == expected.count(201), rows
 
 
+@pytest.mark.parametrize("count, culprits", [(300, [0]), (300, [3, 31, 97]), (40, [39]), (3, [0, 1, 2]), (1, [0])])
+def test_culprits_of_a_first_part_cost_themselves(hub, count, culprits):
+    """As above where nothing was stored before it; a short batch is one part."""
+    line, sent = long_batch(count)
+    before = kept(hub)
+    for index in culprits:
+        sent[index]["effectiveDateTime"] = "1999-01-01T00:00:01Z"
+    refused = [index for index in (1, 17) if index < count and index not in culprits]
+    for index in refused:
+        sent[index]["performer"] = [{"identifier": {"system": "urn:oid:2.16.578.1.12.4.1.4.101", "value": "310000051"}}]
+    hub.sql("alter table hub.observation add constraint poison check (time_low > '2000-01-01') not valid")
+    try:
+        answer = hub.as_("solvik-dho").upload(bundle(*sent))
+        whole = hub.as_("solvik-dho").upload(bundle(*[one for index, one in enumerate(sent) if index not in refused], type="transaction"))
+    finally:
+        hub.sql("alter table hub.observation drop constraint poison")
+    expected = [500 if index in culprits else 422 if index in refused else 201 for index in range(count)]
+    assert results(answer) == expected
+    assert whole.status_code == 500, whole.text[:300]
+    assert kept(hub) == before + expected.count(201)
+    rows = [row for row in hub.entries(line) if row["event"] == "create"]
+    assert sum(row["count"] for row in rows if row["outcome"] == "deny") == len(refused), rows
+    assert sum(row["count"] for row in rows if row["outcome"] == "permit") == expected.count(201), rows
+
+
+def test_what_takes_no_row_is_not_asked_for_each(hub):
+    """Where the database takes nothing at all, that is found out by the entries of one part, not by thousands."""
+    _, sent = long_batch(1000)
+    hub.sql("alter table hub.observation add constraint poison check (time_low < '2000-01-01') not valid")
+    before = hub.database_log().count("poison")
+    try:
+        answer = hub.as_("solvik-dho").upload(bundle(*sent))
+        tried = hub.database_log().count("poison") - before
+    finally:
+        hub.sql("alter table hub.observation drop constraint poison")
+    assert answer.status_code == 500, answer.text[:300]
+    assert 34 <= tried < 100  # a part, its 32 entries, the next part
+
+
 def test_a_last_part_of_culprits_alone(hub):
     """Nothing that waits for the disk comes after the parts before it, so whether they last is not known."""
     line, sent = long_batch(300)
