@@ -135,18 +135,17 @@ static bool is_uuid(struct str text)
 /* ([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)? */
 static bool is_time(struct str text)
 {
-	char whole[64] = "2000-01-01T";
-	const size_t day = strlen(whole);
-	if (text.length < 8 || text.length > sizeof(whole) - day - 1 || text.at[5] != ':')
+	char whole[] = "2000-01-01Thh:mm:ss";
+	const size_t day = strlen("2000-01-01T"), clock = sizeof(whole) - 1 - day;
+	if (text.length < clock || text.at[5] != ':')
 		return false;
-	if (memchr(text.at, 'Z', text.length) != NULL ||
-		memchr(text.at, '+', text.length) != NULL ||
-		memchr(text.at, '-', text.length) != NULL)
+	const struct str fraction = str_part(text, clock, text.length);
+	if (fraction.length > 0 &&
+		(fraction.at[0] != '.' || !str_is_digits(str_part(fraction, 1, text.length))))
 		return false;
-	memcpy(whole + day, text.at, text.length);
+	memcpy(whole + day, text.at, clock);
 	struct span span;
-	return span_parse(
-		(struct str){ whole, day + text.length }, (struct zone){ .oslo = false }, &span);
+	return span_parse(str_of(whole), (struct zone){ .oslo = false }, &span);
 }
 
 static bool is_date_time(struct str text)

@@ -21,6 +21,7 @@ struct written {
 	bool has_hour;
 	bool has_minute;
 	bool has_offset;
+	bool has_degree;
 	int offset_minutes;
 	enum precision precision;
 };
@@ -178,7 +179,7 @@ static bool take_time(struct str text, size_t *at, struct written *out)
 		if (!take_number(text, at, 2, &out->second))
 			return false;
 		out->precision = PRECISION_SECOND;
-		if (take_byte(text, at, '.') && !take_fraction(text, at, 18, out))
+		if (take_byte(text, at, '.') && !take_fraction(text, at, SIZE_MAX, out))
 			return false;
 	}
 	if (take_byte(text, at, 'Z')) {
@@ -231,11 +232,45 @@ static bool take_dtm_time(struct str text, size_t *at, struct written *out)
 	return !take_byte(text, at, '.') || take_fraction(text, at, 4, out);
 }
 
+/* HL7 v2.5 2.A.77, TS: what is known of a time whose digits may say more. Takes the degree from *text. */
+static char cut_degree(struct str *text)
+{
+	static const char letters[] = "YLDHMS", separators[] = "^&~\\|!\"#$%'()*,/:;<=>?@[]_`{}";
+	if (text->length < 2)
+		return '\0';
+	const char letter = text->at[text->length - 1], separator = text->at[text->length - 2];
+	if (memchr(letters, letter, sizeof(letters) - 1) == NULL ||
+		memchr(separators, separator, sizeof(separators) - 1) == NULL)
+		return '\0';
+	text->length -= 2;
+	return letter;
+}
+
+/* A day that is known is a day, whatever clock stands behind it. */
+static void apply_degree(struct written *time, char degree)
+{
+	time->has_degree = degree != '\0';
+	const enum precision known = degree == 'Y'   ? PRECISION_YEAR
+				     : degree == 'L' ? PRECISION_MONTH
+				     : degree == 'D' ? PRECISION_DAY
+						     : PRECISION_FRACTION;
+	if (known >= time->precision)
+		return;
+	*time = (struct written){ .year = time->year,
+		.month = known >= PRECISION_MONTH ? time->month : 1,
+		.day = known >= PRECISION_DAY ? time->day : 1,
+		.has_offset = time->has_offset,
+		.offset_minutes = time->offset_minutes,
+		.has_degree = true,
+		.precision = known };
+}
+
 /* HL7 v2.6 2.A.22: YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ] */
 static bool parse_dtm(struct str text, struct written *out)
 {
 	*out = (struct written){ .month = 1, .day = 1, .precision = PRECISION_YEAR };
 	size_t at = 0;
+	const char degree = cut_degree(&text);
 	if (!take_number(text, &at, 4, &out->year))
 		return false;
 	if (is_digit_at(text, at)) {
@@ -253,7 +288,10 @@ static bool parse_dtm(struct str text, struct written *out)
 		return false;
 	if (is_sign_at(text, at) && !take_offset(text, &at, false, out))
 		return false;
-	return at == text.length && is_possible(out);
+	if (at != text.length || !is_possible(out))
+		return false;
+	apply_degree(out, degree);
+	return true;
 }
 
 /* The time as if its fields were UTC. */
@@ -290,6 +328,7 @@ static struct span span_of(const struct written *time, struct zone zone)
 	struct span span = {
 		.precision = time->precision,
 		.zoned = time->has_offset || !time->has_hour,
+		.degree = time->has_degree,
 	};
 	const instant low = local_of(time), high = next_local(time);
 	span.unsure = !span.zoned && is_unsure(zone, low, time->year);

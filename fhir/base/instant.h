@@ -29,6 +29,7 @@ struct span {
 	enum precision precision;
 	bool zoned;  /* the text had Z or an offset, or is a date only */
 	bool unsure; /* without zone, in the hour that its zone's clocks show twice or skip */
+	bool degree; /* of HL7 v2: a degree of precision stood behind it */
 };
 
 /*
@@ -50,7 +51,10 @@ struct str zone_name(struct arena *arena, struct zone zone);
 bool span_parse(struct str text, struct zone zone, struct span *out);
 /* FHIR R4 instant: seconds and zone required. */
 bool span_parse_instant(struct str text, struct span *out);
-/* HL7 v2 DTM: YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. */
+/*
+ * HL7 v2 DTM: YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. Also the TS that stood there before v2.6, whose second component is a degree of precision (`20261120081500^S`, any component
+ * separator): years (Y), months (L) and days (D) are read to it; hours, minutes and seconds as they are written.
+ */
 bool span_parse_dtm(struct str text, struct zone zone, struct span *out);
 
 /* `2026-11-21T10:15:30.123Z`, always milliseconds and Z (R4 instant). */

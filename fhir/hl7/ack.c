@@ -107,12 +107,12 @@ static const char *condition_text(int code)
 	static const struct {
 		int code;
 		const char *text;
-	} known[] = { { 100, "Segment sequence error" }, { 101, "Required field missing" },
-		{ 102, "Data type error" }, { 103, "Table value not found" },
-		{ 200, "Unsupported message type" }, { 201, "Unsupported event code" },
-		{ 202, "Unsupported processing id" }, { 203, "Unsupported version id" },
-		{ 204, "Unknown key identifier" }, { 205, "Duplicate key identifier" },
-		{ 206, "Application record locked" } };
+	} known[] = { { 0, "Message accepted" }, { 100, "Segment sequence error" },
+		{ 101, "Required field missing" }, { 102, "Data type error" },
+		{ 103, "Table value not found" }, { 200, "Unsupported message type" },
+		{ 201, "Unsupported event code" }, { 202, "Unsupported processing id" },
+		{ 203, "Unsupported version id" }, { 204, "Unknown key identifier" },
+		{ 205, "Duplicate key identifier" }, { 206, "Application record locked" } };
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].code == code)
 			return known[i].text;
@@ -132,9 +132,16 @@ static char severity_letter(enum severity severity)
 	return 'E';
 }
 
-static void add_err(struct buf *buf, const struct issue *issue)
+/* The table has nothing for a rule that is not HL7's; 207 would blame the hub for what it tells of a message that it has stored. */
+static int condition_code(const struct issue *issue, bool stored)
 {
 	const int code = outcome_hl7_code(issue->kind);
+	return stored && code == 207 ? 0 : code;
+}
+
+static void add_err(struct buf *buf, const struct issue *issue, bool stored)
+{
+	const int code = condition_code(issue, stored);
 	buf_add_text(buf, "ERR||");
 	add_place(buf, issue->place);
 	buf_add_format(buf, "|%d^%s^HL70357|%c|||", code, condition_text(code),
@@ -151,5 +158,5 @@ void ack_render(struct buf *buf, const struct ack *ack, const struct outcome *ou
 	add_msh(buf, ack);
 	add_msa(buf, ack, outcome);
 	for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
-		add_err(buf, issue);
+		add_err(buf, issue, outcome->errors == 0);
 }

@@ -20,6 +20,12 @@ static bool read_time(const struct reading *reading, struct str text, struct hl7
 			place.segment, place.field);
 		return false;
 	}
+	if (out->degree)
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_VALUE, place,
+			"%s-%u has a degree of precision behind the time, as in HL7 v2 before 2.6; "
+			"the time is "
+			"read, as a date where it says Y, L or D",
+			place.segment, place.field);
 	if (out->unsure)
 		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_BUSINESS_RULE, place,
 			"%s-%u has no time zone and lies in the hour that clocks show twice or "

@@ -1,6 +1,6 @@
 MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
 MSA|AA|G18
-ERR||OBX^3^5|207^Application internal error^HL70357|W||||OBX-8 says that the value is not valid; it is left out
+ERR||OBX^3^5|0^Message accepted^HL70357|W||||OBX-8 says that the value is not valid; it is left out
 ERR||OBX^5^5|102^Data type error^HL70357|W||||The number is a special value of ISO/IEEE 11073, not a reading
 ERR||OBX^10^5|101^Required field missing^HL70357|W||||OBX-5 is missing; the row is left out
-ERR||OBX^13^5|207^Application internal error^HL70357|W||||The value is unlikely in this unit; it is stored as sent
+ERR||OBX^13^5|0^Message accepted^HL70357|W||||The value is unlikely in this unit; it is stored as sent

@@ -1,5 +1,5 @@
 MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
 MSA|AA|G20
-ERR||OBX^4^11|207^Application internal error^HL70357|W||||OBX-11 says that this part of the panel does not hold; it is left out
-ERR||OBX^3^14|207^Application internal error^HL70357|W||||The row's time is not that of the row it belongs to, which is taken
+ERR||OBX^4^11|0^Message accepted^HL70357|W||||OBX-11 says that this part of the panel does not hold; it is left out
+ERR||OBX^3^14|0^Message accepted^HL70357|W||||The row's time is not that of the row it belongs to, which is taken
 ERR||OBX^3^17|102^Data type error^HL70357|W||||The field stands more than once; the first is kept

@@ -3,7 +3,7 @@ MSA|CA|G21
 ERR||OBX^5^3|103^Table value not found^HL70357|W||||MDC code 147236 is not known here; the row is stored under it
 ERR||OBX^6^3|103^Table value not found^HL70357|W||||MDC code 184327 is not known here; the row is stored under it
 ERR||OBX^7^3|103^Table value not found^HL70357|W||||4262 has no partition and is no context-free MDC code; it is stored under it
-ERR||OBX^3^11|207^Application internal error^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
-ERR||OBX^5^11|207^Application internal error^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
-ERR||OBX^6^11|207^Application internal error^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
-ERR||OBX^7^11|207^Application internal error^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
+ERR||OBX^3^11|0^Message accepted^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
+ERR||OBX^5^11|0^Message accepted^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
+ERR||OBX^6^11|0^Message accepted^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled
+ERR||OBX^7^11|0^Message accepted^HL70357|W||||OBX-11 is X beside a value; it is stored as cancelled

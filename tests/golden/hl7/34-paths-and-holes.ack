@@ -5,4 +5,4 @@ ERR||OBX^2^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC i
 ERR||OBX^3^1|101^Required field missing^HL70357|W||||OBX-1 is missing
 ERR||OBX^4^4|102^Data type error^HL70357|W||||OBX-4 is not MDS.VMD.CHAN.METRIC in numbers; the row stands alone
 ERR||OBX^5^11|101^Required field missing^HL70357|W||||OBX-11 is missing; the status is unknown
-ERR||OBX^6^14|207^Application internal error^HL70357|W||||The time lies more than 24 hours ahead or before 1900: set the device's clock; the row is left out
+ERR||OBX^6^14|0^Message accepted^HL70357|W||||The time lies more than 24 hours ahead or before 1900: set the device's clock; the row is left out

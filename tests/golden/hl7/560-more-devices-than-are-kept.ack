@@ -1,4 +1,4 @@
 MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
 MSA|AA|G560
-ERR||OBX^4^5|207^Application internal error^HL70357|W||||The device has said this before in other words, which count; these are left out of it
-ERR||OBX^70^5|207^Application internal error^HL70357|W||||A message tells of 32 devices at most; what it says of this one and those behind it is left out of their Devices
+ERR||OBX^4^5|0^Message accepted^HL70357|W||||The device has said this before in other words, which count; these are left out of it
+ERR||OBX^70^5|0^Message accepted^HL70357|W||||A message tells of 32 devices at most; what it says of this one and those behind it is left out of their Devices

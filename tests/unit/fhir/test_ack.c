@@ -144,6 +144,19 @@ static void issues_become_err_segments(void **state)
 			       "error^HL70357|E|||Observation.value|Internal error");
 }
 
+/* Table 0357 has no word for a rule of ours: 207 would say that the hub failed, of a message it has stored. */
+static void what_is_told_of_a_stored_message_is_no_fault_of_the_hub(void **state)
+{
+	(void)state;
+	const struct hl7_place at_row = { "OBX", 3, 5, 0 };
+	outcome_at(&outcome, SEVERITY_WARNING, OUTCOME_BUSINESS_RULE, at_row, "unlikely");
+	outcome_at(&outcome, SEVERITY_WARNING, OUTCOME_VALUE, at_row, "wrong");
+	assert_str(segment(2), "ERR||OBX^3^5|0^Message accepted^HL70357|W||||unlikely");
+	assert_str(segment(3), "ERR||OBX^3^5|102^Data type error^HL70357|W||||wrong");
+	outcome_at(&outcome, SEVERITY_ERROR, OUTCOME_REQUIRED, at_row, "refused");
+	assert_str(segment(2), "ERR||OBX^3^5|207^Application internal error^HL70357|W||||unlikely");
+}
+
 static void a_message_that_was_not_read_is_answered_all_the_same(void **state)
 {
 	(void)state;
@@ -190,7 +203,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sender_and_receiver_change_places, begin, end),
 		cmocka_unit_test_setup_teardown(letters_follow_mode_and_first_error, begin, end),
 		cmocka_unit_test_setup_teardown(the_message_says_when_it_is_answered, begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_is_told_of_a_stored_message_is_no_fault_of_the_hub, begin, end),
 		cmocka_unit_test_setup_teardown(issues_become_err_segments, begin, end),
+		cmocka_unit_test_setup_teardown(
+			what_is_told_of_a_stored_message_is_no_fault_of_the_hub, begin, end),
 		cmocka_unit_test_setup_teardown(escapes_come_back_as_they_were, begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_message_that_was_not_read_is_answered_all_the_same, begin, end),
