@@ -130,6 +130,18 @@ static const struct member *member_next(enum resource_type type, const struct me
 	return NULL;
 }
 
+/* Those of the resources the hub makes. */
+static const struct made {
+	enum resource_type type;
+	const char *path;
+	bool kept;
+} made[] = {
+#define MADE(type, path, kept) { TYPE_##type, path, kept },
+#include "fhir/made.tbl"
+#undef MADE
+};
+#define MADE_COUNT (sizeof(made) / sizeof(made[0]))
+
 static bool is_member(struct str name)
 {
 	const struct member *member = NULL;
@@ -138,12 +150,11 @@ static bool is_member(struct str name)
 			(member->choice != NULL && str_is(name, member->choice)))
 			return true;
 	}
-	/* of Organization and Patient, and of CapabilityStatement */
-	return str_is_listed(name,
-		"name|active|url|version|title|experimental|date|publisher|"
-		"contact|description|useContext|jurisdiction|purpose|copyright|"
-		"kind|instantiates|imports|software|implementation|fhirVersion|"
-		"format|patchFormat|implementationGuide|rest|messaging|document");
+	for (size_t i = 0; i < MADE_COUNT; i++) {
+		if (str_is(name, made[i].path) && str_index(name, '.') == name.length)
+			return true;
+	}
+	return false;
 }
 
 static bool take_elements(struct arena *arena, struct presentation *presentation, struct str value,
@@ -191,6 +202,13 @@ bool presentation_take(struct arena *arena, struct presentation *presentation, s
 		return outcome_fail(outcome, OUTCOME_INVALID, name,
 			"_summary and _elements ask for two things; give one of them");
 	return good;
+}
+
+bool presentation_check_one(const struct presentation *presentation, struct outcome *outcome)
+{
+	return presentation->summary != SUMMARY_COUNT ||
+	       outcome_fail(outcome, OUTCOME_INVALID, STR("_summary"),
+		       "_summary=count is for searches; one resource may be true, text or data");
 }
 
 void presentation_query(struct buf *buf, const struct presentation *presentation)
@@ -243,32 +261,64 @@ static bool is_named(struct str key, struct str name)
 	       is_choice(name);
 }
 
-/* Whether the table has rows for the type (or for what is inside a member of it), and one for this key. */
+/* The member of the objects at `outer` (a path; empty: the resource) that a row's path leads to; empty where it leads elsewhere. */
+static struct str member_at(const char *path, struct str outer)
+{
+	struct str member = str_of(path);
+	if (outer.length > 0 && (!str_starts(member, outer) || member.at[outer.length] != '.'))
+		return (struct str){ 0 };
+	if (outer.length > 0)
+		member = str_part(member, outer.length + 1, member.length);
+	return str_part(member, 0, str_index(member, '.'));
+}
+
+/* Whether the summary has rows for the objects at `outer`, and one for this key. */
 static bool in_summary(struct str type, struct str outer, struct str key, bool *known)
 {
 	bool found = false;
 	*known = false;
 	for (size_t i = 0; i < sizeof(summary_rows) / sizeof(summary_rows[0]); i++) {
-		struct str inner;
-		const struct str first = str_cut(str_of(summary_rows[i].path), '.', &inner);
-		if (!str_is(type, summary_rows[i].type))
-			continue;
-		if (outer.length > 0 && (inner.length == 0 || !str_equal(first, outer)))
+		const struct str member = str_is(type, summary_rows[i].type)
+						  ? member_at(summary_rows[i].path, outer)
+						  : (struct str){ 0 };
+		if (member.length == 0)
 			continue;
 		*known = true;
-		if (outer.length > 0)
-			found = found || is_named(key, inner);
-		else
-			found = found || (inner.length == 0 && is_named(key, first));
+		found = found || is_named(key, member);
 	}
 	return found || !*known;
 }
 
+/* The same of what a resource that the hub makes always keeps. */
+static bool in_kept(enum resource_type type, struct str outer, struct str key, bool *known)
+{
+	bool found = false;
+	*known = false;
+	for (size_t i = 0; i < MADE_COUNT; i++) {
+		const struct str member = made[i].type == type && made[i].kept
+						  ? member_at(made[i].path, outer)
+						  : (struct str){ 0 };
+		*known = *known || member.length > 0;
+		found = found || str_equal(key, member);
+	}
+	return found;
+}
+
 static bool is_mandatory(enum resource_type type, struct str key)
 {
+	bool known;
 	const struct member *member = NULL;
 	while ((member = member_next(type, member)) != NULL) {
 		if (member->min > 0 && str_is(key, member->name))
+			return true;
+	}
+	return in_kept(type, STR(""), key, &known);
+}
+
+static bool is_element(const struct presentation *presentation, struct str key)
+{
+	for (size_t i = 0; i < presentation->element_count; i++) {
+		if (is_named(key, presentation->elements[i]))
 			return true;
 	}
 	return false;
@@ -292,11 +342,7 @@ bool presentation_keeps(
 	case SUMMARY_COUNT:
 		break;
 	}
-	for (size_t i = 0; i < presentation->element_count; i++) {
-		if (is_named(key, presentation->elements[i]))
-			return true;
-	}
-	return modifies || is_mandatory(type, key);
+	return modifies || is_element(presentation, key) || is_mandatory(type, key);
 }
 
 static void write_member(struct buf *buf, const struct json *item)
@@ -328,10 +374,28 @@ static void write_meta(struct buf *buf, const struct json *meta, const struct re
 	buf_add_text(buf, PRESENTATION_SUBSETTED "]}");
 }
 
-/* The objects of a member, of which the summary has parts alone. */
-static void write_inside(struct buf *buf, struct str type, const struct json *item)
+/* Of the objects at `path`, does the part that was asked for hold this member? *cut_out: something of them is left out. */
+static bool keeps_inside(const struct presentation *presentation, enum resource_type type,
+	struct str path, struct str key, bool *cut_out)
 {
-	bool known;
+	const struct str first = str_part(path, 0, str_index(path, '.'));
+	if (presentation->summary == SUMMARY_TRUE)
+		return in_summary(str_of(resource_type_name(type)), path, key, cut_out);
+	*cut_out = false;
+	return presentation->summary == SUMMARY_DATA || is_element(presentation, first) ||
+	       in_kept(type, path, key, cut_out) || !*cut_out;
+}
+
+/* A member; of the objects in it what the part holds. */
+static void write_part(struct buf *buf, const struct presentation *presentation,
+	enum resource_type type, struct str path, const struct json *item)
+{
+	bool cut;
+	keeps_inside(presentation, type, path, STR(""), &cut);
+	if (!cut || item->type != JSON_ARRAY) {
+		write_member(buf, item);
+		return;
+	}
 	json_write_comma(buf);
 	json_write_string(buf, item->key);
 	buf_add_text(buf, ":[");
@@ -341,20 +405,25 @@ static void write_inside(struct buf *buf, struct str type, const struct json *it
 		buf_add_byte(buf, '{');
 		json_each(member, object)
 		{
-			if (in_summary(type, item->key, member->key, &known))
-				write_member(buf, member);
+			const struct str inner = str_format(
+				buf->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(member->key));
+			if (keeps_inside(presentation, type, path, member->key, &cut))
+				write_part(buf, presentation, type, inner, member);
 		}
 		buf_add_byte(buf, '}');
 	}
 	buf_add_byte(buf, ']');
 }
 
-static bool is_cut_inside(
-	const struct presentation *presentation, struct str type, const struct json *item)
+void presentation_members(struct buf *buf, const struct presentation *presentation,
+	enum resource_type type, const struct json *json)
 {
-	bool known;
-	in_summary(type, item->key, STR(""), &known);
-	return presentation->summary == SUMMARY_TRUE && known && item->type == JSON_ARRAY;
+	json_each(item, json)
+	{
+		if (!str_is(item->key, "resourceType") && !str_is(item->key, "meta") &&
+			presentation_keeps(presentation, type, item->key))
+			write_part(buf, presentation, type, item->key, item);
+	}
 }
 
 void presentation_render(struct buf *buf, struct arena *arena,
@@ -375,16 +444,7 @@ void presentation_render(struct buf *buf, struct arena *arena,
 	buf_add(buf, resource->id);
 	buf_add_byte(buf, '"');
 	write_meta(buf, json_get(json, "meta"), resource);
-	json_each(item, json)
-	{
-		if (str_is(item->key, "resourceType") || str_is(item->key, "meta") ||
-			!presentation_keeps(presentation, resource->type, item->key))
-			continue;
-		if (is_cut_inside(presentation, type, item))
-			write_inside(buf, type, item);
-		else
-			write_member(buf, item);
-	}
+	presentation_members(buf, presentation, resource->type, json);
 	buf_add_byte(buf, '}');
 }
 

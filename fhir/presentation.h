@@ -12,6 +12,8 @@
  */
 #define PRESENTATION_ELEMENTS_MAX 40
 
+struct json;
+
 enum summary { SUMMARY_FALSE, SUMMARY_TRUE, SUMMARY_TEXT, SUMMARY_DATA, SUMMARY_COUNT };
 struct presentation {
 	bool format; /* a format that is ours was asked for: it wins over Accept */
@@ -34,6 +36,9 @@ bool presentation_is(struct str name);
 bool presentation_take(struct arena *arena, struct presentation *presentation, struct str name,
 	struct str value, struct outcome *outcome);
 
+/* False adds an error: of one resource there is no count to be asked for. */
+bool presentation_check_one(const struct presentation *presentation, struct outcome *outcome);
+
 /* The tag of a resource of which something was left out. */
 #define PRESENTATION_SUBSETTED                                                       \
 	"{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-ObservationValue\"," \
@@ -50,6 +55,9 @@ bool presentation_keeps(
  */
 void presentation_render(struct buf *buf, struct arena *arena,
 	const struct presentation *presentation, const struct resource *resource);
+/* Its members alone, but for resourceType and meta, each behind a comma: for a resource that is none of the stored. */
+void presentation_members(struct buf *buf, const struct presentation *presentation,
+	enum resource_type type, const struct json *json);
 /* The parameters again for a link, each with a & before it; nothing where nothing was asked. */
 void presentation_query(struct buf *buf, const struct presentation *presentation);
 /* JSON with line breaks and two blanks a level; names, texts and numbers as they stand. */

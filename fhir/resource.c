@@ -20,6 +20,7 @@ static const char *const names[] = {
 	[TYPE_LOCATOR] = "Locator",
 	[TYPE_PROVENANCE] = "Provenance",
 	[TYPE_ORGANIZATION] = "Organization",
+	[TYPE_CAPABILITY_STATEMENT] = "CapabilityStatement",
 };
 
 const char *resource_type_name(enum resource_type type)

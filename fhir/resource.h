@@ -15,7 +15,8 @@ enum resource_type {
 	TYPE_AUDIT_EVENT = 5,
 	TYPE_LOCATOR = 6,
 	TYPE_PROVENANCE = 7,
-	TYPE_ORGANIZATION = 8
+	TYPE_ORGANIZATION = 8,
+	TYPE_CAPABILITY_STATEMENT = 9
 };
 
 const char *resource_type_name(enum resource_type type);

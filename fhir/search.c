@@ -306,24 +306,35 @@ static struct search_dates dates_of(
 }
 
 /* The code list is closed (required binding), so what is not in it is a mistake of who asks. */
+static bool is_of_closed_list(struct search_parsing *parsing,
+	const struct search_condition *condition, const char *system, const char *codes)
+{
+	for (size_t i = 0; i < condition->count; i++) {
+		const struct search_token *token = &condition->values[i].token;
+		const bool ours = token->any_system || str_is(token->system, system);
+		if (!ours || !(token->any_code || str_is_listed(token->code, codes)))
+			return search_fail_value(
+				parsing, condition->parameter->name, condition->parameter->text);
+	}
+	return true;
+}
+
 static bool take_statuses(struct search_parsing *parsing, const struct search_condition *condition)
 {
 	struct search *out = parsing->out;
 	const unsigned all = (2u << STATUS_UNKNOWN) - 2;
 	unsigned statuses = 0;
+	if (!is_of_closed_list(parsing, condition, "http://hl7.org/fhir/observation-status",
+		    "registered|preliminary|final|amended|corrected|cancelled|"
+		    "entered-in-error|unknown"))
+		return false;
 	for (size_t i = 0; i < condition->count; i++) {
 		const struct search_token *token = &condition->values[i].token;
-		const bool ours = token->any_system ||
-				  str_is(token->system, "http://hl7.org/fhir/observation-status");
 		int status = STATUS_REGISTERED;
-		while (status <= STATUS_UNKNOWN &&
+		while (!token->any_code &&
 			!str_is(token->code,
 				observation_status_code((enum observation_status)status)))
 			status++;
-		if (!ours || (status > STATUS_UNKNOWN && !token->any_code))
-			return search_fail_value(parsing, "status",
-				"registered, preliminary, final, amended, corrected, cancelled, "
-				"entered-in-error or unknown");
 		statuses |= token->any_code ? all : 1u << status;
 	}
 	if (condition->modifier == SEARCH_MODIFIER_NOT)
@@ -358,11 +369,22 @@ static void take_columns(struct search_parsing *parsing, struct search_condition
 	}
 }
 
+static bool is_device_status(const struct search_condition *condition)
+{
+	return condition->parameter->resource == TYPE_DEVICE &&
+	       strcmp(condition->parameter->name, "status") == 0 &&
+	       condition->modifier != SEARCH_MODIFIER_MISSING;
+}
+
 static void take_condition(struct search_parsing *parsing, const struct search_pair *pair)
 {
 	struct search *out = parsing->out;
 	struct search_condition *condition = &out->conditions[out->condition_count];
 	if (!search_read_condition(parsing, pair, condition))
+		return;
+	if (is_device_status(condition) &&
+		!is_of_closed_list(parsing, condition, "http://hl7.org/fhir/device-status",
+			"active|inactive|entered-in-error|unknown"))
 		return;
 	out->condition_count++;
 	take_columns(parsing, condition);

@@ -55,6 +55,7 @@ struct response {
 	unsigned retry_after;    /* seconds; 0: none */
 	instant modified;        /* Last-Modified; 0: none */
 	struct str allow;        /* with 405, from route_find() */
+	struct str accept_patch; /* what PATCH takes */
 	bool is_aside;           /* a message was kept aside, and nothing of it stored */
 	bool unwanted; /* the message asked not to be answered so: doors that can be silent are */
 };

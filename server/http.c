@@ -326,6 +326,7 @@ static void add_headers(const struct exchange *exchange, const struct wire *wire
 	if (response->status == outcome_status(OUTCOME_METHOD) ||
 		str_is(exchange->request.method, "OPTIONS"))
 		add(to, HEADER("allow"), response->allow);
+	add(to, HEADER("accept-patch"), response->accept_patch);
 	if (response->retry_after > 0)
 		add(to, HEADER("retry-after"),
 			str_format(exchange->arena, "%u", response->retry_after));

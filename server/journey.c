@@ -34,7 +34,7 @@ static const char *const *media_of(const struct exchange *exchange)
 		"application/json", "text/json", "application/json+fhir", NULL };
 	static const char *const fhir[] = { "application/fhir+json", "application/json",
 		"text/json", "application/json+fhir", NULL };
-	static const char *const patch[] = { "application/json-patch+json", NULL };
+	static const char *const patch[] = { MEDIA_PATCH, NULL };
 	static const char *const hl7[] = { "x-application/hl7-v2+er7", "application/hl7-v2",
 		"text/plain", NULL };
 	/* text/xml is that of SOAP 1.1, which is told so by a fault of its own. */
@@ -79,6 +79,8 @@ static bool check_media(struct exchange *exchange)
 	for (; *media != NULL; media++)
 		if (media_fits(exchange, *media))
 			return true;
+	if (str_is(exchange->request.method, "PATCH"))
+		exchange->response.accept_patch = STR(MEDIA_PATCH); /* RFC 5789 section 2.2 */
 	return outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, NOWHERE,
 		"Content-Type must be %s%s, in UTF-8%s", media_of(exchange)[0],
 		is_operation(exchange) ? ", or application/fhir+json with Parameters" : "",

@@ -8,9 +8,10 @@
 /* The greatest answer the hub makes: a page of 200 readings of 1 MiB never comes near a client. */
 #define RESPONSE_MAX ((size_t)256 << 20)
 
-#define MEDIA_FHIR "application/fhir+json; charset=utf-8"
-#define MEDIA_JSON "application/json; charset=utf-8"
-#define MEDIA_TEXT "text/plain; charset=utf-8"
+#define MEDIA_FHIR  "application/fhir+json; charset=utf-8"
+#define MEDIA_JSON  "application/json; charset=utf-8"
+#define MEDIA_PATCH "application/json-patch+json"
+#define MEDIA_TEXT  "text/plain; charset=utf-8"
 
 /* How the answer of a create may look (RFC 7240; FHIR R4 http.html#ops). */
 enum prefer_return { RETURN_REPRESENTATION, RETURN_MINIMAL, RETURN_OUTCOME };

@@ -3,6 +3,7 @@
 
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
+#include "server/respond.h"
 
 #define NODES_MAX 100000
 
@@ -41,10 +42,10 @@ static const struct json *patch_of(
 {
 	struct str text;
 	if (!str_is(from->type, "Binary") ||
-		!str_is(json_text(from->resource, "contentType"), "application/json-patch+json") ||
+		!str_is(json_text(from->resource, "contentType"), MEDIA_PATCH) ||
 		!str_from_base64(exchange->arena, json_text(from->resource, "data"), &text)) {
 		outcome_fail(outcome, OUTCOME_NOT_SUPPORTED, (struct str){ 0 },
-			"PATCH needs a Binary of application/json-patch+json whose data is the "
+			"PATCH needs a Binary of " MEDIA_PATCH " whose data is the "
 			"patch "
 			"in base64");
 		return NULL;

@@ -14,6 +14,7 @@
 
 #define NOWHERE   ((struct str){ 0 })
 #define QUERY_MAX ((size_t)16 << 10)
+#define TYPES     "Observation, Device, Provenance, Patient and Organization"
 
 /* What each parameter is to the search. */
 static const struct everything_name {
@@ -50,10 +51,10 @@ static bool take_types(struct asking *asking, struct str value)
 		return outcome_fail(&asking->exchange->outcome, OUTCOME_INVALID, STR("_type"),
 			"_type is given once, its types parted by commas");
 	asking->typed = true;
-	return everything_take_types(asking->everything, value) ||
-	       outcome_fail(&asking->exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
-		       "_type may name Observation, Device and Provenance, and beside one of them "
-		       "Patient and Organization");
+	struct exchange *exchange = asking->exchange;
+	return everything_take_types(exchange->arena, asking->everything, value) ||
+	       outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_type"),
+		       "_type is no list of resource types, parted by commas; here are " TYPES);
 }
 
 static bool take(struct asking *asking, struct str name, struct str value)
@@ -142,16 +143,22 @@ static struct search_work *begin(const struct asking *asking)
 	work->everything = asking->everything;
 	work->with_patient = everything_has(work->everything, TYPE_PATIENT) && work->possible &&
 			     !work->search.count_only;
+	if (everything_has(work->everything, TYPE_ORGANIZATION) &&
+		everything_type(work->everything) == TYPE_NONE)
+		outcome_warn(&asking->exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("_type"),
+			"Organizations come with what they are the controllers of: name "
+			"Observation, Device or Provenance too");
 	return work;
 }
 
 /* Of the patient of the path, whatever is posted: an identifier beside it would be another one. */
 static void parse_one(struct exchange *exchange)
 {
-	const struct seal *seal = exchange->loop->hub->seal;
 	const struct request *request = &exchange->request;
 	struct asking asking = asking_new(exchange, SEARCH_URL);
 	struct person_key person;
+	if (!patient_open(exchange, &person))
+		return;
 	if (!translate(&asking, str_is(request->method, "POST") ? request->body : request->query))
 		return;
 	if (!is_page(buf_str(&asking.query)))
@@ -159,8 +166,7 @@ static void parse_one(struct exchange *exchange)
 	const struct search_work *work = begin(&asking);
 	/* A page goes on with the patient it began with. */
 	if (work != NULL && work->possible &&
-		!(seal_patient_open(seal, exchange->request.segment, &person) &&
-			person.bucket == work->patient.bucket &&
+		!(person.bucket == work->patient.bucket &&
 			seal_equal(&person.mac, &work->patient.mac, sizeof(person.mac))))
 		outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is of another patient");

@@ -12,8 +12,8 @@ struct everything;
 
 /* One of all types, before its first row. */
 struct everything *everything_new(struct arena *arena);
-/* Narrows it to the value of _type, names parted by commas. False, without an error of its own: a name is none of ours, or none of them has rows (Patient and Organization come beside those that do). */
-bool everything_take_types(struct everything *everything, struct str list);
+/* Narrows it to the value of _type, names of R4 parted by commas; of others than the five there is nothing. False, without an error of its own: a name is none, or there is no name. */
+bool everything_take_types(struct arena *arena, struct everything *everything, struct str list);
 /* The same back, as `_type=...`; empty where it is of all types. */
 struct str everything_types(struct arena *arena, const struct everything *everything);
 /* The first type with rows that it is of. */

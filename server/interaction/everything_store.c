@@ -17,6 +17,7 @@
 
 struct everything {
 	unsigned types;          /* 1 << type of what was asked for */
+	struct str others;       /* types of R4 that were asked for, and that nobody has here */
 	enum resource_type type; /* whose rows are looked for; TYPE_NONE: all were */
 	bool is_behind;          /* from work->after or work->next; else from the first of them */
 	bool uncounted;
@@ -72,29 +73,40 @@ struct everything *everything_new(struct arena *arena)
 	return everything;
 }
 
-bool everything_take_types(struct everything *everything, struct str list)
+bool everything_take_types(struct arena *arena, struct everything *everything, struct str list)
 {
+	struct buf others = buf_new(arena, 64, STATE_MAX);
 	everything->types = 0;
-	while (list.length > 0) {
+	if (list.length == 0)
+		return false;
+	while (list.at != NULL) {
 		const struct str name = str_cut(list, ',', &list);
 		size_t i = 0;
 		while (i < TYPES && !str_is(name, resource_type_name(order[i])))
 			i++;
-		if (i == TYPES)
+		if (i < TYPES)
+			everything->types |= 1u << order[i];
+		else if (resource_name_is_known(name))
+			buf_add_format(
+				&others, "%s%.*s", others.length == 0 ? "" : ",", STR_ARG(name));
+		else
 			return false;
-		everything->types |= 1u << order[i];
 	}
+	everything->others = buf_str(&others);
 	everything->type = everything_type(everything);
-	return everything->type != TYPE_NONE;
+	return true;
 }
 
 struct str everything_types(struct arena *arena, const struct everything *everything)
 {
-	struct buf buf = buf_new(arena, 64, STATE_MAX);
+	struct buf buf = buf_new(arena, 64, 2 * STATE_MAX);
 	for (size_t i = 0; i < TYPES && everything->types != types_of(TYPES); i++)
 		if (everything_has(everything, order[i]))
 			buf_add_format(&buf, "%s%s", buf.length == 0 ? "_type=" : ",",
 				resource_type_name(order[i]));
+	if (everything->types != types_of(TYPES) && everything->others.length > 0)
+		buf_add_format(&buf, "%s%.*s", buf.length == 0 ? "_type=" : ",",
+			STR_ARG(everything->others));
 	return buf_str(&buf);
 }
 

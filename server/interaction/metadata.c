@@ -257,51 +257,29 @@ static void write_head(struct exchange *exchange, struct buf *buf)
 	instant_write(buf, exchange->loop->hub->started);
 	buf_add_text(buf, "\",\"kind\":\"instance\",\"fhirVersion\":\"4.0.1\","
 			  "\"format\":[\"application/fhir+json\",\"json\"],"
-			  "\"patchFormat\":[\"application/json-patch+json\"],"
+			  "\"patchFormat\":[\"" MEDIA_PATCH "\"],"
 			  "\"software\":{\"name\":\"maalehub\",\"version\":\"" VERSION "\"},"
 			  "\"implementation\":{\"description\":\"maalehub\"");
 	json_write_member(buf, "url", base_url(exchange));
 	buf_add_text(buf, "},\"rest\":[{\"mode\":\"server\"");
 }
 
-static bool is_asked(const struct presentation *presentation, struct str name)
-{
-	/* Mandatory, the last one of a statement about an instance (cpb-14). */
-	if (str_is_listed(name, "resourceType|status|date|kind|fhirVersion|format|implementation"))
-		return true;
-	for (size_t i = 0; i < presentation->element_count; i++)
-		if (str_equal(presentation->elements[i], name))
-			return true;
-	return false;
-}
-
-/* The elements that were asked for (_elements), tagged as a part; each as it stands in the whole. */
+/* What was asked for of it, tagged as a part. */
 static struct str part_of(struct exchange *exchange, struct str whole)
 {
 	struct buf buf = buf_new(exchange->arena, whole.length + 256, METADATA_MAX);
 	const struct json *json =
 		json_parse(exchange->arena, whole, whole.length, &exchange->outcome);
-	buf_add_byte(&buf, '{');
-	json_each(member, json)
-	{
-		if (!is_asked(&exchange->presentation, member->key))
-			continue;
-		json_write_comma(&buf);
-		json_write_string(&buf, member->key);
-		buf_add_byte(&buf, ':');
-		buf_add(&buf, member->raw);
-		if (str_is(member->key, "resourceType"))
-			buf_add_text(&buf, ",\"meta\":{\"tag\":[" PRESENTATION_SUBSETTED "]}");
-	}
+	buf_add_text(&buf, "{\"resourceType\":\"CapabilityStatement\",\"meta\":{\"tag\":"
+			   "[" PRESENTATION_SUBSETTED "]}");
+	presentation_members(&buf, &exchange->presentation, TYPE_CAPABILITY_STATEMENT, json);
 	buf_add_byte(&buf, '}');
 	return buf_str(&buf);
 }
 
 static void parse(struct exchange *exchange)
 {
-	if (exchange->presentation.summary == SUMMARY_COUNT)
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_summary"),
-			"_summary=count is for searches; there is one CapabilityStatement");
+	presentation_check_one(&exchange->presentation, &exchange->outcome);
 }
 
 static void respond(struct exchange *exchange)
@@ -330,7 +308,7 @@ static void respond(struct exchange *exchange)
 		"alone");
 	buf_add_text(&buf, "],\"compartment\":[\"http://hl7.org/fhir/CompartmentDefinition/"
 			   "patient\"]}]}");
-	const bool whole = exchange->presentation.element_count == 0;
+	const bool whole = presentation_is_plain(&exchange->presentation);
 	respond_with(exchange, 200, MEDIA_FHIR,
 		whole ? buf_str(&buf) : part_of(exchange, buf_str(&buf)));
 }

@@ -3,8 +3,19 @@
 #include "server/interaction/interactions.h"
 #include "server/respond.h"
 
+static bool is_allowed(struct str allow, const char *method)
+{
+	while (allow.length > 0)
+		if (str_is(str_trim(str_cut(allow, ',', &allow)), method))
+			return true;
+	return false;
+}
+
+/* RFC 5789 section 3.1: where PATCH is allowed, what it takes. */
 static void respond(struct exchange *exchange)
 {
+	if (is_allowed(exchange->response.allow, "PATCH"))
+		exchange->response.accept_patch = STR(MEDIA_PATCH);
 	respond_with(exchange, 204, NULL, (struct str){ 0 });
 }
 

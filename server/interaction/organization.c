@@ -112,6 +112,8 @@ static void parse_post(struct exchange *exchange)
 static void parse_read(struct exchange *exchange)
 {
 	struct organization_work *work = arena_alloc(exchange->arena, sizeof(*work));
+	if (!presentation_check_one(&exchange->presentation, &exchange->outcome))
+		return;
 	work->found = organization_find(exchange->rules, exchange->request.segment);
 	if (work->found == NULL)
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, NOWHERE,

@@ -7,6 +7,8 @@
 /* The number of a patient where the attest names it; else NULL: it comes back to nobody else. */
 const struct national_id *patient_named(
 	const struct exchange *exchange, const struct person_key *key);
+/* The person of the path's Patient id. False adds an error: it is none of ours. Every valid number has one, so this tells of nobody. */
+bool patient_open(struct exchange *exchange, struct person_key *out);
 /* The id by which a person is a Patient here, whether known or not; on the arena. */
 struct str patient_id(struct exchange *exchange, const struct person_key *key);
 /* The same of a number. */

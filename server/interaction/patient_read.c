@@ -32,6 +32,13 @@ const struct national_id *patient_named(
 	return NULL;
 }
 
+bool patient_open(struct exchange *exchange, struct person_key *out)
+{
+	return seal_patient_open(exchange->loop->hub->seal, exchange->request.segment, out) ||
+	       outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
+		       "this is no id of a Patient");
+}
+
 struct str patient_id(struct exchange *exchange, const struct person_key *key)
 {
 	char *id = arena_bytes(exchange->arena, ID_LENGTH + 1);
@@ -71,11 +78,10 @@ void patient_audit(struct exchange *exchange, enum log_op op)
 static void parse(struct exchange *exchange)
 {
 	struct patient_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	if (!seal_patient_open(exchange->loop->hub->seal, exchange->request.segment, &work->key)) {
-		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
-			"this is no id of a Patient");
+	if (!presentation_check_one(&exchange->presentation, &exchange->outcome))
 		return;
-	}
+	if (!patient_open(exchange, &work->key))
+		return;
 	work->named = patient_named(exchange, &work->key);
 	exchange->work = work;
 }

@@ -19,11 +19,8 @@ struct read_work {
 static void parse(struct exchange *exchange)
 {
 	struct read_work *work = arena_alloc(exchange->arena, sizeof(*work));
-	if (exchange->presentation.summary == SUMMARY_COUNT) {
-		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_summary"),
-			"_summary=count is for searches; one resource may be true, text or data");
+	if (!presentation_check_one(&exchange->presentation, &exchange->outcome))
 		return;
-	}
 	one_open(exchange, &work->one, route_type(exchange->route), exchange->request.segment);
 	exchange->work = work;
 }

@@ -191,10 +191,13 @@ def test_everything_is_of_the_allowed_set(hub, vendor, fjelldal, doctor):
     hub.maalehub("block", "add", stdin=line + "\n")
     blocked, unknown = doctor.get(f"/fhir/Patient/{place}/$everything"), doctor.get(f"/fhir/Patient/{place_of(doctor, person())}/$everything")
     assert blocked.status_code == unknown.status_code == 200 and ids(blocked) == ids(unknown) == []
-    assert doctor.get("/fhir/Patient/nobody/$everything").status_code == 200  # an id that leads to nobody is as absent as one that is not for you
+    for path in ("Patient/nobody", "Patient/nobody/$everything"):  # no number has this id, so it tells of nobody
+        answer = doctor.get(f"/fhir/{path}")
+        assert answer.status_code == 404 and issues(answer) == "this is no id of a Patient"
+    assert doctor.post("/fhir/Patient/nobody/$everything").status_code == 404
 
 
-@pytest.mark.parametrize("query,word", [("nonsense=1", "nonsense"), ("_type=Condition", "_type"), ("_type=Patient", "_type"), ("_type=Observation,Condition", "_type"), ("start=x", "date"), ("_count=x", "_count"), ("identifier=x", "identifier"), ("_page=x", "page")])
+@pytest.mark.parametrize("query,word", [("nonsense=1", "nonsense"), ("_type=Sykdom", "_type"), ("_type=Observation,patient", "_type"), ("start=x", "date"), ("_count=x", "_count"), ("identifier=x", "identifier"), ("_page=x", "page")])
 def test_what_everything_refuses(reader, chart, query, word):
     answer = reader.get(f"/fhir/Patient/{place_of(reader, chart[0])}/$everything?{query}")
     assert answer.status_code == 400 and word in issues(answer), answer.text

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a client learns of the hub before it has a token: SMART, RFC 9728, CapabilityStatement."""
+import pathlib
+import re
+
 import httpx
 import pytest
 
-from hub import ATTEST
+from hub import ATTEST, FNR, SOLVIK, issues, observation, person
 
 
 @pytest.fixture(scope="module")
 def open_door(hub):
-    return httpx.Client(base_url=hub.url, verify=hub.trusted())
+    return httpx.Client(base_url=hub.url, verify=hub.trusted(), event_hooks={"response": [hub.note]})
 
 
 def test_smart_configuration_tells_where_tokens_come_from(hub, open_door):
@@ -53,3 +56,49 @@ def test_the_capability_statement_tells_of_every_type_that_has_routes(open_door)
     assert "one by a condition goes into a batch" in whole["documentation"]
     assert {"identifier", "patient", "_id"} <= {one["name"] for one in said["Device"]["searchParam"]}
     assert {"target", "recorded", "agent"} <= {one["name"] for one in said["Provenance"]["searchParam"]}
+
+
+MADE = re.findall(r'^MADE\((\w+), "(\w+)",', (pathlib.Path(__file__).resolve().parents[2] / "fhir/made.tbl").read_text(), re.MULTILINE)
+PARTS = ["_summary=true", "_summary=text", "_summary=data"]
+
+
+def members_of(kind):
+    found = [name for one, name in MADE if one == kind]
+    assert len(found) > 5
+    return found
+
+
+def test_every_part_of_the_capability_statement_is_one(open_door):
+    """Mandatory elements, cpb-1 (rest), cpb-2 and cpb-14 (implementation) hold in each; the lane `responses` asks a validator."""
+    whole = open_door.get("/fhir/metadata").json()
+    for name in members_of("CAPABILITY_STATEMENT"):
+        part = open_door.get(f"/fhir/metadata?_elements={name}").json()
+        assert set(part) == {"resourceType", "meta", "status", "date", "kind", "fhirVersion", "format", "implementation", "rest"} | {name} & set(whole), name
+        assert part["rest"] == (whole["rest"] if name == "rest" else [{"mode": "server"}])
+        assert part["meta"]["tag"][0]["code"] == "SUBSETTED" and "meta" not in whole
+    parts = {asked: open_door.get(f"/fhir/metadata?{asked}").json() for asked in PARTS}
+    assert all(part["meta"]["tag"][0]["code"] == "SUBSETTED" for part in parts.values())
+    assert parts["_summary=data"]["rest"] == whole["rest"] and parts["_summary=text"]["rest"] == [{"mode": "server"}]
+    brief = parts["_summary=true"]["rest"][0]
+    assert brief["mode"] == "server" and [one["type"] for one in brief["resource"]] == [one["type"] for one in whole["rest"][0]["resource"]]
+    assert all(set(one) <= {"type", "supportedProfile", "operation"} for one in brief["resource"])  # what R4 marks
+
+
+def test_every_part_of_an_organization_has_its_name(doctor):
+    """org-1"""
+    for asked in [f"_elements={name}" for name in members_of("ORGANIZATION")] + PARTS:
+        assert doctor.get(f"/fhir/Organization/{SOLVIK}?{asked}").json()["name"] == "Solvik kommune", asked
+
+
+def test_any_element_of_r4_may_be_asked_of_a_patient(doctor, vendor):
+    line = person()
+    vendor.upload(observation(line))
+    found = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    for name in members_of("PATIENT"):
+        assert doctor.get(f"/fhir/Patient/{found}?_elements={name}").json()["id"] == found
+
+
+@pytest.mark.parametrize("path", ["metadata", f"Organization/{SOLVIK}", "Patient/nobody"])
+def test_there_is_no_count_of_one(doctor, path):
+    answer = doctor.get(f"/fhir/{path}?_summary=count")
+    assert answer.status_code == 400 and "_summary=count is for searches" in issues(answer)

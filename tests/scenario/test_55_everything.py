@@ -100,7 +100,21 @@ def test_types(reader, chart, types):
     assert counted["total"] == sum(len(page) for page in pages) - len(wanted & {"Patient", "Organization"}) and "entry" not in counted
 
 
-@pytest.mark.parametrize("types", ["Patient", "Organization", "Patient,Organization", "Device,Condition", "device", "Device,,Patient", "Bundle"])
+@pytest.mark.parametrize("types,found", [("Patient", ["Patient"]), ("Condition", []), ("Bundle,Patient", ["Patient"]), ("Device,Condition", ["Device"]), ("Organization", []), ("Patient,Organization", ["Patient"])])
+def test_types_of_which_there_is_nothing(reader, chart, types, found):
+    answer = everything(reader, chart[0], f"?_type={types}")
+    assert answer.status_code == 200, answer.text
+    entries = answer.json().get("entry", [])
+    assert {one["resource"]["resourceType"] for one in entries if one["search"]["mode"] != "outcome"} == set(found)
+    told = [one["resource"]["issue"][0]["details"]["text"] for one in entries if one["search"]["mode"] == "outcome"]
+    assert ["Organizations come with what they are the controllers of" in text for text in told] == [True] * ("Organization" in types)
+    own = answer.json()["link"][0]["url"]
+    assert set(own.split("_type=")[1].split(",")) == set(types.split(","))
+    counted = everything(reader, chart[0], f"?_type={types}&_summary=count").json()
+    assert counted["total"] == (len(entries) if "Device" in types else 0)
+
+
+@pytest.mark.parametrize("types", ["device", "Device,,Patient", "Device,", "", "Sykdom"])
 def test_types_that_are_none(reader, chart, types):
     answer = everything(reader, chart[0], f"?_type={types}")
     assert answer.status_code == 400 and "_type" in issues(answer) and "Device" in issues(answer)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""R4's http.html and search.html, section by section, as a conformance suite walks through them."""
+import pytest
+
+from hub import FHIR_JSON, FNR, issues, observation, person
+
+
+@pytest.fixture(scope="module")
+def epj(hub):
+    """Reads and writes."""
+    return hub.as_("utvikler")
+
+
+@pytest.fixture(scope="module")
+def reading(epj):
+    """(id of an Observation, id of its Patient)"""
+    line = person()
+    found = epj.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    return epj.upload(observation(line)).json()["id"], found
+
+
+# ---- PATCH (RFC 5789)
+
+
+def test_what_patch_takes_is_told(epj, reading):
+    path = f"/fhir/Observation/{reading[0]}"
+    refused = epj.request("PATCH", path, headers={"Content-Type": "application/fhir+json"}, content="{}")
+    assert refused.status_code == 415 and refused.headers["accept-patch"] == "application/json-patch+json"
+    for asked, told in ((path, "application/json-patch+json"), ("/fhir/Observation", None), (f"/fhir/Patient/{reading[1]}", None)):
+        answer = epj.plain("OPTIONS", asked)
+        assert answer.status_code == 204 and answer.headers.get("accept-patch") == told, asked
+    assert "accept-patch" not in epj.request("PUT", path, headers={"Content-Type": "text/plain"}, content="x").headers
+
+
+# ---- codes of a required binding
+
+
+@pytest.mark.parametrize("asked", ["status=foo", "status=active,foo", "status:not=foo", "status=http://hl7.org/fhir/observation-status|active", "status:text=active"])
+def test_a_status_no_device_can_have_is_refused(epj, reading, asked):
+    answer = epj.get(f"/fhir/Device?patient={reading[1]}&{asked}")
+    assert answer.status_code == 400 and "status" in issues(answer)
+    sound = epj.get(f"/fhir/Device?patient={reading[1]}&status=active,http://hl7.org/fhir/device-status|unknown&status:missing=false")
+    assert sound.status_code == 200
