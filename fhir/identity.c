@@ -12,6 +12,7 @@
 #include "fhir/base/decimal.h"
 #include "fhir/concept.h"
 #include "fhir/hl7/mdc.h"
+#include "fhir/match_value.h"
 #include "fhir/resource.h"
 
 #define PART       '\x1f'
@@ -386,8 +387,23 @@ static const struct json *contained_device(const struct fields *fields, struct s
 	return NULL;
 }
 
-/* By the reference's own identifier, else by those of the contained Device it names; an EUI-64 before others. */
-static bool device_find(struct arena *arena, const struct fields *fields, struct str *out)
+/* A reference to a Device here or elsewhere tells devices apart, whatever it may be called by others; of `#id` and a `urn:` that leads nowhere nobody knows that they mean the same next time. */
+static bool device_by_reference(
+	struct arena *arena, struct str reference, struct str base, struct str *out)
+{
+	if (reference.length == 0 || reference.at[0] == '#' || str_starts(reference, STR("urn:")))
+		return false;
+	struct buf buf = buf_new(arena, reference.length + 8, TEXT_MAX);
+	buf_add_byte(&buf, PART);
+	buf_add_byte(&buf, WORDS);
+	add_part(&buf, match_relative(reference, base));
+	*out = buf_str(&buf);
+	return true;
+}
+
+/* By the reference's own identifier, else by those of the contained Device it names, an EUI-64 before others; else by what it refers to. */
+static bool device_find(
+	struct arena *arena, const struct fields *fields, struct str base, struct str *out)
 {
 	const struct json *device = FIELD(fields, OBSERVATION, device);
 	const struct json *subject = FIELD(fields, OBSERVATION, subject);
@@ -409,7 +425,7 @@ static bool device_find(struct arena *arena, const struct fields *fields, struct
 			*out = text;
 		found = true;
 	}
-	return found;
+	return found || device_by_reference(arena, json_text(device, "reference"), base, out);
 }
 
 /* ---- keys */
@@ -481,14 +497,14 @@ static void add_withdrawn(struct arena *arena, const struct fields *fields, stru
 }
 
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
-	struct observation *out)
+	struct str base, struct observation *out)
 {
 	const struct json *identifiers = FIELD(fields, OBSERVATION, identifier);
 	const size_t most = (identifiers == NULL ? 1 : identifiers->count + 1) +
 			    sizeof(before) / sizeof(before[0]);
 	out->keys = arena_array(arena, most, sizeof(*out->keys));
 	struct str device = STR("");
-	const bool has_device = device_find(arena, fields, &device);
+	const bool has_device = device_find(arena, fields, base, &device);
 	out->has_device_key = has_device && moment.start != INSTANT_MIN;
 	const struct str key = content(arena, fields, moment, out, out->status, device);
 	out->content = str_part(key, 2, key.length);

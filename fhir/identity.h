@@ -10,9 +10,9 @@ struct moment {
 	instant start, end;
 };
 
-/* Fills content, keys, key_count and has_device_key. All else of *out, and the structure of the fields, is settled before. */
+/* Fills content, keys, key_count and has_device_key; `base` is our URL in absolute references, or empty. All else of *out, and the structure of the fields, is settled before. */
 void identity_write(struct arena *arena, const struct fields *fields, struct moment moment,
-	struct observation *out);
+	struct str base, struct observation *out);
 
 /* The key of an Observation's own identifier, as observation.keys has it; false where it is none (no system, or no value). */
 bool identity_of_identifier(

@@ -489,7 +489,7 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
 	read_organisations(&reading);
-	identity_write(arena, &reading.fields, reading.moment, &read);
+	identity_write(arena, &reading.fields, reading.moment, policy->base, &read);
 	read.body = resource_body(arena, json);
 	if (arena_full(arena))
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");

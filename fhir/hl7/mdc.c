@@ -185,6 +185,14 @@ const struct mdc_unit *mdc_unit_find(uint32_t code)
 	return NULL;
 }
 
+const struct mdc_unit *mdc_unit_find_refid(struct str refid)
+{
+	for (size_t i = 0; i < COUNT(units); i++)
+		if (str_is(refid, units[i].refid))
+			return &units[i];
+	return NULL;
+}
+
 const struct mdc_unit *mdc_unit_find_ucum(struct str ucum)
 {
 	for (size_t i = 0; i < COUNT(units); i++)

@@ -49,6 +49,8 @@ bool mdc_also(struct str loinc, unsigned index, struct coding *out);
 bool mdc_is_unlikely(uint32_t code, struct str unit, double value);
 
 const struct mdc_unit *mdc_unit_find(uint32_t code);
+/* The row with this REFID, or NULL. */
+const struct mdc_unit *mdc_unit_find_refid(struct str refid);
 /* The row with this UCUM code, or NULL. */
 const struct mdc_unit *mdc_unit_find_ucum(struct str ucum);
 

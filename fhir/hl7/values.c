@@ -51,6 +51,19 @@ bool values_number(struct arena *arena, struct str text, struct str *out)
 	return true;
 }
 
+/* As in OBX-3, the number decides; but whoever names another unit may have meant that. */
+static void check_unit_name(struct reading *reading, const struct row *row,
+	const struct mdc_unit *unit, struct str words)
+{
+	const struct mdc_unit *const named = mdc_unit_find_refid(words);
+	if (named == NULL || strcmp(named->ucum, unit->ucum) == 0)
+		return;
+	outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_CODE_INVALID,
+		row_place(row, OBX_UNIT),
+		"%s is the name of unit %u, not of %u; the number decides", named->refid,
+		named->code, unit->code);
+}
+
 /* OBX-6: an MDC unit by its number, or UCUM; in either triplet. */
 struct str values_unit(struct reading *reading, const struct row *row, struct str *text_out)
 {
@@ -66,6 +79,8 @@ struct str values_unit(struct reading *reading, const struct row *row, struct st
 		else if (str_is(system, "UCUM") || system.length == 0)
 			unit = mdc_unit_find_ucum(code);
 		if (unit != NULL) {
+			check_unit_name(
+				reading, row, unit, clean_component(reading, field, first + 1));
 			*text_out = str_of(unit->text);
 			return str_of(unit->ucum);
 		}

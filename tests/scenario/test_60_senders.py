@@ -146,6 +146,25 @@ def test_so_is_that_of_a_unit_and_of_a_component(vendor, system):
         assert f"the system {system} is written http://unitsofmeasure.org;" in said[-1]["details"]["text"]
 
 
+def test_a_device_that_is_named_by_its_id_tells_readings_apart(vendor, epj, hub):
+    """Two devices that count the same pulse in one second are two readings; the same again is none, and another value of one device corrects it."""
+    who = person()
+    devices = []
+    for number in (1, 2):
+        made = vendor.post("/fhir/Device", headers=FHIR_JSON, content=json.dumps({
+            "resourceType": "Device", "patient": {"identifier": {"system": FNR, "value": who}}, "deviceName": [{"name": f"Måler {number}", "type": "user-friendly-name"}]}))
+        assert made.status_code == 201, made.text
+        devices.append(f"Device/{made.json()['id']}")
+    for device in devices:
+        sent = observation(who, device=None, value="72") | {"device": {"reference": device}}
+        assert vendor.upload(sent).status_code == 201
+        assert vendor.upload(sent | {"device": {"reference": f"{hub.url}/fhir/{device}/_history/1", "display": "Klokke"}}).status_code == 200
+    assert len(ids(epj.search(who))) == 2
+    corrected = vendor.upload(observation(who, device=None, value="73") | {"device": {"reference": devices[0]}})
+    assert corrected.status_code == 200 and corrected.headers["etag"] == 'W/"2"', corrected.text
+    assert sorted(one["valueQuantity"]["value"] for one in found(epj.search(who))) == [72.0, 73.0]
+
+
 def of_patient(where, identifiers):
     """An upload whose subject is a Patient with these identifiers, in an entry or contained."""
     one = observation(person(), subject={"reference": "#p" if where == "contained" else (name := f"urn:uuid:{uuid.uuid4()}")})

@@ -23,6 +23,7 @@
 #define WEIGHT "'code':{'coding':[{'system':'http://loinc.org','code':'29463-7'}]}"
 #define AT     "'effectiveDateTime':'2026-11-20T07:31:05+01:00'"
 #define UCUM   "'system':'http://unitsofmeasure.org'"
+#define BASE   "https://hub.example/fhir"
 #define EUI    "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
 #define DEVICE "'device':{'identifier':{'system':'" EUI "','value':'0012AB34CD56EF78'}}"
 #define KG(text) \
@@ -60,9 +61,10 @@ static struct str quoted(const char *text)
 
 static bool try_read(const char *text, struct observation *out)
 {
-	const struct observation_policy policy = {
-		.national = NATIONAL_SYNTHETIC, .zone = { .oslo = true }, .now = NOW
-	};
+	const struct observation_policy policy = { .national = NATIONAL_SYNTHETIC,
+		.zone = { .oslo = true },
+		.now = NOW,
+		.base = STR(BASE) };
 	const struct json *json = json_parse(arena, quoted(text), 10000, &outcome);
 	assert_non_null(json);
 	return observation_read(arena, json, STR("Observation"), &policy, out, &outcome);
@@ -310,7 +312,9 @@ static void other_keys(void **state)
 	static const char *const none[] = {
 		WHOLE(HEART "," AT ",'device':{'display':'Pulsmåler'}"),
 		WHOLE(HEART "," AT ",'device':{'identifier':{'value':'9'}}"),
-		WHOLE(HEART "," AT ",'device':{'reference':'Device/absent'}"),
+		WHOLE(HEART
+			"," AT
+			",'device':{'reference':'urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0'}"),
 		WHOLE(HEART "," DEVICE),
 	};
 	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
@@ -320,6 +324,34 @@ static void other_keys(void **state)
 		assert_true(str_starts(out.keys[0], STR("C\x1f")));
 		assert_true(str_equal(str_part(out.keys[0], 2, out.keys[0].length), out.content));
 	}
+}
+
+/* Who names a device by its id alone means it, under our own URL or not, whichever version; and an identifier beside it says more. */
+static void devices_by_reference(void **state)
+{
+	(void)state;
+	static const char *const devices[] = {
+		"{'reference':'Device/a'}",
+		"{'reference':'Device/a/_history/2','display':'Pulsmåler'}",
+		"{'reference':'" BASE "/Device/a','identifier':{'value':'no system'}}",
+	};
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
+		const struct str text = str_format(
+			arena, WHOLE(HEART "," AT ",'valueInteger':71,'device':%s"), devices[i]);
+		const struct observation out = observed(text.at);
+		assert_true(out.has_device_key);
+		has_key(&out, "D\x1f\x02\x1f"
+			      "Device/a\x1fhttp://loinc.org\x1f"
+			      "8867-4\x1f"
+			      "1795156265000000\x1f");
+	}
+	const struct observation out = observed(WHOLE(HEART
+		"," AT
+		",'device':{'reference':'Device/a','identifier':{'system':'s','value':'9'}}"));
+	has_key(&out, "D\x1fs\x1f"
+		      "9\x1fhttp://loinc.org\x1f"
+		      "8867-4\x1f"
+		      "1795156265000000\x1f");
 }
 
 static void duration_and_supplemental_types(void **state)
@@ -638,6 +670,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(readings_apart, begin, end),
 		cmocka_unit_test_setup_teardown(components, begin, end),
 		cmocka_unit_test_setup_teardown(device_keys, begin, end),
+		cmocka_unit_test_setup_teardown(devices_by_reference, begin, end),
 		cmocka_unit_test_setup_teardown(other_keys, begin, end),
 		cmocka_unit_test_setup_teardown(duration_and_supplemental_types, begin, end),
 		cmocka_unit_test_setup_teardown(separators_are_escaped, begin, end),
