@@ -35,7 +35,12 @@ static struct str without_null(struct str field)
 
 struct str row_field(const struct row *row, unsigned number)
 {
-	return without_null(er7_field(row->segment, number));
+	const struct str own = without_null(er7_field(row->segment, number));
+	if (own.length > 0)
+		return own;
+	return number == OBX_DEVICE     ? row->party.device
+	       : number == OBX_OBSERVER ? row->party.observer
+					: own;
 }
 
 /* FHIR R4 string: no control characters but tab, CR and LF. */
@@ -229,8 +234,9 @@ static void find_parents(struct reading *reading)
 
 static void add_group(struct reading *reading, const struct er7_segment *segment)
 {
-	reading->groups[reading->group_count++] = (struct group){ segment,
-		without_null(er7_field(segment, 7)), without_null(er7_field(segment, 8)), { 0 } };
+	reading->groups[reading->group_count++] = (struct group){ .segment = segment,
+		.start = without_null(er7_field(segment, 7)),
+		.end = without_null(er7_field(segment, 8)) };
 }
 
 static void add_row(struct reading *reading, const struct er7_segment *segment)
@@ -254,6 +260,47 @@ static void add_row(struct reading *reading, const struct er7_segment *segment)
 		row_warn(reading, row, 1, OUTCOME_REQUIRED, "OBX-1 is missing");
 }
 
+enum prt_field { PRT_ROLE = 4, PRT_PERSON = 5, PRT_DEVICE = 10 };
+
+/* IHE PCD TF-2 3.1 has PRT behind OBR and OBX, as HL7 v2.7 does, which takes OBX-16 and OBX-18 back for it. The first of a kind counts. */
+static void add_party(
+	struct reading *reading, const struct er7_segment *segment, struct party *party)
+{
+	const struct str device = without_null(er7_field(segment, PRT_DEVICE));
+	const struct str person = without_null(er7_field(segment, PRT_PERSON));
+	const bool is_observer =
+		str_is(clean_component(reading, er7_field(segment, PRT_ROLE), 1), "RO");
+	const bool has_device = device.length > 0 && party->device.length == 0;
+	const bool has_observer = is_observer && person.length > 0 && party->observer.length == 0;
+	if (has_device)
+		party->device = device;
+	if (has_observer)
+		party->observer = person;
+	if (!has_device && !has_observer)
+		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_BUSINESS_RULE,
+			(struct hl7_place){ "PRT", segment->sequence, PRT_ROLE, 0 },
+			"PRT names no device (PRT-10) and no responsible observer (RO, PRT-5) that "
+			"is "
+			"not named before; it is left out");
+}
+
+/* Who answers for an OBR answers for its rows. */
+static void hand_down_observers(struct reading *reading)
+{
+	for (size_t i = 0; i < reading->count; i++) {
+		struct row *const row = &reading->rows[i];
+		if (row->party.observer.length == 0)
+			row->party.observer = reading->groups[row->group].party.observer;
+	}
+}
+
+/* Segments that may stand between an OBR or OBX and its NTE. */
+static bool stands_between(const struct er7_segment *segment)
+{
+	return strcmp(segment->name, "TQ1") == 0 || strcmp(segment->name, "TQ2") == 0 ||
+	       strcmp(segment->name, "CTD") == 0 || segment->name[0] == 'Z';
+}
+
 void rows_collect(struct reading *reading)
 {
 	const struct er7 *const message = reading->message;
@@ -266,20 +313,31 @@ void rows_collect(struct reading *reading)
 	reading->groups = arena_array(reading->arena, obrs, sizeof(struct group));
 	reading->group_count = 1;
 	struct notes *noted = NULL; /* of what an NTE is */
+	struct party *party = NULL; /* the same of a PRT */
 	for (size_t i = 0; i < message->count; i++) {
 		const struct er7_segment *const segment = &message->segments[i];
 		if (strcmp(segment->name, "NTE") == 0 && noted != NULL) {
 			noted->first = noted->count++ == 0 ? i : noted->first;
 			continue;
 		}
+		if (strcmp(segment->name, "PRT") == 0 && party != NULL) {
+			add_party(reading, segment, party);
+			continue;
+		}
+		if (stands_between(segment))
+			continue;
 		noted = NULL;
+		party = NULL;
 		if (strcmp(segment->name, "OBR") == 0) {
 			add_group(reading, segment);
 			noted = &reading->groups[reading->group_count - 1].notes;
+			party = &reading->groups[reading->group_count - 1].party;
 		} else if (strcmp(segment->name, "OBX") == 0) {
 			add_row(reading, segment);
 			noted = &reading->rows[reading->count - 1].notes;
+			party = &reading->rows[reading->count - 1].party;
 		}
 	}
+	hand_down_observers(reading);
 	find_parents(reading);
 }

@@ -43,6 +43,11 @@ struct notes {
 	size_t first, count;
 };
 
+/* What PRT segments behind an OBX or OBR say, as OBX-18 and OBX-16 would. */
+struct party {
+	struct str device, observer;
+};
+
 struct row {
 	const struct er7_segment *segment;
 	unsigned group; /* index into reading.groups */
@@ -68,6 +73,7 @@ struct row {
 	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
 
 	struct notes notes;
+	struct party party;
 
 	size_t observation; /* of a carrier: number (1..) of the Observation made of it; 0: none */
 };
@@ -77,6 +83,7 @@ struct group {
 	const struct er7_segment *segment;
 	struct str start, end;
 	struct notes notes;
+	struct party party;
 };
 
 /* The time of a glucose or INR reading whose sample was a control solution. */
@@ -113,7 +120,7 @@ void row_warn(struct reading *reading, const struct row *row, unsigned field,
 /* The same where the row, or its value, is left out for it: kept in reading->lost, however many warnings there are. */
 void row_lose(struct reading *reading, const struct row *row, unsigned field,
 	enum outcome_kind kind, const char *text);
-/* Field `number` of the row, trimmed; the HL7 null is empty. */
+/* Field `number` of the row, trimmed; the HL7 null is empty. OBX-16 and OBX-18 are those of a PRT where the row has none. */
 struct str row_field(const struct row *row, unsigned number);
 /* Component `number` of a field, unescaped, trimmed, without control characters. */
 struct str clean_component(struct reading *reading, struct str field, unsigned number);
@@ -125,7 +132,7 @@ struct str clean_lines(struct reading *reading, struct str field);
 bool times_find(struct reading *reading, struct row *row);
 /* Writes effectiveDateTime, or effectivePeriod where the OBR gives an interval or `seconds` > 0 a duration. */
 void times_write(struct reading *reading, const struct row *row, double seconds, struct buf *buf);
-/* OBX-18 of the row or its nearest ancestor; empty where none has one. */
+/* OBX-18 of the row or its nearest ancestor, else that of the OBR's PRT; empty where none has one. */
 struct str device_find(const struct reading *reading, const struct row *row);
 
 /* groups.c: gives each row its fate: carriers, panels, facets. O(n log n). */

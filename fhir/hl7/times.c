@@ -113,6 +113,13 @@ void times_write(struct reading *reading, const struct row *row, double seconds,
 	buf_add_byte(buf, '}');
 }
 
+static struct str device_of_group(const struct reading *reading, const struct row *row)
+{
+	bool more;
+	return str_trim(er7_repetition(
+		reading->message, reading->groups[row->group].party.device, 0, &more));
+}
+
 struct str device_find(const struct reading *reading, const struct row *row)
 {
 	for (;;) {
@@ -122,7 +129,7 @@ struct str device_find(const struct reading *reading, const struct row *row)
 		if (field.length > 0)
 			return str_trim(er7_repetition(reading->message, field, 0, &more));
 		if (row->parent == ROW_NONE)
-			return (struct str){ 0 };
+			return device_of_group(reading, row);
 		row = &reading->rows[row->parent];
 	}
 }
