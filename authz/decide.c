@@ -408,7 +408,8 @@ const struct grant *decide(struct arena *arena, const struct ask *ask, struct ou
 	 * newer rules and ask again.
 	 */
 	if (ask->rules->version < ask->patient->rules_version) {
-		outcome_fail(outcome, OUTCOME_BUSY, STR(""), "The rules have just changed.");
+		outcome_fail(
+			outcome, OUTCOME_BUSY, STR(""), "The rules have just changed; try again.");
 		return NULL;
 	}
 	if (!caller_find(ask->principal, ask->rules, &caller, outcome))

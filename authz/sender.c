@@ -48,7 +48,7 @@ bool certificate_find(const struct certificate *certificate, const struct rules 
 			outcome->arena, certificate->thumbprint, sizeof(certificate->thumbprint));
 		return outcome_fail(outcome, OUTCOME_FORBIDDEN, STR(""),
 			"No sender is registered for this client certificate, or it was revoked; "
-			"its SHA-256 thumbprint is %.*s",
+			"its SHA-256 thumbprint is %.*s; the hub's operator registers it by that",
 			STR_ARG(thumbprint));
 	}
 	principal->client_id = client->id;

@@ -71,7 +71,7 @@ static bool find_entries(
 	const size_t count = list == NULL ? 0 : list->count;
 	if (count > BUNDLE_ENTRIES_MAX)
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, STR("Bundle.entry"),
-			"a Bundle holds at most %d entries", BUNDLE_ENTRIES_MAX);
+			"a Bundle holds at most %d entries; split it", BUNDLE_ENTRIES_MAX);
 	out->entries = arena_array(arena, count, sizeof(*out->entries));
 	out->unread = list == NULL ? NULL : list->first;
 	return true;

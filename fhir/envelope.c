@@ -158,7 +158,8 @@ static bool read_any(struct arena *arena, const struct json *json, struct str ex
 	add_keys(arena, type == TYPE_DEVICE ? FIELD(&fields, DEVICE, identifier) : NULL, &read);
 	read.body = resource_body(arena, json);
 	if (arena_full(arena))
-		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
+		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression,
+			"the request needs more memory than one may have; split it");
 	*out = read;
 	return true;
 }

@@ -487,12 +487,14 @@ bool observation_read(struct arena *arena, const struct json *json, struct str e
 		return false;
 	}
 	if (arena_full(arena))
-		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
+		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression,
+			"the request needs more memory than one may have; split it");
 	read_organisations(&reading);
 	identity_write(arena, &reading.fields, reading.moment, policy->base, &read);
 	read.body = resource_body(arena, json);
 	if (arena_full(arena))
-		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression, "too large");
+		return outcome_fail(outcome, OUTCOME_TOO_LARGE, expression,
+			"the request needs more memory than one may have; split it");
 	*out = read;
 	return true;
 }

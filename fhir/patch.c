@@ -427,7 +427,7 @@ bool patch_apply(struct arena *arena, enum resource_type type, const struct json
 			"a JSON Patch is an array of operations (RFC 6902)");
 	if (operations->count > PATCH_OPERATIONS_MAX)
 		return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE,
-			"a patch may have %d operations", PATCH_OPERATIONS_MAX);
+			"a patch may have at most %d operations", PATCH_OPERATIONS_MAX);
 	patch.root = node_new(arena, resource, NULL);
 	json_each(operation, operations)
 	{
@@ -435,7 +435,8 @@ bool patch_apply(struct arena *arena, enum resource_type type, const struct json
 		if (!apply_one(&patch, operation))
 			return false;
 		if (arena_full(arena))
-			return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE, "too large");
+			return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE,
+				"the patched resource needs more memory than one request may have");
 	}
 	prune(patch.root);
 	struct buf buf = buf_new(arena, resource->raw.length + 256, BYTES_MAX);

@@ -173,7 +173,8 @@ static bool take_elements(struct arena *arena, struct presentation *presentation
 				(int)(name.length > 64 ? 64 : name.length), name.at);
 		if (presentation->element_count == PRESENTATION_ELEMENTS_MAX)
 			return outcome_fail(outcome, OUTCOME_TOO_LARGE, STR("_elements"),
-				"_elements may name %d elements", PRESENTATION_ELEMENTS_MAX);
+				"_elements may name at most %d elements",
+				PRESENTATION_ELEMENTS_MAX);
 		presentation->elements[presentation->element_count++] = name;
 	}
 	return presentation->element_count > 0 ||

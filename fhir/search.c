@@ -471,7 +471,9 @@ static bool read_pairs(
 			continue;
 		if (*count == PAIRS_MAX || arena_full(parsing->arena))
 			return outcome_fail(parsing->outcome, OUTCOME_TOO_LARGE, NOWHERE,
-				"the query has too many parameters");
+				"the query has more than %d parameters, or needs more memory than "
+				"one may have",
+				PAIRS_MAX);
 		struct search_pair *pair = &pairs[(*count)++];
 		const struct str name = str_cut(piece, '=', &value);
 		if (!form_decode(parsing->arena, name, &pair->name) ||
@@ -639,7 +641,8 @@ bool search_parse(struct arena *arena, struct str query, const struct search_pol
 		return false;
 	search.canonical = canonical(&parsing, pairs, count);
 	if (arena_full(arena))
-		return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE, "the query is too large");
+		return outcome_fail(outcome, OUTCOME_TOO_LARGE, NOWHERE,
+			"the query needs more memory than one may have; ask for less at once");
 	*out = search;
 	return true;
 }

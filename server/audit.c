@@ -56,8 +56,9 @@ bool audit_correlate(struct exchange *exchange, struct outcome *outcome)
 {
 	if (exchange->corr == 0)
 		exchange->corr = store_corr(exchange->loop->store);
-	return exchange->corr != 0 || outcome_fail(outcome, OUTCOME_BUSY, (struct str){ 0 },
-					      "the database is away; nothing was done");
+	return exchange->corr != 0 ||
+	       outcome_fail(outcome, OUTCOME_BUSY, (struct str){ 0 },
+		       "the database is away and nothing was done; send it again");
 }
 
 const char *audit_reason(const struct outcome *outcome)
@@ -112,7 +113,8 @@ static void withhold(struct exchange *exchange)
 	exchange->outcome = (struct outcome){ .arena = exchange->arena };
 	exchange->challenge = NULL;
 	outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
-		"the access log cannot be written at present, and nothing is answered without it");
+		"the access log cannot be written at present, and nothing is answered without it; "
+		"try again");
 }
 
 void step_audit(struct exchange *exchange)

@@ -94,7 +94,7 @@ static void key_unknown(struct exchange *exchange, struct str issuer)
 	}
 	if (keys_away(keys, issuer)) {
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, NOWHERE,
-			"the token issuer's keys cannot be fetched at present");
+			"the token issuer's keys cannot be fetched at present; try again");
 		return;
 	}
 	refuse(exchange, INVALID_TOKEN, "the access token is of an unknown issuer or key");
@@ -155,7 +155,7 @@ static bool proof_is_fresh(struct exchange *exchange, struct str jkt, struct str
 		return false;
 	case REPLAY_FULL:
 		return outcome_fail(&exchange->outcome, OUTCOME_BUSY, NOWHERE,
-			"too many DPoP proofs at present");
+			"too many DPoP proofs at present; try again with a new one");
 	}
 	return false;
 }

@@ -129,14 +129,14 @@ static void take_header(struct exchange *exchange, struct str name, struct str v
 				plain[i].member == &request->if_none_exist ? "&" : ", ");
 	if (str_is(name, "host") && !str_equal_nocase(value, request->host))
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR(""),
-			"Host is not what :authority says");
+			"Host is not what :authority says; send one of them, or both alike");
 	else if (str_is(name, ID_HEADER) || str_is(name, CORRELATION_HEADER))
 		take_request_id(exchange, name, value);
 	else if (is_of_proxy(name))
 		((struct wire *)exchange->wire)->forwarded = true;
 	else if (str_is(name, "content-encoding") && !str_equal_nocase(value, STR("identity")))
 		outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, STR(""),
-			"a body with Content-Encoding is not taken");
+			"a body with Content-Encoding is not taken; send it uncompressed");
 }
 
 /*
@@ -238,7 +238,7 @@ static bool check_request(struct exchange *exchange, size_t body_length)
 			exchange->route->body_max);
 	if (exchange->route->kinds != 0 && !exchange->loop->hub->open)
 		return outcome_fail(&exchange->outcome, OUTCOME_BUSY, STR(""),
-			"the hub has not yet made sure of the database's isolation");
+			"the hub has not yet made sure of the database's isolation; try again");
 	return true;
 }
 

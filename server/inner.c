@@ -104,7 +104,8 @@ static void find_route(struct exchange *exchange)
 					       exchange->route->style != STYLE_FHIR)) {
 		exchange->route = NULL;
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, (struct str){ 0 },
-			"an entry of a Bundle cannot ask for this");
+			"an entry of a Bundle cannot ask for this; send it as a request of its "
+			"own");
 	}
 }
 

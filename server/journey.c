@@ -195,7 +195,8 @@ void step_parse(struct exchange *exchange)
 		request->at_wire.length > 0 ? request->at_wire.length : request->body.length;
 	if (length > route->body_max && route->body_max > 0) {
 		outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, NOWHERE,
-			"a body may be %zu bytes here", route->body_max);
+			"the body is %zu bytes; this path takes at most %zu", length,
+			route->body_max);
 		return;
 	}
 	if (!body_take(exchange) || !check_media(exchange) || !take_parameters(exchange))

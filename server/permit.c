@@ -73,7 +73,7 @@ bool permit_judge(struct exchange *exchange, struct outcome *outcome)
 	struct rules *newest = hub_rules(exchange->loop->hub);
 	if (newest == NULL)
 		return outcome_fail(outcome, OUTCOME_BUSY, (struct str){ 0 },
-			"the hub has not read its rules yet");
+			"the hub has not read its rules yet; try again");
 	const bool good = registered(exchange, newest, outcome);
 	if (good || exchange->rules == NULL) {
 		rules_drop(&exchange->rules);

@@ -156,7 +156,7 @@ void step_resolve(struct exchange *exchange)
 		return;
 	if (exchange->phase > PHASE_RESOLVED + LOADS_MAX) {
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
-			"the rules changed and cannot be read at present");
+			"the rules changed and cannot be read at present; try again");
 		return;
 	}
 	exchange->phase++;

@@ -160,7 +160,7 @@ struct fault {
 };
 
 static const struct fault too_long = { OUTCOME_TOO_LARGE,
-	"a message may be 1 MiB; send it in parts" };
+	"a message may be at most 1 MiB; send it in parts" };
 static const struct fault unframed = { OUTCOME_STRUCTURE,
 	"a message stands between 0x0B and 0x1C 0x0D, and nothing between two such frames; the "
 	"connection is closed" };
@@ -191,7 +191,7 @@ static struct exchange *exchange_for(
 		&exchange->response.allow, &exchange->outcome);
 	if (!loop->hub->open)
 		outcome_fail(&exchange->outcome, OUTCOME_BUSY, STR(""),
-			"the hub has not yet made sure of the database's isolation");
+			"the hub has not yet made sure of the database's isolation; send it again");
 	return exchange;
 }
 

@@ -88,7 +88,7 @@ void queue_answer(struct store *store, struct store_call *call)
 
 void queue_refuse(struct store *store, struct store_call *call)
 {
-	outcome_fail(call->outcome, OUTCOME_BUSY, (struct str){ 0 }, "The hub is busy");
+	outcome_fail(call->outcome, OUTCOME_BUSY, (struct str){ 0 }, "The hub is busy; try again");
 	queue_answer(store, call);
 }
 

@@ -67,7 +67,7 @@ static void job_take_in(struct store *store, struct job *job)
 	const size_t readings = job->write == NULL ? 0 : job->write->count;
 	if (readings + job->log_count > JOB_ROWS_MAX) {
 		outcome_fail(job->call->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
-			"More than %u readings in one request", JOB_ROWS_MAX);
+			"More than %u readings in one request; split it", JOB_ROWS_MAX);
 		queue_answer(store, job->call);
 		return;
 	}

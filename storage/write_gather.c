@@ -146,7 +146,7 @@ void group_gather(struct group *group)
 		job_remove(queue, before, job);
 		if (!enter_keys(&set, job)) {
 			outcome_fail(job->call->outcome, OUTCOME_BUSINESS_RULE, (struct str){ 0 },
-				"More than %u readings of one measurement in one request",
+				"More than %u readings of one measurement in one request; split it",
 				ROUNDS_MAX);
 			queue_answer(group->store, job->call);
 			continue;

@@ -225,8 +225,9 @@ static bool check_now(struct exchange *exchange, struct change *change)
 				"only the data controller itself may change what it holds");
 	} else if (change->expected != 0 && change->expected != change->now.row.version) {
 		outcome_fail(outcome, OUTCOME_STALE, STR("If-Match"),
-			"If-Match asks for version %d, but version %d is there", change->expected,
-			change->now.row.version);
+			"If-Match asks for version %d, but version %d is there; read it and decide "
+			"again",
+			change->expected, change->now.row.version);
 	} else if (!change->now.row.deleted &&
 		   condition_none_match(change->if_none_match, change->now.row.version)) {
 		outcome_fail(outcome, OUTCOME_STALE, STR("If-None-Match"),
@@ -324,10 +325,13 @@ bool change_settle(struct change *change, const struct write_item *item, bool re
 		return true;
 	if (item->fate == WRITE_CLASH)
 		outcome_fail(&change->outcome, OUTCOME_CONFLICT, change->expression,
-			"an identifier, or device and time, is that of another reading");
+			"an identifier, or device and time, is that of another reading; update "
+			"that one, or send others");
 	else if (item->fate == WRITE_CONFLICT)
 		outcome_fail(&change->outcome, OUTCOME_STALE, STR("If-Match"),
-			"somebody changed it meanwhile: version %d is there", item->version);
+			"somebody changed it meanwhile: version %d is there; read it and decide "
+			"again",
+			item->version);
 	else
 		outcome_fail(&change->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
 			"there is no such resource, or it is not for you");

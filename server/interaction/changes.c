@@ -111,7 +111,8 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 	}
 	if (names_twice(changes, id)) {
 		outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
-			"two entries of a transaction change one resource");
+			"two entries of a transaction change one resource; make them one, or send "
+			"two Bundles");
 		return;
 	}
 	if (change->kind == CHANGE_UPDATE)
@@ -243,7 +244,7 @@ static void drag_down(struct changes *changes)
 		struct change *change = changes->list[i].change;
 		if (change->outcome.errors == 0)
 			outcome_fail(&change->outcome, OUTCOME_CONFLICT, change->expression,
-				"refused because of other entries");
+				"refused because of other entries; mend those and send all again");
 	}
 }
 

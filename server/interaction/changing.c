@@ -204,7 +204,8 @@ static void create(struct exchange *exchange, struct changing *work)
 	struct change *change = work->change;
 	if (change->if_match.length > 0) {
 		outcome_fail(&change->outcome, OUTCOME_STALE, STR("If-Match"),
-			"nothing meets the condition, so no version can be matched");
+			"nothing meets the condition, so no version can be matched; leave If-Match "
+			"out to create it");
 		give_up(exchange, change);
 		return;
 	}

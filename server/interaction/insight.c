@@ -34,7 +34,7 @@ static bool take_cursor(struct exchange *exchange, struct str cursor, struct sto
 		!str_to_i64(str_cut(plain, ' ', &id), &run->before_at) ||
 		!str_to_u64(id, &run->before_id))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("cursor"),
-			"this is no cursor of yours");
+			"this is no cursor of yours; begin again without one");
 	run->has_before = true;
 	return true;
 }
@@ -67,8 +67,8 @@ static void take_query(struct exchange *exchange, struct store_log_read *run)
 			return;
 	}
 	if (part == FORM_BAD)
-		outcome_fail(
-			&exchange->outcome, OUTCOME_INVALID, NOWHERE, "the query is malformed");
+		outcome_fail(&exchange->outcome, OUTCOME_INVALID, NOWHERE,
+			"the query is not application/x-www-form-urlencoded");
 }
 
 static void parse(struct exchange *exchange)

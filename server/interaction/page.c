@@ -113,11 +113,11 @@ bool page_open(struct exchange *exchange, struct str token, struct search_work *
 	if (token.length > PAGE_MAX || !seal_token_open(exchange->arena, exchange->loop->hub->seal,
 					       token, bound_to(exchange, work), &plain))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
-			"this page is not one of this caller's searches");
+			"this page is not one of this caller's searches; search again");
 	int64_t until;
 	if (!page_read(exchange->arena, plain, work, &until, query_out))
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
-			"this page is not one of this caller's searches");
+			"this page is not one of this caller's searches; search again");
 	if (until < exchange->loop->now)
 		return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_page"),
 			"this page is more than an hour old; search again");

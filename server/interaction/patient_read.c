@@ -36,7 +36,8 @@ bool patient_open(struct exchange *exchange, struct person_key *out)
 {
 	return seal_patient_open(exchange->loop->hub->seal, exchange->request.segment, out) ||
 	       outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
-		       "this is no id of a Patient");
+		       "this is no id of a Patient; POST Patient/_search with the national "
+		       "identifier gives it");
 }
 
 struct str patient_id(struct exchange *exchange, const struct person_key *key)

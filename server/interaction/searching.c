@@ -137,7 +137,8 @@ static void parse_compartment(struct exchange *exchange)
 	/* It is decoded, so a & in it would be another parameter. */
 	if (!primitive_is_valid(PRIMITIVE_id, request->segment)) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
-			"what stands between Patient/ and /Observation is no id");
+			"what stands between Patient/ and /Observation is no id; POST "
+			"Patient/_search with the national identifier gives it");
 		return;
 	}
 	const struct str query =

@@ -41,7 +41,7 @@ static bool take_text(const struct json *parameter, const char *name, size_t mos
 		return outcome_fail(outcome, OUTCOME_INVALID, where, "%s stands twice", name);
 	if (value->text.length > most)
 		return outcome_fail(
-			outcome, OUTCOME_VALUE, where, "%s may be %zu bytes", name, most);
+			outcome, OUTCOME_VALUE, where, "%s may be at most %zu bytes", name, most);
 	if (has_number(value->text))
 		return outcome_fail(outcome, OUTCOME_BUSINESS_RULE, where,
 			"%s holds eleven digits in a row; no national identifier belongs there",

@@ -49,7 +49,8 @@ static void check_performers(const struct exchange *exchange, const struct obser
 			continue;
 		outcome_fail(outcome, OUTCOME_BUSINESS_RULE,
 			str_format(exchange->arena, "%.*s.performer", STR_ARG(expression)),
-			"a performing organisation is another than the one the token is for");
+			"a performing organisation is another than the one the token is for; leave "
+			"it out, or send by a token for it");
 	}
 }
 
@@ -196,7 +197,7 @@ void upload_validate(struct exchange *exchange, struct upload *upload)
 		check_entry(exchange, upload, &upload->entries[upload->checked++]);
 		if (arena_full(exchange->arena)) {
 			outcome_fail(&exchange->outcome, OUTCOME_TOO_LARGE, (struct str){ 0 },
-				"the upload needs more memory than one request may have");
+				"the upload needs more memory than one request may have; split it");
 			return;
 		}
 		if (turn_is_over(turn)) { /* an entry may be a megabyte */

@@ -129,8 +129,8 @@ static void check_question(struct exchange *exchange, struct question *question)
 		question->profile = (struct str){ 0 };
 	if (question->profile.length > 0 && !profile_known(question->profile))
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_SUPPORTED, STR("profile"),
-			"this profile is not known here; those that are stand in the "
-			"documentation");
+			"this profile is not known here; those that are stand in /fhir/metadata "
+			"as supportedProfile");
 	if (question->resource != NULL &&
 		!str_equal(json_text(question->resource, "resourceType"), type))
 		outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("resourceType"),

@@ -129,7 +129,7 @@ def test_a_certificate_nobody_has_registered_is_told_so(hub):
         answer = sender.send(weight(person(), "X"))
         assert msa(answer) == ("AR", "") and "No sender is registered for this client certificate" in answer
         shown = re.search(r"thumbprint is ([0-9a-f]{64})", answer).group(1)
-        assert sender.answer() is None
+        assert sender.answer() is None and "the hub's operator registers it by that" in answer
     # what the answer shows is what the operator registers
     number = hub.maalehub("sender", "add", "solvik-dho", "--thumbprint", shown).split()[-1]
     with hub.mllp("unknown") as sender:

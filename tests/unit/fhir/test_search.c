@@ -293,7 +293,7 @@ static void limits(void **state)
 	assert_int_equal(dates.date_count, SEARCH_VALUES_MAX);
 	refused(repeated("patient=a", "&date=2026", SEARCH_VALUES_MAX + 1), OUTCOME_INVALID,
 		"date stands more than 50");
-	refused(repeated("patient=a", "&x=1", 600), OUTCOME_TOO_LARGE, "too many parameters");
+	refused(repeated("patient=a", "&x=1", 600), OUTCOME_TOO_LARGE, "more than 500 parameters");
 }
 
 static const struct search_condition *condition(const char *query)
