@@ -23,8 +23,8 @@ struct client {
 	bool zone_known; /* PCD-01 times without zone are read in `zone` */
 	struct zone zone;
 	struct str name;
-	struct str
-		sentinels; /* numbers that its devices have instead of a reading: fhir/hl7/sentinel.h */
+	/* Numbers that its devices have instead of a reading: fhir/hl7/sentinel.h. */
+	struct str sentinels;
 };
 
 /* Whose client certificates are which client: one certificate, or all those of an organisation. */
@@ -41,8 +41,8 @@ struct rule {
 	uint32_t reader; /* tenant id of the reader */
 	enum reading_class class;
 	enum purpose purpose;
-	uint32_t
-		canon; /* code_id of the leading code it is limited to; 0: all codes of the class */
+	/* The code_id of the leading code it is limited to; 0: all codes of the class. */
+	uint32_t canon;
 	instant valid_from, valid_to;
 };
 

@@ -24,8 +24,8 @@ struct bundle {
 	enum bundle_type type;
 	struct bundle_entry *entries;
 	size_t count;
-	const struct json
-		*unread; /* the first entry that is not read yet, of one that is read in parts */
+	/* The first entry that is not read yet, of one that is read in parts. */
+	const struct json *unread;
 };
 
 /* Checks a Bundle: type batch, transaction or collection, at most BUNDLE_ENTRIES_MAX entries (TOO_LARGE names the limit). Faults of single entries are left to their entry. */

@@ -20,8 +20,8 @@ struct coding {
 
 /* What the tables know of a coding. */
 struct code_facts {
-	struct coding
-		canon; /* the leading code of the same thing: LOINC before SNOMED CT, NPU and MDC */
+	/* The leading code of the same thing: LOINC before SNOMED CT, NPU and MDC. */
+	struct coding canon;
 	enum reading_class class;
 	const char *text_no; /* Norwegian words for the citizen's log: "Blodtrykk" */
 };

@@ -55,8 +55,8 @@ struct observation_term {
 struct observation {
 	enum resource_type type;
 	struct national_id subject;
-	struct str
-		patient; /* where `subject` has no digits: the id of the Patient that is referred to, unopened; else empty */
+	/* Where `subject` has no digits: the id of the Patient that is referred to, unopened; else empty. */
+	struct str patient;
 	enum observation_status status;
 	enum reading_class class;
 	struct concept code, category;
@@ -67,8 +67,8 @@ struct observation {
 	struct observation_value value;
 	struct observation_term *terms;
 	size_t term_count;
-	struct str *
-		organisations; /* orgnr of each performer of system ...4.101 (logical references) */
+	/* The orgnr of each performer of system ...4.101 (logical references). */
+	struct str *organisations;
 	size_t organisation_count;
 
 	/*

@@ -59,8 +59,8 @@ struct search {
 	size_t id_count;
 	struct search_dates *updates; /* of _lastUpdated, one value each, never ne */
 	size_t update_count;
-	unsigned
-		statuses; /* which are asked for, 1 << enum observation_status; 0: all that are not deleted */
+	/* Which are asked for, 1 << enum observation_status; 0: all that are not deleted. */
+	unsigned statuses;
 
 	unsigned count;  /* page size, 1..SEARCH_COUNT_MAX */
 	bool count_only; /* _count=0: the total and no entries */

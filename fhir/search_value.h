@@ -62,9 +62,9 @@ struct search_reference {
 struct search_value {
 	bool missing;              /* :missing */
 	struct search_token token; /* TOKEN; REFERENCE with :identifier */
-	struct search_token
-		of_type;         /* :of-type: the token is the Identifier.type, text the value */
-	struct search_date date; /* DATE */
+	/* :of-type: the token is the Identifier.type, text the value. */
+	struct search_token of_type;
+	struct search_date date;           /* DATE */
 	struct search_quantity quantity;   /* QUANTITY */
 	struct search_reference reference; /* REFERENCE */
 	struct str text;                   /* STRING, URI, :text; :in: the value set's URL */

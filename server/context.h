@@ -36,8 +36,8 @@ struct log_detail {
 	const struct log_codes *codes;
 	unsigned count;
 	bool counted; /* say count even when it is 0 */
-	unsigned
-		known; /* beside `count`: what was sent and not stored, because it was here, or deleted here */
+	/* Beside `count`: what was sent and not stored, because it was here, or deleted here. */
+	unsigned known;
 	struct str digest;  /* SHA-256 of what was released, hexadecimal */
 	struct str query;   /* canonical filters of a search */
 	const char *reason; /* of a refusal */

@@ -18,8 +18,8 @@ struct session {
 	struct principal principal;
 	struct str context; /* context_render() */
 	struct str kid;
-	struct keyset *
-		keys; /* the keyset that vouched; held. NULL for a development principal and a certificate */
+	/* The keyset that vouched; held. NULL for a development principal and a certificate. */
+	struct keyset *keys;
 	instant until;
 	unsigned references; /* of one loop only, so not atomic */
 	bool lasting;        /* a development principal: shared by all loops, freed with the hub */

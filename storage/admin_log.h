@@ -18,10 +18,10 @@ struct person_row {
 
 /* Whose log, and which rows of it. Exactly the tenant or the actor binds: the tenant where it is given. */
 struct log_ask {
-	const struct tenant
-		*tenant;  /* its rows; NULL: any controller's, as far as `actor` looked */
-	uint32_t actor;   /* orgnr of the organisation that looked; 0: any */
-	instant from, to; /* half-open */
+	/* Its rows; NULL: any controller's, as far as `actor` looked. */
+	const struct tenant *tenant;
+	uint32_t actor;                   /* orgnr of the organisation that looked; 0: any */
+	instant from, to;                 /* half-open */
 	const struct person_row *persons; /* NULL: all patients */
 	size_t person_count;
 };

@@ -31,8 +31,8 @@ struct finding {
 	struct date_columns dates;
 	struct mac128 *key_lows, *key_highs; /* of identifiers, where no patient is named */
 	size_t key_count;
-	struct resource_key
-		*targets; /* of Provenances: the readings they are of, where they are named */
+	/* Of Provenances: the readings they are of, where they are named. */
+	struct resource_key *targets;
 	size_t target_count;
 	bool by_target; /* they are, if by ids that lead nowhere */
 	bool has_after; /* where this slice begins */

@@ -40,8 +40,8 @@ struct search_shape {
 	bool value, parts; /* bounds of what fhir/match.h decides (search_narrow.h) */
 	/* Of Provenances: those of readings that a message made, too; all of the subject's, or of named readings. */
 	enum search_messages { MESSAGES_NONE, MESSAGES_NEWEST, MESSAGES_IDS } messages;
-	const struct search_sort
-		*sorts; /* more than the date; then a page after the first has `after` */
+	/* More than the date; then a page after the first has `after`. */
+	const struct search_sort *sorts;
 	size_t sort_count;
 	bool after;
 	bool counting; /* how many there are, without order and page */

@@ -13,8 +13,8 @@ struct store_row {
 	instant time_low, updated;
 	enum reading_class class;
 	double value; /* low end in the canonical unit, of a search; NAN: none */
-	uint64_t
-		canon; /* leading code, of ASK_TENANT and $lastn alone; of words alone, of $lastn, what is like no code and the same for the same words */
+	/* Leading code, of ASK_TENANT and $lastn alone; of words alone, of $lastn, what is like no code and the same for the same words. */
+	uint64_t canon;
 	uint32_t canon_now; /* the same of the reading as it is now */
 	struct str code;    /* concept text of its code, for the log */
 	struct str body;    /* unpacked */

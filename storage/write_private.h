@@ -51,8 +51,8 @@ struct group {
 	struct reading **named; /* whose id was given out before, by id */
 	size_t named_count;
 	struct places *changing; /* rows that get a new version in this phase; NULL: none yet */
-	struct places
-		*deleted; /* rows that this attempt has made tombstones; NULL: not asked yet */
+	/* Rows that this attempt has made tombstones; NULL: not asked yet. */
+	struct places *deleted;
 	struct log_line {
 		const struct log_row *row;
 		struct mac128 context;

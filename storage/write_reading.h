@@ -50,8 +50,8 @@ struct reading {
 	int32_t *term_codes, *term_units;
 	/* within a group */
 	uint64_t id;
-	unsigned
-		round; /* phase of the probe it waits for: 0, or after the reading of the same request with the same key */
+	/* Phase of the probe it waits for: 0, or after the reading of the same request with the same key. */
+	unsigned round;
 	enum reading_state state;
 	bool shared; /* another reading of the same request has a key of it */
 	bool beside, asked, terms_due;

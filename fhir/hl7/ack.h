@@ -8,8 +8,8 @@
 
 /* Whether the message was stored decides the letter: AA/CA, or what the first error's row in outcome.tbl says. */
 struct ack {
-	const struct pcd01 *
-		request; /* may be empty but for zeroes: then the acknowledgement has no MSA-2 to echo */
+	/* May be empty but for zeroes: then the acknowledgement has no MSA-2 to echo. */
+	const struct pcd01 *request;
 	struct str control_id; /* MSH-10 of the acknowledgement, ours */
 	instant now;
 	bool production;

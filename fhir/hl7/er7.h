@@ -13,8 +13,8 @@ struct er7_segment {
 	unsigned sequence; /* 1.. among segments of this name in the message */
 	struct str text;   /* the whole segment, without its end */
 	struct str *fields;
-	unsigned
-		field_count; /* fields[0] is the name; in MSH fields[1] is the separator itself and fields[2] the encoding characters */
+	/* The name is fields[0]; in MSH fields[1] is the separator itself and fields[2] the encoding characters. */
+	unsigned field_count;
 };
 
 /* A parsed message on an arena: segments in order, fields split; components are split when asked for. Source text is UTF-8. */

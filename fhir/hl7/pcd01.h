@@ -35,15 +35,15 @@ struct pcd01 {
 	enum pcd01_tier tier;
 	/* Why the message, or `held` of its rows, wait for the operator: static words without anything of the message; empty where nothing does. */
 	struct str reason;
-	unsigned
-		held; /* rows with a sentinel; with PCD01_WARNED the rest of the message is stored */
+	/* Rows with a sentinel; with PCD01_WARNED the rest of the message is stored. */
+	unsigned held;
 	struct str control_id; /* MSH-10, unescaped */
 	struct str sender,
 		receiver; /* MSH-3..4 and MSH-5..6 as written, for the swap in the acknowledgement */
 	enum ack_condition accept_ack, application_ack; /* MSH-15, MSH-16 */
 	struct national_id patient;
-	struct str *
-		observations; /* FHIR R4 Observation as JSON text each, in the order of their first OBX; read again by observation_read() */
+	/* FHIR R4 Observation as JSON text each, in the order of their first OBX; read again by observation_read(). */
+	struct str *observations;
 	struct hl7_place *places; /* the OBX an observation came from */
 	bool *corrections; /* OBX-11 C or A, D, W: the sender says that this replaces what it sent before */
 	size_t count;

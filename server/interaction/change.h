@@ -24,8 +24,8 @@ struct change {
 	struct str id;                      /* empty where `condition` names it */
 	struct str condition;               /* identifier=system|value, undecoded: update alone */
 	struct str if_match, if_none_match; /* the headers, or empty */
-	struct str
-		expression; /* where the resource stands: "Observation", "Bundle.entry[3].resource" */
+	/* Where the resource stands: "Observation", "Bundle.entry[3].resource". */
+	struct str expression;
 	const struct json *body;
 	/* the way; the outcome's arena is set by change_new() */
 	struct outcome outcome;

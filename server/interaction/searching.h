@@ -32,8 +32,8 @@ struct search_work {
 	unsigned last;  /* $lastn: max, else 0 */
 	bool has_count; /* $lastn: _count was given */
 	bool with_patient; /* $everything: the stub of the Patient stands on the page, behind its rows */
-	struct everything
-		*everything; /* $everything: how far it is, type by type (everything_store.c) */
+	/* $everything: how far it is, type by type (everything_store.c). */
+	struct everything *everything;
 	struct search search;
 	instant began; /* when the first page was asked for: what ap is measured from */
 	/* No patient is named: a controller among its own (search_tenant.c). One ask for each patient found, once they are. */

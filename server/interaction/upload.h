@@ -51,10 +51,10 @@ struct upload {
 	size_t from, to;
 	size_t alone; /* entries before this one go by themselves: their part was refused for good */
 	bool unlogged; /* the rows of refusals from `from` on go with the next write */
-	uint64_t
-		life; /* of the writes whose commits did not wait for the disk; 0: there is none to answer for */
-	struct patient_rows
-		*rows_of; /* what the log says of each patient, of the write under way */
+	/* Of the writes whose commits did not wait for the disk; 0: there is none to answer for. */
+	uint64_t life;
+	/* What the log says of each patient, of the write under way. */
+	struct patient_rows *rows_of;
 	size_t rows_room;
 	struct outcome trouble; /* of that write */
 	struct store_write write;
