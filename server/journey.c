@@ -84,7 +84,8 @@ static bool check_media(struct exchange *exchange)
 	return outcome_fail(&exchange->outcome, OUTCOME_MEDIA_TYPE, NOWHERE,
 		"Content-Type must be %s%s, in UTF-8%s", media_of(exchange)[0],
 		is_operation(exchange) ? ", or application/fhir+json with Parameters" : "",
-		exchange->route->style == STYLE_FHIR ? ", of fhirVersion 4.0" : "");
+		exchange->route->style == STYLE_FHIR && !is_form(exchange) ? ", of fhirVersion 4.0"
+									   : "");
 }
 
 /* From here on the parameters of an operation are a form, whichever way they came. */

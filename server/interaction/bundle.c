@@ -506,7 +506,7 @@ static void inner_result(const struct inner *inner, struct bundle_result *out)
 	out->modified = inner->modified;
 	if (str_starts(inner->answer, STR("{\"resourceType\":\"OperationOutcome\"")))
 		out->told = inner->answer;
-	else
+	else if (!str_is(inner->method, "HEAD"))
 		out->resource = inner->answer;
 }
 

@@ -7,6 +7,7 @@
 
 #include "fhir/base/json.h"
 #include "fhir/bundle.h"
+#include "fhir/form.h"
 #include "fhir/national.h"
 #include "server/form.h"
 #include "server/interaction/interactions.h"
@@ -17,7 +18,9 @@
 #define ID_LENGTH  9
 #define COUNT_MAX  200
 #define VALUES_MAX 50
-#define PARAMETERS "identifier, name, name:exact, name:contains, _id and _count"
+#define PARAMETERS "identifier, name, name:exact, name:contains, _id, _count and _page"
+#define QUERY_MAX  ((size_t)128 << 10)
+#define DIGITS_MAX 9 /* of an organisation number; more may be a person's */
 
 /* Values of one parameter, OR-ed; parameters are AND-ed. */
 struct condition {
@@ -29,6 +32,8 @@ struct condition {
 struct organization_work {
 	struct condition *conditions;
 	unsigned count;
+	uint64_t after;   /* the number of the last one on the page before this, 0 on the first */
+	struct buf query; /* the filters again, for links; each with a & before it */
 	const struct tenant *found; /* of a read */
 };
 
@@ -68,18 +73,37 @@ static bool add_condition(struct exchange *exchange, struct organization_work *w
 		"an unknown search parameter; those of Organization are " PARAMETERS);
 }
 
+/* Links tell what was asked for, but for what may be a person's number. */
+static void tell(struct organization_work *work, struct str name, struct str value)
+{
+	size_t digits = 0;
+	for (size_t i = 0; i < value.length && digits <= DIGITS_MAX; i++)
+		digits = value.at[i] >= '0' && value.at[i] <= '9' ? digits + 1 : 0;
+	if (digits > DIGITS_MAX)
+		return;
+	buf_add_format(&work->query, "&%.*s=", STR_ARG(name));
+	form_encode(&work->query, value);
+}
+
 static bool take(struct exchange *exchange, struct organization_work *work, struct str name,
 	struct str value)
 {
 	uint64_t count;
 	if (presentation_is(name))
 		return true;
-	if (!str_is(name, "_count"))
+	if (str_is(name, "_page"))
+		return str_to_u64(value, &work->after) ||
+		       outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_page"),
+			       "_page is of a next link");
+	if (!str_is(name, "_count")) {
+		tell(work, name, value);
 		return add_condition(exchange, work, name, value);
-	if (!str_to_u64(value, &count) || count > COUNT_MAX)
+	}
+	if (!str_to_u64(value, &count))
 		return outcome_fail(&exchange->outcome, OUTCOME_INVALID, STR("_count"),
-			"_count must be 0 to %d", COUNT_MAX);
-	work->count = (unsigned)count;
+			"_count is a whole number");
+	tell(work, name, value);
+	work->count = count < COUNT_MAX ? (unsigned)count : COUNT_MAX;
 	return true;
 }
 
@@ -89,6 +113,7 @@ static void read_query(struct exchange *exchange, struct str rest)
 	struct str name, value;
 	enum form_part part;
 	work->count = COUNT_MAX;
+	work->query = buf_new(exchange->arena, 128, QUERY_MAX);
 	while ((part = form_next(exchange->arena, &rest, &name, &value)) == FORM_PART)
 		if (!take(exchange, work, name, value))
 			return;
@@ -208,31 +233,53 @@ static void respond_read(struct exchange *exchange)
 		organization_render(exchange, work->found, &exchange->presentation));
 }
 
+/* This page, or that behind it. */
+static struct str link_of(struct exchange *exchange, uint64_t after)
+{
+	const struct organization_work *work = exchange->work;
+	struct buf asked = buf_new(exchange->arena, work->query.length + 128, QUERY_MAX + 4096);
+	buf_add(&asked, buf_str(&work->query));
+	if (after != 0)
+		buf_add_format(&asked, "&_page=%09llu", (unsigned long long)after);
+	presentation_query(&asked, &exchange->presentation);
+	const struct str query = buf_str(&asked);
+	return str_format(exchange->arena, "%.*s/Organization%s%.*s", STR_ARG(base_url(exchange)),
+		query.length > 0 ? "?" : "", STR_ARG(str_part(query, 1, query.length)));
+}
+
 static void respond_search(struct exchange *exchange)
 {
 	const struct organization_work *work = exchange->work;
 	const struct rules *rules = exchange->rules;
 	struct arena *arena = exchange->arena;
-	struct resource *resources = arena_array(arena, rules->tenant_count, sizeof(*resources));
-	struct str *rendered = arena_array(arena, rules->tenant_count, sizeof(*rendered));
-	const struct str base = base_url(exchange);
-	struct bundle_page page = { .base = base, .resources = resources, .rendered = rendered };
-	const bool counting = exchange->presentation.summary == SUMMARY_COUNT;
-	page.has_total = counting;
-	for (size_t i = 0; i < rules->tenant_count && (counting || page.count < work->count); i++) {
+	struct resource *resources = arena_array(arena, work->count, sizeof(*resources));
+	struct str *rendered = arena_array(arena, work->count, sizeof(*rendered));
+	struct bundle_page page = { .base = base_url(exchange),
+		.self = link_of(exchange, work->after),
+		.resources = resources,
+		.rendered = rendered,
+		.has_total = true };
+	const bool counting = exchange->presentation.summary == SUMMARY_COUNT || work->count == 0;
+	bool more = false;
+	uint64_t last = 0;
+	for (size_t i = 0; i < rules->tenant_count; i++) {
 		const struct tenant *tenant = &rules->tenants[i];
 		if (!tenant->active || !fits(arena, work->conditions, tenant))
 			continue;
 		page.total++;
-		if (counting)
+		if (counting || tenant->orgnr <= work->after)
 			continue;
+		more = more || page.count == work->count;
+		if (page.count == work->count)
+			continue;
+		last = tenant->orgnr;
 		resources[page.count] = (struct resource){ .type = TYPE_ORGANIZATION,
 			.id = organization_id(arena, tenant) };
 		rendered[page.count++] =
 			organization_render(exchange, tenant, &exchange->presentation);
 	}
-	page.self = str_format(arena, "%.*s/Organization%s%.*s", STR_ARG(base),
-		exchange->request.query.length > 0 ? "?" : "", STR_ARG(exchange->request.query));
+	if (more)
+		page.next = link_of(exchange, last);
 	struct buf buf = buf_new(arena, 1024 + 512 * page.count, RESPONSE_MAX);
 	bundle_render_search(&buf, &page);
 	respond_with(exchange, 200, MEDIA_FHIR, buf_str(&buf));

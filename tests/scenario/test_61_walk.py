@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """R4's http.html and search.html, section by section, as a conformance suite walks through them."""
+import json
+
 import pytest
 
-from hub import FHIR_JSON, FNR, issues, observation, person
+from hub import FNR, FORM, issues, observation, person, results
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +43,22 @@ def test_a_status_no_device_can_have_is_refused(epj, reading, asked):
     assert answer.status_code == 400 and "status" in issues(answer)
     sound = epj.get(f"/fhir/Device?patient={reading[1]}&status=active,http://hl7.org/fhir/device-status|unknown&status:missing=false")
     assert sound.status_code == 200
+
+
+# ---- Bundles
+
+
+def test_head_in_a_bundle_has_no_body(epj, reading):
+    entries = [{"request": {"method": method, "url": f"Observation/{reading[0]}"}} for method in ("HEAD", "GET")]
+    answer = epj.upload({"resourceType": "Bundle", "type": "batch", "entry": entries})
+    assert results(answer) == [200, 200]
+    head, get = answer.json()["entry"]
+    assert head["response"] == get["response"] and "resource" not in head and get["resource"]["id"] == reading[0]
+
+
+# ---- refusals
+
+
+def test_a_form_has_no_version_of_fhir(epj):
+    answer = epj.post("/fhir/Observation/_search", headers={"Content-Type": "application/fhir+json"}, content=json.dumps({}))
+    assert answer.status_code == 415 and issues(answer) == f"Content-Type must be {FORM['Content-Type']}, in UTF-8"
