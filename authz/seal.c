@@ -43,7 +43,7 @@ struct mac_state {
 };
 
 struct seal {
-	struct mac_state person, bucket, reading, content, context;
+	struct mac_state person, bucket, reading, content, context, log;
 	AES_KEY id_in, id_out;
 	EVP_CIPHER *gcm;
 	uint8_t token_key[DIGEST_BYTES], storage_key[DIGEST_BYTES], table_key[DIGEST_BYTES];
@@ -139,6 +139,7 @@ struct seal *seal_new(struct str master)
 	mac_derive(&seal->reading, &extracted, "reading");
 	mac_derive(&seal->content, &extracted, "content");
 	mac_derive(&seal->context, &extracted, "context");
+	mac_derive(&seal->log, &extracted, "log");
 	id_derive(seal, &extracted);
 	derive(&extracted, "token", seal->token_key);
 	derive(&extracted, "storage", seal->storage_key);
@@ -252,6 +253,11 @@ struct mac128 seal_content(const struct seal *seal, struct str content)
 struct mac128 seal_context(const struct seal *seal, struct str body)
 {
 	return mac128_of(&seal->context, body);
+}
+
+struct mac128 seal_log(const struct seal *seal, struct str bytes)
+{
+	return mac128_of(&seal->log, bytes);
 }
 
 /*

@@ -57,6 +57,8 @@ struct str_key seal_table_key(const struct seal *seal);
 struct mac128 seal_content(const struct seal *seal, struct str content);
 /* Digest that interns a session's who-and-why (log_ctx). */
 struct mac128 seal_context(const struct seal *seal, struct str body);
+/* What a row of the access log is vouched for with (storage/access_log.h). */
+struct mac128 seal_log(const struct seal *seal, struct str bytes);
 
 /*
  * The FHIR id of a stored resource, 26 characters and NUL (design: ARCHITECTURE.md, Ids).

@@ -45,7 +45,7 @@ struct issuer {
 
 struct keys {
 	struct arena *arena;
-	instant retry;
+	instant retry, refresh_most; /* longer waits none: the clock was set back */
 	struct fetch *fetch;
 	pthread_mutex_t lock;
 	struct issuer issuers[ISSUERS_MAX];
@@ -218,7 +218,9 @@ static void tick(void *context)
 	for (size_t i = 0; i < keys->count; i++) {
 		struct issuer *issuer = &keys->issuers[i];
 		pthread_mutex_lock(&keys->lock);
-		const bool due = !issuer->busy && (issuer->wanted || now >= issuer->next_at);
+		const bool due =
+			!issuer->busy && (issuer->wanted || now >= issuer->next_at ||
+						 now < issuer->next_at - keys->refresh_most);
 		if (due) {
 			issuer->busy = true;
 			issuer->wanted = false;
@@ -254,6 +256,7 @@ struct keys *keys_new(const struct config *config)
 	struct keys *keys = arena_alloc(arena, sizeof(*keys));
 	keys->arena = arena;
 	keys->retry = config->keys_retry;
+	keys->refresh_most = keys->retry > REFRESH_AFTER ? keys->retry : REFRESH_AFTER;
 	pthread_mutex_init(&keys->lock, NULL);
 	add_issuer(keys, config->issuer);
 	add_issuer(keys, config->citizen_issuer);
@@ -305,7 +308,9 @@ bool keys_ask(struct keys *keys, struct str issuer_name, struct exchange *exchan
 	const instant now = hub_now();
 	pthread_mutex_lock(&keys->lock);
 	const bool under_way = issuer->busy || issuer->wanted;
-	const bool taken = under_way || now - issuer->asked_at >= keys->retry;
+	/* Asked in the future: the clock was set back. */
+	const bool taken =
+		under_way || now < issuer->asked_at || now - issuer->asked_at >= keys->retry;
 	if (taken) {
 		struct waiter *waiter = arena_alloc(exchange->arena, sizeof(*waiter));
 		waiter->post = (struct loop_post){ .run = wake, .context = waiter };

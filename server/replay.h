@@ -9,7 +9,7 @@
  * The DPoP proofs this process has seen (RFC 9449 section 11.1): one bounded set, sharded, asked by
  * every loop. It remembers SHA-256(jkt "|" jti) until the proof would be too old anyway. Proofs
  * from before the process started are refused by dpop_ask.not_before, so that a restart forgets
- * nothing that matters.
+ * none but those that were ahead of the clock (tools/operating.md).
  */
 struct replay;
 

@@ -6,6 +6,7 @@
 /* RFC 9162 section 2.1.1: the hash of a leaf begins with 0x00. */
 #define LEAF         0x00
 #define LEAF_VERSION 0x01
+#define SALT_RANDOM  8 /* bytes of a salt; the others vouch for the row */
 
 static uint8_t *put(uint8_t *at, uint64_t value, unsigned bytes)
 {
@@ -46,6 +47,25 @@ void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct m
 	end = commit(end + sizeof(context->bytes), salt, person, sizeof(person));
 	end = commit(end, salt, body, sizeof(body));
 	seal_sha256((struct str){ (const char *)leaf, (size_t)(end - leaf) }, out);
+}
+
+void log_salt(const struct seal *seal, const struct log_row *row, instant at, uint64_t id,
+	const struct mac128 *context, uint8_t salt[static LOG_SALT_BYTES])
+{
+	uint8_t leaf[32];
+	memset(salt + SALT_RANDOM, 0, LOG_SALT_BYTES - SALT_RANDOM);
+	log_leaf(row, at, id, context, salt, leaf);
+	const struct mac128 mac = seal_log(seal, (struct str){ (const char *)leaf, sizeof(leaf) });
+	memcpy(salt + SALT_RANDOM, mac.bytes, LOG_SALT_BYTES - SALT_RANDOM);
+}
+
+bool log_salt_holds(const struct seal *seal, const struct log_row *row, instant at, uint64_t id,
+	const struct mac128 *context, const uint8_t salt[static LOG_SALT_BYTES])
+{
+	uint8_t made[LOG_SALT_BYTES];
+	memcpy(made, salt, SALT_RANDOM);
+	log_salt(seal, row, at, id, context, made);
+	return seal_equal(made, salt, sizeof(made));
 }
 
 struct str log_body(struct arena *arena, const uint8_t salt[static LOG_SALT_BYTES], struct str body)

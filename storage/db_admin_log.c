@@ -59,7 +59,7 @@ static struct mac128 mac_field(struct admin *admin, const PGresult *rows, int ro
 	return mac;
 }
 
-/* Do leaf and digest hold what stands there now? */
+/* Do leaf, salt and digest hold what stands there now? */
 static bool is_sound(const struct seal *seal, const struct log_found *found,
 	const struct mac128 *context, struct str salted)
 {
@@ -74,10 +74,12 @@ static bool is_sound(const struct seal *seal, const struct log_found *found,
 		.classes = entry->classes,
 		.corr = entry->corr,
 		.body = entry->body };
+	const uint8_t *salt = (const uint8_t *)salted.at;
 	uint8_t leaf[32];
-	log_leaf(&row, entry->at, entry->id, context, (const uint8_t *)salted.at, leaf);
+	log_leaf(&row, entry->at, entry->id, context, salt, leaf);
 	const struct mac128 digest = seal_context(seal, entry->context);
 	return memcmp(leaf, found->leaf, sizeof(leaf)) == 0 &&
+	       log_salt_holds(seal, &row, entry->at, entry->id, context, salt) &&
 	       memcmp(&digest, context, sizeof(digest)) == 0;
 }
 
@@ -235,6 +237,7 @@ static bool insert(struct admin *writer, const struct seal *seal, struct log_row
 		return false;
 	row->corr = id + 1;
 	seal_random(salt, sizeof(salt));
+	log_salt(seal, row, now, id, &context, salt);
 	log_leaf(row, now, id, &context, salt, leaf);
 	const struct str body = log_body(writer->arena, salt, row->body);
 	const char *ctx = hex(writer, context.bytes, sizeof(context.bytes));

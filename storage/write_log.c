@@ -112,10 +112,12 @@ static void column_set(
 	columns->outcome[i] = (int16_t)row->outcome;
 	columns->classes[i] = (int16_t)row->classes;
 	columns->context[i] = line->context;
-	uint8_t *leaf = arena_alloc(group->arena, 32);
-	log_leaf(row, group->at, line->id, &line->context, line->salt, leaf);
+	uint8_t salt[LOG_SALT_BYTES], *leaf = arena_alloc(group->arena, 32);
+	memcpy(salt, line->salt, sizeof(salt));
+	log_salt(group->store->seal, row, group->at, line->id, &line->context, salt);
+	log_leaf(row, group->at, line->id, &line->context, salt, leaf);
 	columns->leaf[i] = (struct str){ (const char *)leaf, 32 };
-	columns->body[i] = log_body(group->arena, line->salt, row->body);
+	columns->body[i] = log_body(group->arena, salt, row->body);
 }
 
 /* The rows of one tenant; SET LOCAL stands before. */

@@ -37,15 +37,20 @@ def block(packed, before):
     return bytes(out[len(before):])
 
 
-def read(column):
+def text(column):
+    """Its bytes."""
     body = bytes(column)[16:]
     if not body or body[:1] == b"{":
-        return json.loads(body or b"{}")
+        return body
     assert body[0] == 2
     at = 1
     while body[at] >= 0x80:
         at += 1
     length = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(body[1:at + 1]))
-    text = block(body[at + 1:], DICTIONARY)
-    assert len(text) == length
-    return json.loads(text)
+    whole = block(body[at + 1:], DICTIONARY)
+    assert len(whole) == length
+    return whole
+
+
+def read(column):
+    return json.loads(text(column) or b"{}")

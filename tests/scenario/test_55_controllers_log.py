@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`maalehub log`: the access log for the controller whose data it was, and for the organisation whose people looked."""
+import hashlib
+import hmac
 import json
 import re
+import struct
 
 import pytest
 
+import log_body
 import people
 from hub import FJELLDAL, SOLVIK, SYKEHUS, bundle, found, observation, person
 
@@ -124,6 +128,38 @@ def test_a_row_changed_in_the_database_is_told(hub):
         assert done.returncode == 1 and "1 of " in done.stderr, change
         hub.sql(f"update hub.access_log set {back} {one}", orgnr)
     assert hub.maalehub("log", "--why", "x", *whose, check=False).returncode == 0
+
+
+def leaf_of(row):
+    """The leaf as storage/access_log.h says it is made, of what now stands in a row: it takes no secret."""
+    at, number, corr, tenant, actor, op, type_, outcome, classes, ctx, person_id, bucket, column = row
+    salt = bytes(column)[:16]
+    content = log_body.text(column)
+    leaf = struct.pack(">BBQQQIIHHHH", 0, 1, at, number, corr, tenant, actor, op, type_, outcome, classes) + bytes.fromhex(ctx.replace("-", ""))
+    leaf += hmac.digest(salt, b"P" + struct.pack(">QH", person_id, bucket), "sha256")
+    leaf += hmac.digest(salt, b"B" + hashlib.sha256(content).digest(), "sha256")
+    return hashlib.sha256(leaf).digest()
+
+
+def test_who_works_the_leaf_out_anew_is_found_out_too(hub):
+    """A superuser knows all that the leaf is made of, but not the secret that made the salt."""
+    orgnr, uploads = hub.controller()
+    assert uploads.upload(observation(person())).status_code == 201
+    whose = ("--tenant", str(orgnr))
+    one = "where op = 3 and tenant_id = (select tenant_id from hub.tenant where orgnr = %s)"
+    read = "select (extract(epoch from at) * 1000000)::int8, id, corr, tenant_id, actor_orgnr, op, type, outcome, classes, ctx::text, person_id, bucket, body from hub.access_log " + one
+    (leaf,), = hub.sql(f"select leaf from hub.access_log {one}", orgnr)
+    assert leaf_of(hub.sql(read, orgnr)[0]) == bytes(leaf)  # it is made so
+    for change, back in (("outcome = 1", "outcome = 0"), ("person_id = person_id + 1", "person_id = person_id - 1"), ("at = at - interval '1 second'", "at = at + interval '1 second'"),
+                         ("body = '\\x00112233445566778899aabbccddeeff7b7d'::bytea", None)):
+        hub.sql(f"update hub.access_log set {change} {one}", orgnr)
+        hub.sql(f"update hub.access_log set leaf = %s {one}", leaf_of(hub.sql(read, orgnr)[0]), orgnr)
+        done = hub.maalehub("log", "--why", "x", *whose, "--json", check=False)
+        assert done.returncode == 1 and "1 of " in done.stderr, change
+        assert [json.loads(line)["leafHolds"] for line in done.stdout.splitlines() if json.loads(line)["event"] == "create"] == [False], change
+        if back:
+            hub.sql(f"update hub.access_log set {back}, leaf = %s {one}", bytes(leaf), orgnr)
+            assert hub.maalehub("log", "--why", "x", *whose, check=False).returncode == 0
 
 
 def test_the_table_reads(hub, story):

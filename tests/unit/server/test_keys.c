@@ -286,6 +286,34 @@ static void an_unknown_kid_has_them_fetched_once(void **state)
 	goes_on(2);
 }
 
+/* Or new keys would be strangers until the clock has caught up. */
+static void a_clock_that_is_set_back_asks_anew(void **state)
+{
+	(void)state;
+	start(WELL);
+	assert_true(comes("k0"));
+	assert_true(ask());
+	goes_on(1);
+	assert_false(ask());
+	issuer.generation = 1;
+	now -= HOUR;
+	assert_true(ask());
+	goes_on(2);
+	assert_true(has("k1"));
+}
+
+/* Or a key that is taken back would be good for as long. */
+static void a_clock_that_is_set_back_refreshes_unasked(void **state)
+{
+	(void)state;
+	start(WELL);
+	assert_true(comes("k0"));
+	issuer.generation = 1;
+	now -= HOUR;
+	assert_true(comes("k1"));
+	assert_false(has("k0"));
+}
+
 static void an_issuer_that_is_away_leaves_its_keys_for_a_day(void **state)
 {
 	(void)state;
@@ -389,6 +417,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(keys_come_by_themselves),
 		TEST(an_unknown_kid_has_them_fetched_once),
+		TEST(a_clock_that_is_set_back_asks_anew),
+		TEST(a_clock_that_is_set_back_refreshes_unasked),
 		TEST(an_issuer_that_is_away_leaves_its_keys_for_a_day),
 		TEST(refreshed_at_half_of_max_age_at_most_ten_minutes),
 		TEST(errors_give_no_keys),

@@ -106,6 +106,34 @@ static void test_body(void **state)
 	assert_false(log_body_open(arena, (struct str){ wrong, column.length }, &back));
 }
 
+/* Whoever changes a row and works its leaf out anew lacks the secret that made its salt. */
+static void test_salt(void **state)
+{
+	(void)state;
+	struct seal *seal = seal_new(STR("a secret of thirty-two bytes, 32")),
+		    *other = seal_new(STR("a secret of thirty-two bytes, 23"));
+	const struct mac128 context = { { 1 } }, another = { { 2 } };
+	const struct log_row row = row_of();
+	uint8_t salt[LOG_SALT_BYTES] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 9, 9, 9, 9, 9 };
+	log_salt(seal, &row, 5, 7, &context, salt);
+	assert_memory_equal(salt, "\1\2\3\4\5\6\7\10", 8);
+	assert_true(log_salt_holds(seal, &row, 5, 7, &context, salt));
+	struct log_row changed = row;
+	changed.person++;
+	assert_false(log_salt_holds(seal, &changed, 5, 7, &context, salt));
+	changed = row;
+	changed.body = STR("{\"count\":4}");
+	assert_false(log_salt_holds(seal, &changed, 5, 7, &context, salt));
+	assert_false(log_salt_holds(seal, &row, 6, 7, &context, salt));
+	assert_false(log_salt_holds(seal, &row, 5, 8, &context, salt));
+	assert_false(log_salt_holds(seal, &row, 5, 7, &another, salt));
+	assert_false(log_salt_holds(other, &row, 5, 7, &context, salt));
+	salt[0] ^= 1;
+	assert_false(log_salt_holds(seal, &row, 5, 7, &context, salt));
+	seal_free(&seal);
+	seal_free(&other);
+}
+
 int main(void)
 {
 	arena = arena_new(1 << 20);
@@ -113,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_vector),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_body),
+		cmocka_unit_test(test_salt),
 	};
 	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	arena_free(&arena);
