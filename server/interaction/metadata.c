@@ -228,8 +228,10 @@ static void write_patient(struct buf *buf)
 		"The stub; the number comes back to whom the attest names it.");
 	write_code(buf, &interaction_patient_find, "search-type",
 		"POST _search with identifier=system|value: the id of any valid national id, known "
-		"here or not. There is nothing else to a Patient.");
-	buf_add_text(buf, "],\"searchParam\":[{\"name\":\"identifier\",\"definition\":"
+		"here or not; by _id also GET. There is nothing else to a Patient.");
+	buf_add_text(buf, "],\"searchParam\":[{\"name\":\"_id\",\"definition\":"
+			  "\"http://hl7.org/fhir/SearchParameter/Resource-id\",\"type\":"
+			  "\"token\"},{\"name\":\"identifier\",\"definition\":"
 			  "\"http://hl7.org/fhir/SearchParameter/Patient-identifier\","
 			  "\"type\":\"token\"}],\"operation\":[{\"name\":\"everything\","
 			  "\"definition\":\"http://hl7.org/fhir/OperationDefinition/"

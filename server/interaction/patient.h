@@ -16,7 +16,7 @@ struct str patient_id_of(struct exchange *exchange, const struct national_id *nu
 /* The stub of a Patient as it is asked for (patient_stub_write()), on the arena. */
 struct str patient_render(struct exchange *exchange, const struct presentation *presentation,
 	struct str id, const struct national_id *number);
-/* AUDIT of a look at a Patient that succeeded: one row about the person who is asked for, and about nobody where the hub does not know that person. None after an error. */
+/* AUDIT of a look at a Patient that succeeded: one row about the person who is asked for, and about nobody where the hub does not know that person. None after an error, nor where the id was none. */
 void patient_audit(struct exchange *exchange, enum log_op op);
 
 #endif

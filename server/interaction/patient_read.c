@@ -63,7 +63,7 @@ struct str patient_render(struct exchange *exchange, const struct presentation *
 
 void patient_audit(struct exchange *exchange, enum log_op op)
 {
-	if (exchange->work == NULL || exchange->outcome.errors > 0)
+	if (exchange->work == NULL || exchange->outcome.errors > 0 || exchange->resolve.count == 0)
 		return;
 	const struct patient *patient = &exchange->resolve.items[0].patient;
 	struct log_row *row = audit_row(exchange, op, TYPE_PATIENT);

@@ -25,7 +25,10 @@
 static enum resource_type type_of(const struct exchange *exchange)
 {
 	const enum resource_type type = route_type(exchange->route);
-	return type == TYPE_DEVICE || type == TYPE_PROVENANCE ? type : TYPE_OBSERVATION;
+	const bool of_compartment = str_ends(str_of(exchange->route->path), STR("}/Provenance"));
+	if (type == TYPE_PROVENANCE || of_compartment)
+		return TYPE_PROVENANCE;
+	return type == TYPE_DEVICE ? TYPE_DEVICE : TYPE_OBSERVATION;
 }
 
 static bool read_query(struct exchange *exchange, struct str query, enum search_place place,
@@ -137,8 +140,8 @@ static void parse_compartment(struct exchange *exchange)
 	/* It is decoded, so a & in it would be another parameter. */
 	if (!primitive_is_valid(PRIMITIVE_id, request->segment)) {
 		outcome_fail(&exchange->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
-			"what stands between Patient/ and /Observation is no id; POST "
-			"Patient/_search with the national identifier gives it");
+			"what stands behind Patient/ is no id; POST Patient/_search with the "
+			"national identifier gives it");
 		return;
 	}
 	const struct str query =

@@ -100,3 +100,42 @@ def test_a_patient_is_shown_as_it_is_asked_for(hub, reader):
     assert "meta" not in shown["false"] and all(shown[summary]["meta"]["tag"][0]["code"] == "SUBSETTED" for summary in ("true", "data", "text"))
     everything = reader.form("/fhir/Patient/$everything", [("identifier", f"{FNR}|{who}"), ("_elements", "status")]).json()["entry"][0]["resource"]
     assert everything["resourceType"] == "Patient" and who not in str(everything)
+
+
+# ---- a Patient by _id, as SMART apps and suites look it up
+
+
+def test_a_patient_is_found_by_id(hub, reader, doctor):
+    who, other = person(), person()
+    named = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()
+    id = named["entry"][0]["resource"]["id"]
+    own = f"{hub.url}/fhir/Patient?_id={id}"
+    assert named["link"] == [{"relation": "self", "url": own}] and who not in own
+    for answer in (doctor.get(f"/fhir/Patient?_id={id}"), doctor.form("/fhir/Patient/_search", [("_id", id)]), doctor.post(f"/fhir/Patient/_search?_id={id}")):
+        page = answer.json()
+        assert page["total"] == 1 and page["link"] == named["link"] and page["entry"][0]["fullUrl"] == f"{hub.url}/fhir/Patient/{id}"
+        assert page["entry"][0]["resource"] == doctor.get(f"/fhir/Patient/{id}").json() and page["entry"][0]["search"] == {"mode": "match"}
+    both = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}"), ("_id", id)]).json()
+    assert both["total"] == 1 and both["entry"] == named["entry"]
+    apart = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{other}"), ("_id", id)])
+    assert apart.json()["total"] == 0 and "entry" not in apart.json() and apart.json()["link"][0]["url"] == f"{hub.url}/fhir/Patient"
+    nobody = doctor.get("/fhir/Patient?_id=nobody&_pretty=true").json()
+    assert nobody["total"] == 0 and "entry" not in nobody and nobody["link"][0]["url"] == f"{hub.url}/fhir/Patient?_pretty=true"
+    counted = doctor.get(f"/fhir/Patient?_id={id}&_count=0").json()
+    assert counted["total"] == 1 and "entry" not in counted
+    assert "entry" in doctor.get(f"/fhir/Patient?_id={id}&_count=50").json()
+
+
+def test_the_look_for_a_patient_by_id_is_in_the_log(hub, doctor, vendor):
+    who = person()
+    vendor.upload(observation(who))
+    id = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"]
+    before = len(hub.entries(who))
+    assert doctor.get(f"/fhir/Patient?_id={id}").json()["total"] == 1
+    assert len(hub.entries(who)) == before + 1
+
+
+@pytest.mark.parametrize("query,word", [("", "_id"), ("_id=a,b", "_id"), ("_id=a&_id=b", "once"), ("name=x", "identifier and _id"), ("_count=x", "_count"), ("identifier=urn:x|y", "does not belong in a URL")])
+def test_what_a_patient_is_not_found_by(doctor, query, word):
+    answer = doctor.get(f"/fhir/Patient?{query}")
+    assert answer.status_code == 400 and word in issues(answer)

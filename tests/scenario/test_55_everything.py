@@ -51,6 +51,16 @@ def chart(vendor):
     return line, devices, readings, provenances
 
 
+def test_the_provenances_of_a_patient_are_a_compartment(reader, chart):
+    place = place_of(reader, chart[0])
+    whole = searched(reader, chart[0], "Provenance")
+    pages = walk(reader, reader.get(f"/fhir/Patient/{place}/Provenance?_count=1"))
+    assert len(whole) > 2 and [one for page in pages for one in page] == whole
+    answer = reader.get(f"/fhir/Patient/{place}/Provenance?code=8867-4")
+    assert answer.status_code == 400 and "recorded" in issues(answer)  # the parameters are those of Provenance
+    assert entries(reader.get("/fhir/Patient/nobody/Provenance")) == []
+
+
 def test_all_types_stand_on_it_once(reader, chart):
     line, devices, readings, provenances = chart
     found = entries(everything(reader, line, "?_count=200"))

@@ -120,7 +120,7 @@ static void a_wrong_method_is_told_the_right_ones(void **state)
 	assert_true(str_is(allow, "POST, GET, HEAD, PUT"));
 	assert_true(
 		str_ends(outcome.first->text, STR("to search: POST /fhir/Observation/_search")));
-	assert_null(find("GET", "/fhir/Patient"));
+	assert_null(find("DELETE", "/fhir/Patient"));
 	assert_true(str_ends(outcome.first->text, STR("to search: POST /fhir/Patient/_search")));
 	assert_null(find("post", "/fhir"));
 	assert_true(str_is(outcome.first->text, "this path takes POST only"));
