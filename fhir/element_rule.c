@@ -61,12 +61,9 @@ static bool counts_from_meal(const struct json *when)
 
 /* ---- contained resources */
 
-static bool is_there(struct str reference, struct walk *walk)
+static bool mark_referred(struct str id, struct walk *walk)
 {
 	unsigned index = 0;
-	if (reference.length < 2 || reference.at[0] != '#')
-		return true; /* not local; or the resource around a contained one */
-	const struct str id = str_part(reference, 1, reference.length);
 	json_each(item, json_get(walk->root, "contained"))
 	{
 		if (str_equal(json_text(item, "id"), id)) {
@@ -76,6 +73,25 @@ static bool is_there(struct str reference, struct walk *walk)
 		index++;
 	}
 	return false;
+}
+
+static bool is_there(struct str reference, struct walk *walk)
+{
+	if (reference.length < 2 || reference.at[0] != '#')
+		return true; /* not local; or the resource around a contained one */
+	return mark_referred(str_part(reference, 1, reference.length), walk);
+}
+
+/* dom-3 counts what one contained resource says of another. */
+static void mark_inside(const struct json *json, struct walk *walk)
+{
+	if (json->type == JSON_STRING && str_is(json->key, "reference") && json->text.length > 1 &&
+		json->text.at[0] == '#')
+		mark_referred(str_part(json->text, 1, json->text.length), walk);
+	json_each(item, json)
+	{
+		mark_inside(item, walk);
+	}
 }
 
 static bool refers_home(const struct json *json)
@@ -90,9 +106,13 @@ static bool refers_home(const struct json *json)
 	return false;
 }
 
-void element_contained_check(struct str expression, const struct walk *walk)
+void element_contained_check(struct str expression, struct walk *walk)
 {
 	unsigned index = 0;
+	json_each(item, json_get(walk->root, "contained"))
+	{
+		mark_inside(item, walk);
+	}
 	json_each(item, json_get(walk->root, "contained"))
 	{
 		if (item->type == JSON_OBJECT && index < 64 &&

@@ -56,6 +56,6 @@ void element_target_check(const char *targets, const struct json *json, const st
 	const struct walk *walk);
 
 /* Tells of contained resources that nothing refers to and that do not refer to the one around them (dom-3). */
-void element_contained_check(struct str expression, const struct walk *walk);
+void element_contained_check(struct str expression, struct walk *walk);
 
 #endif

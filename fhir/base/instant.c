@@ -21,7 +21,7 @@ struct written {
 	bool has_hour;
 	bool has_minute;
 	bool has_offset;
-	bool has_degree;
+	bool is_loose; /* not as HL7 v2.6 writes it */
 	int offset_minutes;
 	enum precision precision;
 };
@@ -122,8 +122,8 @@ static bool is_digit_at(struct str text, size_t at)
 	return at < text.length && text.at[at] >= '0' && text.at[at] <= '9';
 }
 
-/* Digits behind a decimal point, at most `most`; those past the microsecond are read and dropped. */
-static bool take_fraction(struct str text, size_t *at, size_t most, struct written *out)
+/* Digits behind a decimal point; those past the microsecond are read and dropped. */
+static bool take_fraction(struct str text, size_t *at, struct written *out)
 {
 	const size_t from = *at;
 	instant unit = INSTANT_SECOND;
@@ -136,7 +136,7 @@ static bool take_fraction(struct str text, size_t *at, size_t most, struct writt
 	out->fraction_unit = unit;
 	out->fraction_digits = str_part(text, from, *at - from);
 	out->precision = PRECISION_FRACTION;
-	return *at > from && *at - from <= most;
+	return *at > from;
 }
 
 /* hh:mm or hhmm behind the sign. FHIR R4 dateTime: at most 14:00. */
@@ -179,7 +179,7 @@ static bool take_time(struct str text, size_t *at, struct written *out)
 		if (!take_number(text, at, 2, &out->second))
 			return false;
 		out->precision = PRECISION_SECOND;
-		if (take_byte(text, at, '.') && !take_fraction(text, at, SIZE_MAX, out))
+		if (take_byte(text, at, '.') && !take_fraction(text, at, out))
 			return false;
 	}
 	if (take_byte(text, at, 'Z')) {
@@ -229,7 +229,26 @@ static bool take_dtm_time(struct str text, size_t *at, struct written *out)
 	if (!take_number(text, at, 2, &out->second))
 		return false;
 	out->precision = PRECISION_SECOND;
-	return !take_byte(text, at, '.') || take_fraction(text, at, 4, out);
+	if (!take_byte(text, at, '.'))
+		return true;
+	const size_t before = *at;
+	const bool taken = take_fraction(text, at, out);
+	out->is_loose = *at - before > 4;
+	return taken;
+}
+
+/* +ZZZZ; +ZZ:ZZ and, behind a clock, Z, as ISO 8601 has them, say the same. */
+static bool take_dtm_zone(struct str text, size_t *at, struct written *out)
+{
+	if (out->has_hour && take_byte(text, at, 'Z')) {
+		out->has_offset = out->is_loose = true;
+		return true;
+	}
+	if (!is_sign_at(text, *at))
+		return true;
+	const bool colon = *at + 3 < text.length && text.at[*at + 3] == ':';
+	out->is_loose = out->is_loose || colon;
+	return take_offset(text, at, colon, out);
 }
 
 /* HL7 v2.5 2.A.77, TS: what is known of a time whose digits may say more. Takes the degree from *text. */
@@ -249,7 +268,7 @@ static char cut_degree(struct str *text)
 /* A day that is known is a day, whatever clock stands behind it. */
 static void apply_degree(struct written *time, char degree)
 {
-	time->has_degree = degree != '\0';
+	time->is_loose = time->is_loose || degree != '\0';
 	const enum precision known = degree == 'Y'   ? PRECISION_YEAR
 				     : degree == 'L' ? PRECISION_MONTH
 				     : degree == 'D' ? PRECISION_DAY
@@ -261,7 +280,7 @@ static void apply_degree(struct written *time, char degree)
 		.day = known >= PRECISION_DAY ? time->day : 1,
 		.has_offset = time->has_offset,
 		.offset_minutes = time->offset_minutes,
-		.has_degree = true,
+		.is_loose = true,
 		.precision = known };
 }
 
@@ -286,7 +305,7 @@ static bool parse_dtm(struct str text, struct written *out)
 	if (out->precision == PRECISION_DAY && is_digit_at(text, at) &&
 		!take_dtm_time(text, &at, out))
 		return false;
-	if (is_sign_at(text, at) && !take_offset(text, &at, false, out))
+	if (!take_dtm_zone(text, &at, out))
 		return false;
 	if (at != text.length || !is_possible(out))
 		return false;
@@ -328,7 +347,7 @@ static struct span span_of(const struct written *time, struct zone zone)
 	struct span span = {
 		.precision = time->precision,
 		.zoned = time->has_offset || !time->has_hour,
-		.degree = time->has_degree,
+		.loose = time->is_loose,
 	};
 	const instant low = local_of(time), high = next_local(time);
 	span.unsure = !span.zoned && is_unsure(zone, low, time->year);

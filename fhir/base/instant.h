@@ -29,7 +29,7 @@ struct span {
 	enum precision precision;
 	bool zoned;  /* the text had Z or an offset, or is a date only */
 	bool unsure; /* without zone, in the hour that its zone's clocks show twice or skip */
-	bool degree; /* of HL7 v2: a degree of precision stood behind it */
+	bool loose;  /* of HL7 v2: read, but not as v2.6 writes it (span_parse_dtm) */
 };
 
 /*
@@ -52,8 +52,8 @@ bool span_parse(struct str text, struct zone zone, struct span *out);
 /* FHIR R4 instant: seconds and zone required. */
 bool span_parse_instant(struct str text, struct span *out);
 /*
- * HL7 v2 DTM: YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. Also the TS that stood there before v2.6, whose second component is a degree of precision (`20261120081500^S`, any component
- * separator): years (Y), months (L) and days (D) are read to it; hours, minutes and seconds as they are written.
+ * HL7 v2 DTM: YYYY[MM[DD[HH[MM[SS[.S[S[S[S]]]]]]]]][+/-ZZZZ]. And what says the same in other words (loose): more digits of a fraction, a zone as Z or +ZZ:ZZ, and the TS of before v2.6,
+ * whose second component is a degree of precision (`20261120081500^S`, any component separator): years (Y), months (L) and days (D) are read to it, a clock as it is written.
  */
 bool span_parse_dtm(struct str text, struct zone zone, struct span *out);
 

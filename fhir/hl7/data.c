@@ -126,12 +126,16 @@ bool data_read_ed(struct reading *reading, const struct row *row, struct buf *bu
 
 /* ---- NA */
 
-/* Sample period in ms from OBR-7 and OBR-8: N values are spread evenly (IHE PCD TF-2 3.1). */
+/* Sample period in ms by the sampling rate, else from OBR-7 and OBR-8: N values are spread evenly (IHE PCD TF-2 3.1). */
 static void write_period(
 	struct reading *reading, const struct row *row, uint64_t samples, struct buf *buf)
 {
 	const struct group *const group = &reading->groups[row->group];
 	struct span start, end;
+	if (row->rate > 0) {
+		buf_add_format(buf, ",\"period\":%.9g", 1000.0 / row->rate);
+		return;
+	}
 	if (row_field(row, OBX_TIME).length == 0 && group->start.length > 0 &&
 		group->end.length > 0 &&
 		span_parse_dtm(group->start, reading->policy->zone, &start) &&

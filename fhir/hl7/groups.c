@@ -2,6 +2,7 @@
 #include "fhir/hl7/values.h"
 
 #include "fhir/base/arena.h"
+#include "fhir/base/decimal.h"
 
 #include <stdlib.h>
 
@@ -15,11 +16,32 @@ static void note_control(struct reading *reading, struct row *row)
 			(struct control){ row->group, row->low };
 }
 
+/* How often the array above was sampled; monitors give the row the number 0, so its name counts. */
+static bool take_rate(struct reading *reading, const struct row *row)
+{
+	const struct str name = clean_component(reading, row_field(row, OBX_CODE), 2);
+	if (row->fact != NULL || row->parent == ROW_NONE || !str_is(name, "MDC_ATTR_SAMP_RATE"))
+		return false;
+	struct row *const array = &reading->rows[row->parent];
+	struct str number, words;
+	double rate;
+	if (!str_is(row_field(array, OBX_TYPE), "NA") ||
+		!values_number(reading->arena, row_field(row, OBX_VALUE), &number) ||
+		!decimal_value(number, &rate) || rate <= 0)
+		return false;
+	const struct str unit = values_unit(reading, row, &words);
+	if (!str_is(unit, "/s") && !str_is(unit, "Hz"))
+		return false;
+	array->rate = rate;
+	return true;
+}
+
 /* What the row is by itself, without its place in the tree. */
 static enum row_fate fate_of(struct reading *reading, struct row *row)
 {
 	const bool has_value = values_present(row);
-	if (mdc_is(row->fact, "time") || mdc_is(row->fact, "device-info"))
+	if (mdc_is(row->fact, "time") || mdc_is(row->fact, "device-info") ||
+		take_rate(reading, row))
 		return ROW_SILENT;
 	if (mdc_is(row->fact, "device-type")) {
 		if (has_value)

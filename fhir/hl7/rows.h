@@ -71,6 +71,7 @@ struct row {
 	struct str start; /* DTM as written, own or inherited; empty: none */
 	instant low;
 	bool inherits_interval; /* the time is OBR-7 and OBR-8 ends it */
+	double rate; /* of an array: samples a second, as a row below it says; 0: not said */
 
 	struct notes notes;
 	struct party party;

@@ -20,11 +20,11 @@ static bool read_time(const struct reading *reading, struct str text, struct hl7
 			place.segment, place.field);
 		return false;
 	}
-	if (out->degree)
+	if (out->loose)
 		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_VALUE, place,
-			"%s-%u has a degree of precision behind the time, as in HL7 v2 before 2.6; "
-			"the time is "
-			"read, as a date where it says Y, L or D",
+			"%s-%u is not written as HL7 v2.6 has it (YYYYMMDDHHMMSS.SSSS+ZZZZ), but "
+			"is read; where a "
+			"degree of precision stands behind it, Y, L or D, as that much of a date",
 			place.segment, place.field);
 	if (out->unsure)
 		outcome_at(reading->outcome, SEVERITY_WARNING, OUTCOME_BUSINESS_RULE, place,

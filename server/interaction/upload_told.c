@@ -7,20 +7,22 @@
 
 void upload_explain(struct upload_entry *entry)
 {
-	const char *text = NULL;
+	const char *rest = NULL;
+	const char *const what = entry->observation.type == TYPE_OBSERVATION
+					 ? "measurement"
+					 : resource_type_name(entry->observation.type);
 	switch (entry->written->fate) {
 	case WRITE_CREATED:
 		return;
 	case WRITE_KNOWN:
-		text = "this measurement was stored before; it was not stored again";
+		rest = "; it was not stored again";
 		break;
 	case WRITE_VERSIONED:
-		text = "this measurement was stored before with another value; this is a new "
-		       "version";
+		rest = " with another value; this is a new version";
 		break;
 	case WRITE_GONE:
 		outcome_warn(&entry->outcome, OUTCOME_GONE, entry->expression,
-			"this measurement was deleted here; it was not stored again");
+			"this %s was deleted here; it was not stored again", what);
 		return;
 	case WRITE_BESIDE:
 		outcome_warn(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
@@ -36,7 +38,7 @@ void upload_explain(struct upload_entry *entry)
 		return; /* never of what is told */
 	}
 	outcome_at(&entry->outcome, SEVERITY_INFORMATION, OUTCOME_DUPLICATE,
-		(struct hl7_place){ 0 }, "%s", text);
+		(struct hl7_place){ 0 }, "this %s was stored before%s", what, rest);
 }
 
 int upload_status(const struct upload_entry *entry)

@@ -159,6 +159,9 @@ def test_a_device_that_is_named_by_its_id_tells_readings_apart(vendor, epj, hub)
         sent = observation(who, device=None, value="72") | {"device": {"reference": device}}
         assert vendor.upload(sent).status_code == 201
         assert vendor.upload(sent | {"device": {"reference": f"{hub.url}/fhir/{device}/_history/1", "display": "Klokke"}}).status_code == 200
+    again = vendor.upload(transaction({"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": {"resourceType": "Device", "patient": {"identifier": {"system": FNR, "value": who}}, "deviceName": [
+        {"name": "Måler 1", "type": "user-friendly-name"}]}, "request": {"method": "POST", "url": "Device"}}))
+    assert outcome_of(again.json()["entry"][0]) == "this Device was stored before; it was not stored again", again.text
     assert len(ids(epj.search(who))) == 2
     corrected = vendor.upload(observation(who, device=None, value="73") | {"device": {"reference": devices[0]}})
     assert corrected.status_code == 200 and corrected.headers["etag"] == 'W/"2"', corrected.text

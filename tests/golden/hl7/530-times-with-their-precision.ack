@@ -1,6 +1,6 @@
 MSH|^~\&|Maalehub^1.2.3^ISO||HjemmeHub^AC1D2E3F40516273^EUI-64|Leverandør|20261121100000+0000||ACK^R01^ACK|ACK1|T|2.6|||NE|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
 MSA|AA|G530
-ERR||OBX^2^14|102^Data type error^HL70357|W||||OBX-14 has a degree of precision behind the time, as in HL7 v2 before 2.6; the time is read, as a date where it says Y, L or D
-ERR||OBX^3^14|102^Data type error^HL70357|W||||OBX-14 has a degree of precision behind the time, as in HL7 v2 before 2.6; the time is read, as a date where it says Y, L or D
-ERR||OBR^1^7|102^Data type error^HL70357|W||||OBR-7 has a degree of precision behind the time, as in HL7 v2 before 2.6; the time is read, as a date where it says Y, L or D
-ERR||OBR^1^8|102^Data type error^HL70357|W||||OBR-8 has a degree of precision behind the time, as in HL7 v2 before 2.6; the time is read, as a date where it says Y, L or D
+ERR||OBX^2^14|102^Data type error^HL70357|W||||OBX-14 is not written as HL7 v2.6 has it (YYYYMMDDHHMMSS.SSSS+ZZZZ), but is read; where a degree of precision stands behind it, Y, L or D, as that much of a date
+ERR||OBX^3^14|102^Data type error^HL70357|W||||OBX-14 is not written as HL7 v2.6 has it (YYYYMMDDHHMMSS.SSSS+ZZZZ), but is read; where a degree of precision stands behind it, Y, L or D, as that much of a date
+ERR||OBR^1^7|102^Data type error^HL70357|W||||OBR-7 is not written as HL7 v2.6 has it (YYYYMMDDHHMMSS.SSSS+ZZZZ), but is read; where a degree of precision stands behind it, Y, L or D, as that much of a date
+ERR||OBR^1^8|102^Data type error^HL70357|W||||OBR-8 is not written as HL7 v2.6 has it (YYYYMMDDHHMMSS.SSSS+ZZZZ), but is read; where a degree of precision stands behind it, Y, L or D, as that much of a date

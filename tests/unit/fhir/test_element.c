@@ -332,6 +332,11 @@ static const struct broken broken[] = {
 	{ KIND_DEVICE, "dom-3",
 		"{'contained':[{'resourceType':'X','parent':{'reference':'Device/1'}}]}",
 		"{'contained':[{'resourceType':'X','parent':{'reference':'#'}}]}" },
+	{ KIND_DEVICE, "dom-3",
+		"{'parent':{'reference':'#a'},'contained':[{'resourceType':'Device','id':'a'},{"
+		"'resourceType':'X','id':'b'}]}",
+		"{'parent':{'reference':'#a'},'contained':[{'resourceType':'Device','id':'a',"
+		"'owner':{'reference':'#b'}},{'resourceType':'X','id':'b'}]}" },
 	{ KIND_DEVICE, "ref-1",
 		"{'contained':[{'resourceType':'Device','id':'b'}],"
 		"'parent':{'reference':'#c'}}",
