@@ -246,13 +246,21 @@ static void take_total(struct search_parsing *parsing, const struct search_pair 
 	static const char *const totals[] = { [SEARCH_TOTAL_NONE] = "none",
 		[SEARCH_TOTAL_ESTIMATE] = "estimate",
 		[SEARCH_TOTAL_ACCURATE] = "accurate" };
+	const char *name = pair->parameter->name;
+	const bool foreign = strcmp(name, "_totalMethod") == 0; /* fhirpy's count() */
+	const enum search_total before = parsing->out->total;
 	for (int i = SEARCH_TOTAL_NONE; i <= SEARCH_TOTAL_ACCURATE; i++) {
-		if (!str_is(pair->value, totals[i]))
+		const bool accurate = i == SEARCH_TOTAL_ACCURATE;
+		if (!str_is(pair->value, foreign && accurate ? "count" : totals[i]))
 			continue;
 		parsing->out->total = (enum search_total)i;
+		if (before != SEARCH_TOTAL_UNASKED && before != parsing->out->total)
+			outcome_fail(parsing->outcome, OUTCOME_INVALID, NOWHERE,
+				"_total and _totalMethod say two things");
 		return;
 	}
-	search_fail_value(parsing, pair->parameter->name, "none, estimate or accurate");
+	search_fail_value(
+		parsing, name, foreign ? "none, estimate or count" : "none, estimate or accurate");
 }
 
 /* What may be included is no more than the rows of include.tbl; what cannot be is no empty answer. */

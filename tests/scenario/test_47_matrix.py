@@ -34,7 +34,7 @@ VALUES = {
 # Where a value of the kind cannot be found because of what was uploaded
 FINDS_NOTHING = {"device"}
 WHOSE = {"patient", "subject", "patient.identifier"}
-RESULT = {"_count", "_sort", "_total", "_id", "_include", "_revinclude"}
+RESULT = {"_count", "_sort", "_total", "_totalMethod", "_id", "_include", "_revinclude"}
 
 
 def table():

@@ -45,6 +45,17 @@ def test_a_status_no_device_can_have_is_refused(epj, reading, asked):
     assert sound.status_code == 200
 
 
+# ---- other libraries' habits
+
+
+def test_the_count_of_fhirpy(epj, reading):
+    answer = epj.get(f"/fhir/Observation?patient={reading[1]}&_count=0&_totalMethod=count")
+    assert answer.status_code == 200 and answer.json()["total"] == 1 and "entry" not in answer.json()
+    own = answer.json()["link"][0]["url"].removeprefix(epj.hub.url)
+    assert epj.get(own).json()["total"] == 1
+    assert epj.get(f"/fhir/Device?patient={reading[1]}&_count=0&_totalMethod=count").json()["total"] == 0
+
+
 # ---- Bundles
 
 

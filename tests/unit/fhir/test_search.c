@@ -213,7 +213,7 @@ static void unknown(void **state)
 	refused("patient=a&colour=red", OUTCOME_NOT_SUPPORTED,
 		"'colour'; known are _count, _id, _lastUpdated, _profile, _security, _sort, "
 		"_source, _tag, "
-		"_total, _include, _revinclude, based-on, category, code, ");
+		"_total, _totalMethod, _include, _revinclude, based-on, category, code, ");
 	refused("patient=a&code:above=x", OUTCOME_NOT_SUPPORTED,
 		"code has no modifier ':above' here; known is :missing, :not, :in, :not-in, :text");
 	refused("patient=a&code:in=x", OUTCOME_NOT_SUPPORTED, "code:in");
@@ -435,6 +435,11 @@ static void orders_and_totals(void **state)
 	refused("patient=a&_sort=code,-code", OUTCOME_INVALID, "_sort");
 	assert_int_equal(parsed("patient=a&_total=accurate").total, SEARCH_TOTAL_ACCURATE);
 	refused("patient=a&_total=exact", OUTCOME_INVALID, "estimate");
+	assert_int_equal(parsed("patient=a&_totalMethod=count").total, SEARCH_TOTAL_ACCURATE);
+	assert_int_equal(
+		parsed("patient=a&_total=none&_totalMethod=none").total, SEARCH_TOTAL_NONE);
+	refused("patient=a&_totalMethod=accurate", OUTCOME_INVALID, "none, estimate or count");
+	refused("patient=a&_total=none&_totalMethod=count", OUTCOME_INVALID, "two things");
 }
 
 /* FHIR R4 search 3.1.1.5.4: what is asked for is a row of include.tbl, each once. */
