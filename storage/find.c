@@ -10,6 +10,7 @@ static void find_came(void *context, const struct db_rows *rows)
 		return;
 	find->found = true;
 	find->deleted = db_get_bool(rows, 0, 2);
+	find->version = (int)db_get_int(rows, 0, 3);
 	find->key = (struct resource_key){ .type = find->type == TYPE_NONE ? TYPE_OBSERVATION
 									   : find->type,
 		.bucket = find->part->bucket,

@@ -29,6 +29,7 @@ struct store_find {
 	enum resource_type type; /* TYPE_NONE: Observation */
 	struct str text;
 	bool found, deleted;
+	int version;
 	struct resource_key key;
 };
 void store_find(struct store *store, struct store_find *find);

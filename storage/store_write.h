@@ -40,8 +40,8 @@ struct write_item {
 	int expected; /* UPDATE, DELETE: 0 for any version */
 	int same; /* UPDATE: the version that was read and holds these very bytes, however it is packed; 0: none is known to */
 	/*
-	 * CREATE, where others of the same write refer to it by its id, so that the id must be known before: which one a new row gets (store_corr() gives one), and which row it
-	 * must turn out to be, new or there already, or the write is refused. 0: as it comes.
+	 * CREATE, where the id must be known before, because others of the same write refer to it: which one a new row gets (store_corr() gives one; 0: any), and which row it must turn out to be,
+	 * new or there already, or the write is refused (0: as it comes).
 	 */
 	uint64_t id, expect;
 	/* the answer; of UPDATE and DELETE `key` is given */

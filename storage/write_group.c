@@ -147,7 +147,8 @@ static void send_attempt(struct group *group)
 		group->readings[i]->asked = false;
 		group->readings[i]->replaced = 0;
 		const struct write_item *item = group->readings[i]->item;
-		if ((group->readings[i]->round > 0 || item->expect != item->id) && !change)
+		const bool elsewhere = item->expect != 0 && item->expect != item->id;
+		if ((group->readings[i]->round > 0 || elsewhere) && !change)
 			group->mode = GROUP_PROBE;
 	}
 	db_begin(group->flight);

@@ -5,6 +5,7 @@
 #include "fhir/envelope.h"
 #include "server/inner.h"
 #include "server/interaction/changes.h"
+#include "server/interaction/conditional.h"
 #include "server/interaction/interactions.h"
 #include "server/interaction/links.h"
 #include "server/interaction/one.h"
@@ -134,7 +135,8 @@ static void take_entry(struct exchange *exchange, struct bundle_work *work, size
 	}
 	if (!bundle_entry_check(exchange->arena, bundle, index, &entry->outcome))
 		return;
-	if (!creates(bundle, from)) {
+	const bool conditional = conditional_is(bundle, from);
+	if (!conditional && !creates(bundle, from)) {
 		take_inner(exchange, work, index);
 		return;
 	}
@@ -143,7 +145,10 @@ static void take_entry(struct exchange *exchange, struct bundle_work *work, size
 		return;
 	}
 	entry->resource = from->resource;
-	entry->if_none_exist = from->if_none_exist;
+	if (conditional)
+		conditional_take(exchange, work->upload, index, bundle);
+	else
+		entry->if_none_exist = from->if_none_exist;
 	links_take(work->upload->links, index);
 }
 
@@ -516,8 +521,8 @@ static void represent(
 {
 	const struct write_item *written = entry->written;
 	const bool is_new = written->fate == WRITE_CREATED || written->fate == WRITE_VERSIONED ||
-			    written->fate == WRITE_BESIDE;
-	if (written->mode != WRITE_CREATE || !is_new || entry->observation.body.length == 0 ||
+			    written->fate == WRITE_BESIDE || written->fate == WRITE_UPDATED;
+	if (!is_new || entry->observation.body.length == 0 ||
 		!prefer_is_representation(exchange->request.prefer))
 		return;
 	const struct resource resource = { written->key.type, upload_id(exchange, entry),

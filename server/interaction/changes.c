@@ -104,15 +104,15 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 	}
 	if (!may_change(change) || id.length == 0 || str_index(id, '?') < id.length) {
 		outcome_fail(&entry->outcome, OUTCOME_NOT_SUPPORTED, entry->expression,
-			"a transaction changes an Observation by its id (Observation/{id}), or "
-			"replaces or deletes a Device; a change by a condition goes into a batch, "
-			"or alone");
+			"a transaction changes an Observation by its id (Observation/{id}), "
+			"replaces or deletes a Device, or puts either by a condition "
+			"(Observation?identifier=system|value)");
 		return;
 	}
 	if (names_twice(changes, id)) {
 		outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
-			"two entries of a transaction change one resource; make them one, or send "
-			"two Bundles");
+			"two entries of a transaction are one resource; make them one, or send two "
+			"Bundles");
 		return;
 	}
 	if (change->kind == CHANGE_UPDATE)
@@ -142,6 +142,16 @@ const struct change *changes_of(const struct changes *changes, const struct reso
 			return change;
 	}
 	return NULL;
+}
+
+size_t changes_count(const struct changes *changes)
+{
+	return changes == NULL ? 0 : changes->count;
+}
+
+const struct resource_key *changes_row(const struct changes *changes, size_t number)
+{
+	return &changes->list[number].change->one.key;
 }
 
 size_t changes_items(const struct changes *changes)

@@ -7,7 +7,7 @@
 #include "server/interaction/upload.h"
 
 /*
- * The entries of a transaction that change what is there: PUT, PATCH and DELETE by id. They are read and planned before anything is written, and written with what the transaction creates: one
+ * The entries of a transaction that change what is there by its id: PUT, PATCH and DELETE (by a condition: conditional.h). They are read and planned before anything is written, and written with what the transaction creates: one
  * refused change, and nothing of it is stored.
  */
 struct changes;
@@ -17,6 +17,9 @@ struct changes *changes_new(struct exchange *exchange, struct upload *upload, si
 /* Takes entry `index` in; what cannot be asked is an error of the entry. */
 void changes_take(struct changes *changes, size_t index, const struct bundle_entry *from);
 
+/* How many there are (of NULL none), and which row each of them is of, once VALIDATE has been. */
+size_t changes_count(const struct changes *changes);
+const struct resource_key *changes_row(const struct changes *changes, size_t number);
 /* What the transaction does to this row, once VALIDATE has been; NULL: nothing. */
 const struct change *changes_of(const struct changes *changes, const struct resource_key *key);
 

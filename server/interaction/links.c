@@ -8,6 +8,7 @@
 #include "fhir/primitive.h"
 #include "server/form.h"
 #include "server/interaction/condition.h"
+#include "server/interaction/conditional.h"
 #include "server/interaction/link_text.h"
 #include "server/interaction/patient.h"
 #include "server/loop.h"
@@ -21,9 +22,9 @@
 struct target {
 	bool wanted;
 	enum resource_type type;
-	struct str key;     /* of a condition: identity text; empty for an entry */
-	size_t by;          /* of a condition: the entry that asks, and whose patient it is of */
-	uint64_t fresh, id; /* the id a new row gets; the row it is, 0: not known */
+	struct str key; /* of a condition: identity text; empty for an entry */
+	size_t by;      /* of a condition: the entry that asks, and whose patient it is of */
+	uint64_t id;    /* the row it is; 0: not known */
 	struct resource_key row; /* of a condition */
 	char sealed[27];         /* the id as references have it */
 	struct store_find *finds;
@@ -202,8 +203,9 @@ static bool to_entry(const struct link_walk *walk, size_t number, const struct l
 	}
 	if (updated_entry(links, number, out))
 		return true;
-	if (envelope_type(to->type) == TYPE_NONE ||
-		(to->method.length > 0 && !str_is(to->method, "POST")))
+	const bool stored = to->method.length == 0 || str_is(to->method, "POST") ||
+			    conditional_is(links->bundle, to);
+	if (envelope_type(to->type) == TYPE_NONE || !stored)
 		return refuse(links, from, "refers to an entry that is not stored here");
 	if (walk->known)
 		return refuse(links, from,
@@ -498,10 +500,12 @@ static void find_target(struct links *links, size_t number)
 		find(links, number, target->key, target->finds);
 		return;
 	}
-	const struct observation *observation = &links->upload->entries[number].observation;
-	target->find_count = observation->key_count;
-	target->finds = arena_array(arena, observation->key_count, sizeof(*target->finds));
-	for (size_t i = 0; i < observation->key_count; i++)
+	const struct upload_entry *entry = &links->upload->entries[number];
+	const struct observation *observation = &entry->observation;
+	/* A conditional update asks for its row itself. */
+	target->find_count = entry->conditional == NULL ? observation->key_count : 0;
+	target->finds = arena_array(arena, target->find_count + 1, sizeof(*target->finds));
+	for (size_t i = 0; i < target->find_count; i++)
 		find(links, number, observation->keys[i], &target->finds[i]);
 }
 
@@ -537,9 +541,16 @@ static bool condition_fails(struct links *links, const struct target *target)
 	return false;
 }
 
-/* The row it is, as far as is known; a fresh id in any case. */
+/* The row it is, as far as is known, or the id that it gets. */
 static bool settle_id(struct links *links, struct target *target, size_t number)
 {
+	const struct upload_entry *entry =
+		number < links->bundle->count ? &links->upload->entries[number] : NULL;
+	if (entry != NULL && entry->conditional != NULL) {
+		const bool there = conditional_row(entry->conditional, &target->row);
+		target->id = there ? target->row.id : entry->fresh;
+		return true;
+	}
 	if (target->id != 0)
 		return true;
 	for (size_t i = 0; i < target->find_count && target->id == 0; i++) {
@@ -548,21 +559,17 @@ static bool settle_id(struct links *links, struct target *target, size_t number)
 		target->id = target->finds[i].key.id;
 		target->row = target->finds[i].key;
 	}
-	if (number >= links->bundle->count)
+	if (entry == NULL)
 		return target->id != 0 || condition_fails(links, target);
-	target->fresh = store_corr(links->exchange->loop->store);
-	if (target->fresh == 0)
-		return outcome_fail(&links->exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
-			"The hub is busy");
 	if (target->id == 0)
-		target->id = target->fresh;
+		target->id = entry->fresh;
 	return true;
 }
 
 static void seal_target(struct links *links, struct target *target, size_t number, char id[27])
 {
 	struct resource_key key = target->row;
-	if (number < links->bundle->count) {
+	if (number < links->bundle->count && key.id != target->id) { /* a new row, or moved */
 		const struct grant_part *part = part_of(links, number);
 		key = (struct resource_key){ target->type, part->bucket, part->tenant,
 			part->subject, target->id };
@@ -615,7 +622,6 @@ void links_item(const struct links *links, size_t index, struct write_item *item
 {
 	if (links->targets == NULL || !links->targets[index].wanted)
 		return;
-	item->id = links->targets[index].fresh;
 	item->expect = links->targets[index].id;
 }
 

@@ -305,9 +305,8 @@ static void respond(struct exchange *exchange)
 	write_code(&buf, &interaction_bundle, "batch",
 		"collection is taken as batch; Patient entries are ignored");
 	write_code(&buf, &interaction_bundle, "transaction",
-		"stored whole or not at all; changes by id: one by a condition goes into a batch, "
-		"or "
-		"alone");
+		"stored whole or not at all, whatever the order of its entries; changes by id, "
+		"puts also by an identifier");
 	buf_add_text(&buf, "],\"compartment\":[\"http://hl7.org/fhir/CompartmentDefinition/"
 			   "patient\"]}]}");
 	const bool whole = presentation_is_plain(&exchange->presentation);

@@ -6,6 +6,7 @@
 #include "server/audit.h"
 #include "server/interaction/changes.h"
 #include "server/interaction/condition.h"
+#include "server/interaction/conditional.h"
 #include "server/interaction/links.h"
 #include "server/loop.h"
 #include "server/resolve.h"
@@ -54,22 +55,25 @@ static void check_performers(const struct exchange *exchange, const struct obser
 	}
 }
 
+struct str upload_request_place(const struct upload_entry *entry, const char *element)
+{
+	const struct str resource = STR(".resource"), place = entry->expression;
+	if (!str_ends(place, resource))
+		return (struct str){ 0 };
+	return str_format(entry->outcome.arena, "%.*s.request.%s",
+		STR_ARG(str_part(place, 0, place.length - resource.length)), element);
+}
+
 /* A conditional create by an identifier of the resource's own is what every create is; another one becomes an identity of it beside its own. */
 static void check_condition(struct exchange *exchange, struct upload_entry *entry)
 {
-	const struct str resource = STR(".resource");
 	if (entry->if_none_exist.at == NULL) /* an empty condition is none left out */
 		return;
 	struct outcome said = { .arena = exchange->arena };
 	condition_identifier(exchange, entry->observation.type, entry->if_none_exist,
 		entry->resource, &entry->condition, &said);
 	/* In a Bundle it stands beside the resource, alone in a header. */
-	struct str place = entry->expression;
-	const bool in_bundle = str_ends(place, resource);
-	if (in_bundle)
-		place = str_format(exchange->arena, "%.*s.request.ifNoneExist",
-			STR_ARG(str_part(place, 0, place.length - resource.length)));
-	outcome_merge(&entry->outcome, &said, in_bundle ? place : (struct str){ 0 });
+	outcome_merge(&entry->outcome, &said, upload_request_place(entry, "ifNoneExist"));
 }
 
 /* Whose a refused reading was to be, if that much can be read: the refusal is written down for a patient whom the hub knows. */
@@ -186,7 +190,12 @@ bool upload_read(struct exchange *exchange, const struct json *json, struct str 
 static void check_entry(
 	struct exchange *exchange, const struct upload *upload, struct upload_entry *entry)
 {
-	if (entry->resource != NULL && read_resource(exchange, upload, entry))
+	if (entry->resource == NULL)
+		return;
+	const bool good = read_resource(exchange, upload, entry);
+	if (entry->conditional != NULL)
+		conditional_validate(exchange, entry);
+	else if (good)
 		check_condition(exchange, entry);
 }
 
@@ -244,7 +253,7 @@ static size_t person_number(struct people *people, struct str name)
 	return people->numbers[at];
 }
 
-static bool is_sound(const struct upload_entry *entry)
+bool upload_is_sound(const struct upload_entry *entry)
 {
 	return entry->resource != NULL && entry->outcome.errors == 0;
 }
@@ -284,6 +293,8 @@ void upload_who(struct exchange *exchange, struct upload *upload)
 	const size_t more = upload->changes == NULL ? 0 : changes_items(upload->changes);
 	if (people.count + more == 0)
 		return;
+	if (upload->conditionals != NULL)
+		exchange->afresh = true; /* as changes are */
 	struct resolve_item *items = resolve_items(exchange, people.count + more);
 	if (more > 0)
 		changes_who(upload->changes, items, people.count);
@@ -295,7 +306,8 @@ void upload_who(struct exchange *exchange, struct upload *upload)
 			continue;
 		struct resolve_item *item = &items[entry->patient];
 		const bool by_id = entry->observation.subject.digits[0] == '\0';
-		const bool create = writes && !by_id && is_sound(entry) && !item->create_person;
+		const bool create =
+			writes && !by_id && upload_is_sound(entry) && !item->create_person;
 		if (!named[entry->patient] || create)
 			ask_patient(exchange, entry, create, item);
 		named[entry->patient] = true;
@@ -311,7 +323,7 @@ static void decide_patients(struct exchange *exchange, struct upload *upload)
 	struct outcome *refusals = arena_array(exchange->arena, count, sizeof(refusals[0]));
 	for (size_t i = 0; i < upload->count; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		if (!is_sound(entry) || entry->patient == UPLOAD_NOBODY || i < upload->from)
+		if (!upload_is_sound(entry) || entry->patient == UPLOAD_NOBODY || i < upload->from)
 			continue;
 		const size_t at = entry->patient;
 		const bool by_id = entry->observation.subject.digits[0] == '\0';
@@ -347,105 +359,6 @@ void upload_decide(struct exchange *exchange, struct upload *upload)
 				&exchange->outcome, &upload->entries[i].outcome, (struct str){ 0 });
 }
 
-/* ---- the log: one row for each patient and outcome */
-
-struct patient_rows {
-	struct log_codes permitted, denied;
-	unsigned permits, known, denies, permit_classes, deny_classes;
-	bool by_id;
-	const char *reason;
-	uint64_t person;
-	uint16_t bucket;
-};
-
-/* Sent, and not stored for it: what the write says, as soon as it does. */
-static bool is_known(const struct upload_entry *entry)
-{
-	return entry->written != NULL &&
-	       (entry->written->fate == WRITE_KNOWN || entry->written->fate == WRITE_GONE);
-}
-
-static void count_entry(struct arena *arena, struct patient_rows *rows,
-	const struct upload_entry *entry, bool stored)
-{
-	const struct observation *observation = &entry->observation;
-	struct log_codes *codes = stored ? &rows->permitted : &rows->denied;
-	const unsigned class = observation->class == 0 ? 0 : 1u << observation->class;
-	if (stored) {
-		if (is_known(entry))
-			rows->known++;
-		else
-			rows->permits++;
-		rows->permit_classes |= class;
-	} else {
-		rows->denies++;
-		rows->deny_classes |= class;
-		if (rows->reason == NULL)
-			rows->reason = entry->outcome.errors > 0 ? audit_reason(&entry->outcome)
-								 : "other-entries";
-	}
-	if (observation->code.text.length > 0 && observation->type == TYPE_OBSERVATION)
-		log_codes_add(arena, codes, observation->code.text, observation->time.low);
-}
-
-/* The patient's row under the caller's own controller, where it writes. */
-static void row_of_patient(struct exchange *exchange, const struct patient_rows *rows, bool permit)
-{
-	struct log_row *row = audit_row(exchange, LOG_CREATE, TYPE_OBSERVATION);
-	row->person = rows->person;
-	row->bucket = rows->bucket;
-	row->tenant = exchange->tenant->id;
-	row->outcome = permit ? LOG_PERMIT : LOG_DENY;
-	row->classes = permit ? rows->permit_classes : rows->deny_classes;
-	struct log_detail detail = audit_detail(exchange);
-	detail.codes = permit ? &rows->permitted : &rows->denied;
-	detail.count = permit ? rows->permits : rows->denies;
-	detail.counted = true;
-	detail.known = permit ? rows->known : 0;
-	detail.reason = permit ? NULL : rows->reason;
-	row->body = detail_render(exchange->arena, &detail);
-}
-
-/* Of the entries of this write, or of those no write was of. `storing`: sound entries with a grant are about to be committed with these rows. */
-static void log_patients(struct exchange *exchange, struct upload *upload, bool storing)
-{
-	const size_t count = exchange->asked;
-	/* One list for all parts of a long batch, or its memory would go with their number times that of the patients. */
-	if (upload->rows_of == NULL || upload->rows_room < count) {
-		upload->rows_of = arena_array(exchange->arena, count, sizeof(upload->rows_of[0]));
-		upload->rows_room = count;
-	}
-	struct patient_rows *rows = upload->rows_of;
-	memset(rows, 0, count * sizeof(rows[0]));
-	for (size_t i = upload->from; i < upload->to; i++) {
-		const struct upload_entry *entry = &upload->entries[i];
-		const bool failed = entry->outcome.errors > 0 && !audit_is_refusal(&entry->outcome);
-		if (entry->patient == UPLOAD_NOBODY || failed)
-			continue;
-		count_entry(
-			exchange->arena, &rows[entry->patient], entry, storing && is_sound(entry));
-		rows[entry->patient].by_id = entry->observation.subject.digits[0] == '\0';
-	}
-	for (size_t i = 0; i < count; i++) {
-		const struct patient *patient = &exchange->resolve.items[i].patient;
-		const bool known = patient->person_count > 0;
-		if (!known && !rows[i].by_id)
-			continue; /* nothing was to be stored */
-		const struct grant *grant = upload->grants == NULL ? NULL : upload->grants[i];
-		const bool granted = grant != NULL && grant->count > 0;
-		/* An id that leads to nobody writes a row for nobody, so that it takes as long as one that leads to somebody else's patient. */
-		if (known) {
-			rows[i].person = granted ? grant->parts[0].person : patient->persons[0].id;
-			rows[i].bucket =
-				granted ? grant->parts[0].bucket : patient->persons[0].home;
-		}
-		if (rows[i].permits + rows[i].known > 0)
-			row_of_patient(exchange, &rows[i], true);
-		if (rows[i].denies > 0)
-			row_of_patient(exchange, &rows[i], false);
-	}
-}
-
 /* ---- STORE */
 
 /* A sender of FHIR says in the status that this replaces what was sent before. */
@@ -466,7 +379,7 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 	size_t count = 0;
 	for (size_t i = upload->from; i < upload->to; i++) {
 		struct upload_entry *entry = &upload->entries[i];
-		if (!is_sound(entry))
+		if (!upload_is_sound(entry))
 			continue;
 		const struct grant *grant = upload->grants[entry->patient];
 		upload->write.grant = grant;
@@ -477,8 +390,11 @@ static size_t fill_items(struct exchange *exchange, struct upload *upload)
 			.correction = is_correction(entry),
 			.condition = entry->condition,
 		};
+		items[count].id = entry->fresh;
 		if (upload->links != NULL)
 			links_item(upload->links, i, &items[count]);
+		if (entry->conditional != NULL)
+			conditional_item(entry, grant, &items[count]);
 		entry->written = &items[count++];
 	}
 	if (upload->changes != NULL)
@@ -517,17 +433,40 @@ static bool prepare(struct exchange *exchange, struct upload *upload)
 	return true;
 }
 
-/* Links: what is referred to is asked for, then the ids are put in. False: wait, or an error was added. */
+bool upload_give_id(struct exchange *exchange, struct upload_entry *entry)
+{
+	if (entry->fresh == 0)
+		entry->fresh = store_corr(exchange->loop->store);
+	return entry->fresh != 0 ||
+	       outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 }, "The hub is busy");
+}
+
+/* Where one entry hangs on which row another is, each that is new has its id before the write. */
+static bool give_ids(struct exchange *exchange, struct upload *upload)
+{
+	const bool linked = upload->links != NULL && links_are_there(upload->links);
+	for (size_t i = 0; (linked || upload->conditionals != NULL) && i < upload->count; i++)
+		if (upload_is_sound(&upload->entries[i]) &&
+			!upload_give_id(exchange, &upload->entries[i]))
+			return false;
+	return true;
+}
+
+/* What is referred to, or meant by a condition, is asked for, then the ids are put in. False: wait, or an error was added. */
 static bool link_up(struct exchange *exchange, struct upload *upload)
 {
 	if (upload->links == NULL)
 		return true;
-	if (exchange->phase == PHASE_STORE && links_find(upload->links)) {
-		exchange->phase = PHASE_FOUND;
-		exchange_yield(exchange);
-		return false;
+	if (exchange->phase == PHASE_STORE) {
+		const bool asked = conditionals_find(upload);
+		if (links_find(upload->links) || asked) {
+			exchange->phase = PHASE_FOUND;
+			exchange_yield(exchange);
+			return false;
+		}
 	}
-	return exchange->outcome.errors == 0 && links_settle(upload->links);
+	return exchange->outcome.errors == 0 && give_ids(exchange, upload) &&
+	       conditionals_settle(upload) && links_settle(upload->links);
 }
 
 static void begin_write(struct exchange *exchange, struct upload *upload)
@@ -544,15 +483,15 @@ static void begin_write(struct exchange *exchange, struct upload *upload)
 	write->life = upload->life;
 	for (size_t i = upload->to > upload->alone ? upload->to : upload->count;
 		i < upload->count && !write->more; i++)
-		write->more = is_sound(&upload->entries[i]);
+		write->more = upload_is_sound(&upload->entries[i]);
 	/* A refusal is told whatever becomes of the rest, so its row waits for the disk. */
 	for (size_t i = upload->from; i < upload->to && write->more; i++)
-		write->more = is_sound(&upload->entries[i]);
+		write->more = upload_is_sound(&upload->entries[i]);
 }
 
 static void log_write(struct exchange *exchange, struct upload *upload)
 {
-	log_patients(exchange, upload, true);
+	upload_log_patients(exchange, upload, true);
 	if (upload->changes != NULL)
 		changes_log(upload->changes);
 }
@@ -656,11 +595,11 @@ static void go_alone(struct upload *upload)
 {
 	size_t sound = 0;
 	for (size_t i = upload->from; i < upload->to; i++)
-		sound += is_sound(&upload->entries[i]) ? 1 : 0;
+		sound += upload_is_sound(&upload->entries[i]) ? 1 : 0;
 	for (size_t i = upload->from; i < upload->to; i++) {
 		struct upload_entry *entry = &upload->entries[i];
 		entry->written = NULL;
-		if (sound == 1 && is_sound(entry))
+		if (sound == 1 && upload_is_sound(entry))
 			outcome_merge(&entry->outcome, &upload->trouble, (struct str){ 0 });
 	}
 	if (sound > 1) {
@@ -695,11 +634,13 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 			upload->write.more && upload->trouble.errors == 0 ? upload->write.life : 0;
 		return upload->to == upload->count || exchange->outcome.errors > 0;
 	}
-	if (upload->changes != NULL && changes_refuse(upload->changes)) {
+	if ((upload->changes != NULL && changes_refuse(upload->changes)) ||
+		conditionals_refuse(upload)) {
 		forget(upload);
 		return true;
 	}
-	if (upload->links == NULL || !links_moved(upload->links))
+	const bool moved = conditionals_moved(upload);
+	if (!moved && (upload->links == NULL || !links_moved(upload->links)))
 		return outcome_fail(&exchange->outcome, OUTCOME_BUSY, (struct str){ 0 },
 			"what the Bundle refers to is being changed; send it again");
 	forget(upload);
@@ -767,7 +708,7 @@ void upload_audit(struct exchange *exchange, struct upload *upload)
 	if (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome))
 		return;
 	upload->to = upload->count;
-	log_patients(exchange, upload, false);
+	upload_log_patients(exchange, upload, false);
 	if (upload->changes != NULL)
 		changes_log(upload->changes);
 }

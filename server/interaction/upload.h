@@ -24,10 +24,13 @@ struct upload_entry {
 	struct outcome outcome;
 	struct observation observation;
 	size_t patient; /* of exchange->resolve.items; UPLOAD_NOBODY: no national id could be read */
-	struct write_item *written; /* NULL: was not stored */
+	struct write_item *written;      /* NULL: was not stored */
+	struct conditional *conditional; /* of a conditional update in a transaction, else NULL */
+	uint64_t fresh; /* the id that it gets where it is new; 0: as it comes, or not given yet */
 };
 struct links;
 struct changes;
+struct conditionals;
 #define UPLOAD_NOBODY SIZE_MAX
 /* What POST /fhir/Observation takes is what an entry may be. A message has a limit of its own. */
 #define UPLOAD_RESOURCE_MAX ((size_t)1 << 20)
@@ -38,15 +41,17 @@ struct upload {
 	size_t count;
 	bool whole;
 	enum write_door door;
-	struct zone zone;            /* of times without zone */
-	struct str base;             /* of absolute references to what is here */
-	struct str raw;              /* the message to keep, or empty */
-	struct str profile;          /* to hold Observations to beside those they claim, or empty */
-	struct store_keep keep;      /* what else becomes of it */
-	size_t checked;              /* VALIDATE goes on here */
-	struct links *links;         /* of a Bundle, else NULL */
-	struct changes *changes;     /* of a transaction that changes what is there, else NULL */
-	const struct grant **grants; /* of each patient; NULL: refused */
+	struct zone zone;       /* of times without zone */
+	struct str base;        /* of absolute references to what is here */
+	struct str raw;         /* the message to keep, or empty */
+	struct str profile;     /* to hold Observations to beside those they claim, or empty */
+	struct store_keep keep; /* what else becomes of it */
+	size_t checked;         /* VALIDATE goes on here */
+	struct links *links;    /* of a Bundle, else NULL */
+	struct changes
+		*changes; /* of a transaction that changes what is there by its id, else NULL */
+	struct conditionals *conditionals; /* of one that does so by a condition, else NULL */
+	const struct grant **grants;       /* of each patient; NULL: refused */
 	/* STORE: which entries the write under way is of. A long batch is several writes, one after the other, so that nobody waits behind all of it. */
 	size_t from, to;
 	size_t alone; /* entries before this one go by themselves: their part was refused for good */
@@ -89,6 +94,16 @@ void upload_who(struct exchange *exchange, struct upload *upload);
 void upload_decide(struct exchange *exchange, struct upload *upload);
 void upload_store(struct exchange *exchange, struct upload *upload);
 void upload_audit(struct exchange *exchange, struct upload *upload);
+
+/* May it be stored, as far as is known? */
+bool upload_is_sound(const struct upload_entry *entry);
+/* Makes the access-log rows of entries from..to: one a patient and outcome. `storing`: sound entries are about to be committed with these rows. */
+void upload_log_patients(struct exchange *exchange, struct upload *upload, bool storing);
+
+/* Where the entry's request stands: `Bundle.entry[i].request.<element>`, or nowhere where it is alone. */
+struct str upload_request_place(const struct upload_entry *entry, const char *element);
+/* Gives the entry the id that it gets where it is new, once. False: an error was added to the exchange. */
+bool upload_give_id(struct exchange *exchange, struct upload_entry *entry);
 
 /* Says in the outcome what became of a stored entry, where that is not plain: a re-send, a new version, kept beside. */
 void upload_explain(struct upload_entry *entry);

@@ -53,7 +53,7 @@ def test_the_capability_statement_tells_of_every_type_that_has_routes(open_door)
     assert codes["Provenance"] == {"read", "vread", "history-instance", "search-type"} and codes["Device"] == codes["Provenance"] | {"create", "update", "delete"}
     assert codes["Organization"] == {"read", "search-type"} and codes["Patient"] == codes["Organization"] | {"create"}
     whole = next(one for one in open_door.get("/fhir/metadata").json()["rest"][0]["interaction"] if one["code"] == "transaction")
-    assert "one by a condition goes into a batch" in whole["documentation"]
+    assert "puts also by an identifier" in whole["documentation"]
     assert {"identifier", "patient", "_id"} <= {one["name"] for one in said["Device"]["searchParam"]}
     assert {"target", "recorded", "agent"} <= {one["name"] for one in said["Provenance"]["searchParam"]}
 

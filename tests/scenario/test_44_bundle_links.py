@@ -101,6 +101,15 @@ def test_a_device_is_one_for_a_patient_however_often_it_is_sent(vendor, reader):
     assert results(other) == [201] and places(other)[0] not in places_of
 
 
+def test_a_device_that_stands_twice_is_one(vendor, reader):
+    """Nobody refers to the first of the two: the second is the same row, and the reading's device."""
+    line, serial, meter = person(), str(uuid.uuid4()), urn()
+    owner = {"identifier": {"system": FNR, "value": line}}
+    answer = vendor.upload(of((urn(), device(serial, patient=owner)), (urn(), observation(line, device={"reference": meter})), (meter, device(serial, patient=owner))))
+    assert results(answer) in ([201, 201, 200], [200, 201, 201]), answer.text
+    assert places(answer)[0] == places(answer)[2] == read(reader, answer)[places(answer)[1]]["device"]["reference"]
+
+
 def test_a_device_that_changed_is_a_new_version_unless_the_sender_says_if_none_exists(vendor):
     line, serial = person(), str(uuid.uuid4())
     whose = {"identifier": {"system": FNR, "value": line}}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "server/interaction/conditional.h"
+
+#include <stdlib.h>
+
+#include "fhir/envelope.h"
+#include "server/conditions.h"
+#include "server/interaction/changes.h"
+#include "server/interaction/condition.h"
+#include "server/loop.h"
+#include "storage/store_change.h"
+
+#define MOVES_MAX 5 /* other writers come between */
+
+struct conditional {
+	struct upload_entry *entry;
+	struct str type; /* as the URL has it */
+	struct str query, if_match, if_none_match;
+	int expected; /* If-Match: 0 for any version */
+	struct store_find find;
+	bool found, deleted; /* a row is there, or its tombstone */
+	int version;         /* 0: not known */
+	struct resource_key row;
+};
+
+struct conditionals {
+	struct conditional *list;
+	size_t count;
+	unsigned moves;
+	bool asked;
+};
+
+bool conditional_is(const struct bundle *bundle, const struct bundle_entry *from)
+{
+	struct str query;
+	const enum resource_type type = envelope_type(str_cut(from->url, '?', &query));
+	return bundle->type == BUNDLE_TRANSACTION && str_is(from->method, "PUT") &&
+	       query.at != NULL && (type == TYPE_OBSERVATION || type == TYPE_DEVICE);
+}
+
+void conditional_take(
+	struct exchange *exchange, struct upload *upload, size_t index, const struct bundle *bundle)
+{
+	const struct bundle_entry *from = &bundle->entries[index];
+	const struct json *request = json_get(from->json, "request");
+	struct conditionals *all = upload->conditionals;
+	if (all == NULL) {
+		all = upload->conditionals = arena_alloc(exchange->arena, sizeof(*all));
+		all->list = arena_array(exchange->arena, bundle->count, sizeof(all->list[0]));
+	}
+	struct conditional *one = &all->list[all->count++];
+	one->entry = &upload->entries[index];
+	one->type = str_cut(from->url, '?', &one->query);
+	one->if_match = json_text(request, "ifMatch");
+	one->if_none_match = json_text(request, "ifNoneMatch");
+	one->entry->conditional = one;
+}
+
+/* ---- VALIDATE */
+
+/* Ids are the hub's to give (FHIR R4 http.html#cond-update lets a server refuse one that does not match). */
+static void check_body(const struct conditional *one, const struct upload_entry *entry)
+{
+	struct arena *arena = entry->outcome.arena;
+	struct outcome *outcome = &one->entry->outcome;
+	if (json_text(entry->resource, "id").length > 0)
+		outcome_fail(outcome, OUTCOME_NOT_SUPPORTED,
+			str_format(arena, "%.*s.id", STR_ARG(entry->expression)),
+			"ids are given by the hub; leave id out of a conditional update");
+	if (!str_equal(json_text(entry->resource, "resourceType"), one->type))
+		outcome_fail(outcome, OUTCOME_INVALID,
+			str_format(arena, "%.*s.resourceType", STR_ARG(entry->expression)),
+			"%.*s is expected here", STR_ARG(one->type));
+}
+
+void conditional_validate(struct exchange *exchange, struct upload_entry *entry)
+{
+	struct conditional *one = entry->conditional;
+	struct outcome said = { .arena = exchange->arena };
+	condition_identifier(
+		exchange, envelope_type(one->type), one->query, NULL, &entry->condition, &said);
+	outcome_merge(&entry->outcome, &said, upload_request_place(entry, "url"));
+	said = (struct outcome){ .arena = exchange->arena };
+	condition_if_match(one->if_match, &one->expected, &said);
+	outcome_merge(&entry->outcome, &said, upload_request_place(entry, "ifMatch"));
+	check_body(one, entry);
+}
+
+/* ---- STORE */
+
+static const struct grant *grant_of(const struct upload *upload, const struct conditional *one)
+{
+	return upload->grants[one->entry->patient];
+}
+
+bool conditionals_find(struct upload *upload)
+{
+	struct conditionals *all = upload->conditionals;
+	if (all == NULL || all->asked)
+		return false;
+	all->asked = true;
+	struct exchange *exchange = upload->exchange;
+	for (size_t i = 0; i < all->count; i++) {
+		struct conditional *one = &all->list[i];
+		const struct grant *grant = grant_of(upload, one);
+		one->find = (struct store_find){
+			.call = { .arena = exchange->arena,
+				.outcome = &exchange->outcome,
+				.done = exchange_done,
+				.context = exchange },
+			.grant = grant,
+			.part = &grant->parts[0],
+			.client = exchange->principal.client_id,
+			.type = one->entry->observation.type,
+			.text = one->entry->condition,
+		};
+		exchange_hold(exchange);
+		store_find(exchange->loop->store, &one->find);
+	}
+	return all->count > 0;
+}
+
+/* What the conditions of the request itself say of the row that is there. False: an error was added to the entry. */
+static bool check_versions(const struct conditional *one)
+{
+	struct upload_entry *entry = one->entry;
+	struct outcome *outcome = &entry->outcome;
+	if (!one->found && one->if_match.length > 0)
+		return outcome_fail(outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
+			"nothing meets the condition, so no version can be matched");
+	if (one->found && one->expected != 0 && one->version != 0 && one->expected != one->version)
+		return outcome_fail(outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
+			"If-Match asks for version %d, but version %d is there", one->expected,
+			one->version);
+	if (one->found && !one->deleted && condition_none_match(one->if_none_match, one->version))
+		return outcome_fail(outcome, OUTCOME_STALE,
+			upload_request_place(entry, "ifNoneMatch"),
+			"version %d is there, which If-None-Match rules out", one->version);
+	return true;
+}
+
+static int by_identity(const void *a, const void *b)
+{
+	const struct upload_entry *one = (*(struct conditional *const *)a)->entry;
+	const struct upload_entry *two = (*(struct conditional *const *)b)->entry;
+	if (one->patient != two->patient)
+		return one->patient < two->patient ? -1 : 1;
+	if (one->observation.type != two->observation.type)
+		return one->observation.type < two->observation.type ? -1 : 1;
+	return str_compare(one->condition, two->condition);
+}
+
+/* Those that replace no row stand last, and are no two of them one. */
+static int by_row(const void *a, const void *b)
+{
+	const struct conditional *one = *(struct conditional *const *)a;
+	const struct conditional *two = *(struct conditional *const *)b;
+	if (one->found != two->found)
+		return one->found ? -1 : 1;
+	if (one->found)
+		return (one->row.id > two->row.id) - (one->row.id < two->row.id);
+	return (one > two) - (one < two);
+}
+
+static void refuse_twice(struct upload_entry *entry)
+{
+	outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
+		"two entries of a transaction are one resource; make them one, or send two "
+		"Bundles");
+}
+
+struct sorted {
+	struct conditional **list;
+	size_t count;
+	int (*order)(const void *, const void *);
+};
+
+/* In an order, with those refused that are equal by it. */
+static struct sorted sort(const struct upload *upload, int (*order)(const void *, const void *))
+{
+	const struct conditionals *all = upload->conditionals;
+	struct sorted sorted = { arena_array(upload->exchange->arena, all->count,
+					 sizeof(struct conditional *)),
+		all->count, order };
+	for (size_t i = 0; i < all->count; i++)
+		sorted.list[i] = &all->list[i];
+	qsort(sorted.list, sorted.count, sizeof(sorted.list[0]), order);
+	for (size_t i = 1; i < sorted.count; i++)
+		if (order(&sorted.list[i - 1], &sorted.list[i]) == 0)
+			refuse_twice(sorted.list[i]->entry);
+	return sorted;
+}
+
+static void refuse_met(const struct sorted *sorted, const struct conditional *wanted)
+{
+	struct conditional **met = bsearch(
+		&wanted, sorted->list, sorted->count, sizeof(sorted->list[0]), sorted->order);
+	if (met != NULL)
+		refuse_twice((*met)->entry);
+}
+
+/* What is created beside them has one of their identities: stored first or last, it would be another thing (FHIR R4 http.html#trules: the order of entries does not count). */
+static void check_created(const struct upload *upload, const struct sorted *sorted)
+{
+	for (size_t i = 0; i < upload->count; i++) {
+		const struct upload_entry *entry = &upload->entries[i];
+		if (entry->conditional != NULL || !upload_is_sound(entry))
+			continue;
+		for (size_t k = 0; k < entry->observation.key_count; k++) {
+			struct upload_entry as = { .patient = entry->patient,
+				.condition = entry->observation.keys[k] };
+			as.observation.type = entry->observation.type;
+			refuse_met(sorted, &(struct conditional){ .entry = &as });
+		}
+	}
+}
+
+/* Which of two changes of one resource would come first is nobody's to say (FHIR R4 http.html#trules). */
+static void check_twice(const struct upload *upload)
+{
+	const struct sorted identities = sort(upload, by_identity);
+	check_created(upload, &identities);
+	const struct sorted rows = sort(upload, by_row);
+	for (size_t i = 0; i < changes_count(upload->changes); i++)
+		refuse_met(&rows, &(struct conditional){
+					  .found = true, .row = *changes_row(upload->changes, i) });
+}
+
+/* Errors of the entries refuse all. */
+static bool tell(struct upload *upload)
+{
+	const struct conditionals *all = upload->conditionals;
+	bool good = true;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct outcome *outcome = &all->list[i].entry->outcome;
+		if (outcome->errors == 0)
+			continue;
+		good = false;
+		outcome_merge(&upload->exchange->outcome, outcome, (struct str){ 0 });
+	}
+	return good;
+}
+
+static void take_found(struct conditional *one)
+{
+	if (one->found || !one->find.found)
+		return;
+	one->found = true;
+	one->deleted = one->find.deleted;
+	one->version = one->find.version;
+	one->row = one->find.key;
+}
+
+bool conditionals_settle(struct upload *upload)
+{
+	const struct conditionals *all = upload->conditionals;
+	for (size_t i = 0; all != NULL && i < all->count; i++) {
+		struct conditional *one = &all->list[i];
+		take_found(one);
+		check_versions(one);
+	}
+	if (all == NULL)
+		return true;
+	check_twice(upload);
+	return tell(upload);
+}
+
+bool conditional_row(const struct conditional *one, struct resource_key *row_out)
+{
+	*row_out = one->row;
+	return one->found;
+}
+
+/* The part of the subject that the row is of: a person may have more than one at a controller. */
+static const struct grant_part *part_of(const struct grant *grant, const struct resource_key *row)
+{
+	for (size_t i = 0; i < grant->count; i++)
+		if (grant->parts[i].subject == row->subject &&
+			grant->parts[i].bucket == row->bucket)
+			return &grant->parts[i];
+	return &grant->parts[0];
+}
+
+void conditional_item(
+	const struct upload_entry *entry, const struct grant *grant, struct write_item *item)
+{
+	const struct conditional *one = entry->conditional;
+	if (!one->found) {
+		item->expect = item->id;
+		return;
+	}
+	item->mode = WRITE_UPDATE;
+	item->condition = (struct str){ 0 };
+	item->key = one->row;
+	item->part = part_of(grant, &one->row);
+	item->expected = one->expected;
+}
+
+/* The write would have made one row of two entries. */
+static bool is_anothers(const struct upload *upload, const struct write_item *item)
+{
+	for (size_t i = 0; i < upload->write.count; i++) {
+		const struct write_item *other = &upload->write.items[i];
+		if (other != item && (other->id == item->key.id || other->key.id == item->key.id))
+			return true;
+	}
+	return false;
+}
+
+/* What an entry whose write was refused is told; false where it may be tried again, or was not at fault. */
+static bool refuse(const struct upload *upload, struct upload_entry *entry)
+{
+	const struct write_item *item = entry->written;
+	if (item->fate == WRITE_CLASH)
+		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
+			"an identifier, or device and time, is that of another reading");
+	else if (item->fate == WRITE_CONFLICT)
+		outcome_fail(&entry->outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
+			"somebody changed it meanwhile: version %d is there", item->version);
+	else if (item->fate == WRITE_GONE)
+		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
+			"somebody changed it meanwhile; send the transaction again");
+	else if (item->fate == WRITE_MOVED && is_anothers(upload, item))
+		refuse_twice(entry);
+	else
+		return false;
+	return true;
+}
+
+bool conditionals_refuse(struct upload *upload)
+{
+	const struct conditionals *all = upload->conditionals;
+	bool refused = false;
+	for (size_t i = 0; all != NULL && i < all->count; i++)
+		refused = refuse(upload, all->list[i].entry) || refused;
+	if (refused)
+		tell(upload);
+	return refused;
+}
+
+bool conditionals_moved(struct upload *upload)
+{
+	struct conditionals *all = upload->conditionals;
+	bool moved = false;
+	for (size_t i = 0; all != NULL && i < all->count; i++) {
+		struct conditional *one = &all->list[i];
+		const struct write_item *item = one->entry->written;
+		if (item->mode != WRITE_CREATE || item->fate != WRITE_MOVED)
+			continue;
+		/* What somebody stored meanwhile, or what is there by another identity of the resource. */
+		one->found = moved = true;
+		one->deleted = false;
+		one->version = item->version;
+		one->row = (struct resource_key){ one->entry->observation.type, item->part->bucket,
+			item->part->tenant, item->part->subject, item->key.id };
+	}
+	return moved && ++all->moves <= MOVES_MAX;
+}
