@@ -104,10 +104,7 @@ bool conditionals_find(struct upload *upload)
 		struct conditional *one = &all->list[i];
 		const struct grant *grant = grant_of(upload, one);
 		one->find = (struct store_find){
-			.call = { .arena = exchange->arena,
-				.outcome = &exchange->outcome,
-				.done = exchange_done,
-				.context = exchange },
+			.call = exchange_call(exchange),
 			.grant = grant,
 			.part = &grant->parts[0],
 			.client = exchange->principal.client_id,
