@@ -12,6 +12,7 @@
 #include "fhir/base/decimal.h"
 #include "fhir/concept.h"
 #include "fhir/element.h"
+#include "fhir/hl7/mdc.h"
 #include "fhir/identity.h"
 #include "fhir/period.h"
 #include "fhir/profile.h"
@@ -380,6 +381,31 @@ static void check_term(struct reading *reading, const struct observation_term *t
 			str_format(reading->arena, ".component[%zu].valueQuantity.code", index));
 }
 
+/* mmol/L, mg/dL: no vital sign is one, so the table is not walked for these. */
+static bool is_concentration(struct str unit)
+{
+	return unit.length > 0 && (unit.at[unit.length - 1] | 0x20) == 'l' &&
+	       memchr(unit.at, '/', unit.length) != NULL;
+}
+
+/* mmol/L under the code of mg/dL, or the other way round: one of both is wrong, by a factor of 18. */
+static void check_kind(struct reading *reading)
+{
+	const struct json *quantity = FIELD(&reading->fields, OBSERVATION, valueQuantity);
+	const struct str unit = json_text(quantity, "code");
+	if (!is_concentration(unit) || !str_is(json_text(quantity, "system"), SYSTEM_UCUM))
+		return;
+	for (size_t i = 0; i < reading->out->code.count; i++) {
+		const struct coding *coding = &reading->out->code.codings[i];
+		if (str_is(coding->system, SYSTEM_LOINC) && mdc_loinc_refuses(coding->code, unit))
+			outcome_warn(reading->outcome, OUTCOME_BUSINESS_RULE,
+				at(reading, STR(".valueQuantity.code")),
+				"the unit is of another kind than LOINC %.*s, which is stored as "
+				"sent",
+				STR_ARG(coding->code));
+	}
+}
+
 static void read_values(struct reading *reading)
 {
 	const struct fields *fields = &reading->fields;
@@ -394,6 +420,7 @@ static void read_values(struct reading *reading)
 		STR(".valueQuantity.system"));
 	if (unknown)
 		tell_unit(reading, STR(".valueQuantity.code"));
+	check_kind(reading);
 	if (components == NULL)
 		return;
 	out->terms = arena_array(reading->arena, components->count, sizeof(*out->terms));

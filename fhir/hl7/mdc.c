@@ -158,6 +158,25 @@ enum mdc_fit mdc_loinc(const struct mdc *row, struct str unit, struct str *loinc
 	return MDC_FITS;
 }
 
+bool mdc_loinc_refuses(struct str loinc, struct str unit)
+{
+	bool refuses = false;
+	for (size_t i = 0; loinc.length > 0 && i < COUNT(rows); i++) {
+		if (rows[i].loinc[0] == '\0' || strchr(rows[i].loinc, ';') == NULL)
+			continue;
+		const struct str list = str_of(rows[i].loinc), ucum = str_of(rows[i].ucum);
+		const unsigned count = count_parts(list);
+		for (unsigned at = 0; count == count_parts(ucum) && at < count; at++) {
+			if (!str_equal(part(list, at), loinc))
+				continue;
+			if (str_equal(part(ucum, at), unit) || same_kind(part(ucum, at), unit))
+				return false;
+			refuses = true;
+		}
+	}
+	return refuses;
+}
+
 bool mdc_also(struct str loinc, unsigned index, struct coding *out)
 {
 	for (size_t i = 0; i < COUNT(alsos); i++) {

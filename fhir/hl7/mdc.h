@@ -42,6 +42,9 @@ enum mdc_fit { MDC_FITS, MDC_UNIT_WRONG };
  */
 enum mdc_fit mdc_loinc(const struct mdc *row, struct str unit, struct str *loinc_out);
 
+/* Does this LOINC code hold for units of another kind than this one alone (15074-8 is glucose in mmol/L, not in mg/dL)? Of codes that the table gives for one unit and not for another. */
+bool mdc_loinc_refuses(struct str loinc, struct str unit);
+
 /* The ALSO rows of a LOINC code, `index` 0..: false where there is no such row. */
 bool mdc_also(struct str loinc, unsigned index, struct coding *out);
 

@@ -341,6 +341,17 @@ static void take_sn(struct work *work, struct str field)
 				STR_ARG(left), STR_ARG(sign), STR_ARG(right))));
 }
 
+/* HL7 v2.6 2.A.50, NR: low and high. */
+static void take_nr(struct work *work, struct str field)
+{
+	struct reading *const reading = work->reading;
+	struct str low, high;
+	if (!values_number(reading->arena, clean_component(reading, field, 1), &low) ||
+		!values_number(reading->arena, clean_component(reading, field, 2), &high) ||
+		!take_pair(work, low, STR("-"), high))
+		lose(work, "OBX-5 is not a range of two numbers, low^high; the value is left out");
+}
+
 /* `1^sensor-strip-insertion(3)`: bit 3 is set (IHE PCD TF-2 B.8.5, BITS enumerations). */
 static bool read_bit(
 	struct work *work, struct str item, struct str *number_out, struct str *name_out)
@@ -516,10 +527,10 @@ static void take_value(struct work *work, struct str field)
 	static const struct {
 		const char *type;
 		void (*take)(struct work *work, struct str field);
-	} known[] = { { "NM", take_nm }, { "SN", take_sn }, { "NA", take_na },
-		{ "CWE", take_coded }, { "CNE", take_coded }, { "CE", take_coded },
-		{ "CF", take_coded }, { "DTM", take_dtm }, { "TS", take_dtm }, { "DT", take_dtm },
-		{ "DR", take_dr }, { "TM", take_tm }, { "ED", take_ed } };
+	} known[] = { { "NM", take_nm }, { "SI", take_nm }, { "NR", take_nr }, { "SN", take_sn },
+		{ "NA", take_na }, { "CWE", take_coded }, { "CNE", take_coded },
+		{ "CE", take_coded }, { "CF", take_coded }, { "DTM", take_dtm }, { "TS", take_dtm },
+		{ "DT", take_dtm }, { "DR", take_dr }, { "TM", take_tm }, { "ED", take_ed } };
 	struct str type = row_field(work->row, OBX_TYPE);
 	if (type.length == 0)
 		type = guess_type(work, field);

@@ -168,6 +168,16 @@ def test_a_device_that_is_named_by_its_id_tells_readings_apart(vendor, epj, hub)
     assert sorted(one["valueQuantity"]["value"] for one in found(epj.search(who))) == [72.0, 73.0]
 
 
+@pytest.mark.parametrize("code,unit,told", [("15074-8", "mg/dL", True), ("15074-8", "mmol/L", False), ("2339-0", "mmol/L", True), ("2339-0", "mg/dL", False)])
+def test_a_unit_of_another_kind_than_the_code_is_told(vendor, epj, code, unit, told):
+    """98 mg/dL under the code of mmol/L is a glucose that nobody survives, or a wrong code."""
+    who = person()
+    sent = observation(who, code=code, unit=unit, value="98", category=None)
+    said = vendor.post("/fhir/Observation", headers={**FHIR_JSON, "Prefer": "return=OperationOutcome"}, content=json.dumps(sent))
+    assert said.status_code == 201 and (f"another kind than LOINC {code}" in said.text) == told, said.text
+    assert found(epj.search(who))[0]["valueQuantity"] == sent["valueQuantity"]
+
+
 def of_patient(where, identifiers):
     """An upload whose subject is a Patient with these identifiers, in an entry or contained."""
     one = observation(person(), subject={"reference": "#p" if where == "contained" else (name := f"urn:uuid:{uuid.uuid4()}")})

@@ -110,6 +110,21 @@ static void panels_have_members(void **state)
 	assert_int_equal(mdc_panel_bit(149546), 0);
 }
 
+static void codes_that_say_their_unit(void **state)
+{
+	(void)state;
+	static const char *const fits[][2] = { { "15074-8", "mmol/L" }, { "15074-8", "mmol/l" },
+		{ "15074-8", "umol/L" }, { "2339-0", "mg/dL" }, { "2339-0", "g/L" },
+		{ "2345-7", "mg/dL" }, { "55423-8", "{steps}" }, { "8867-4", "mg/dL" },
+		{ "59408-5", "kg" }, { "", "mg/dL" }, { "nothing", "kg" } };
+	static const char *const refused[][2] = { { "15074-8", "mg/dL" }, { "15074-8", "kg" },
+		{ "2339-0", "mmol/L" }, { "2345-7", "mmol/L" }, { "55423-8", "m" } };
+	for (size_t i = 0; i < sizeof(fits) / sizeof(fits[0]); i++)
+		assert_false(mdc_loinc_refuses(str_of(fits[i][0]), str_of(fits[i][1])));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_true(mdc_loinc_refuses(str_of(refused[i][0]), str_of(refused[i][1])));
+}
+
 static void units_and_limits(void **state)
 {
 	(void)state;
@@ -131,6 +146,7 @@ int main(void)
 		cmocka_unit_test(others_mean_the_same),
 		cmocka_unit_test(loinc_depends_on_the_unit),
 		cmocka_unit_test(panels_have_members),
+		cmocka_unit_test(codes_that_say_their_unit),
 		cmocka_unit_test(units_and_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
