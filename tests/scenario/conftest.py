@@ -37,6 +37,18 @@ def vendor(hub):
     return hub.as_("solvik-dho")
 
 
+@pytest.fixture(scope="module")
+def epj(hub):
+    """A doctor of Solvik's whose system reads all that Solvik holds, and writes."""
+    return hub.as_("utvikler")
+
+
+@pytest.fixture(scope="module")
+def reader(epj):
+    """The same, where what is read is the point."""
+    return epj
+
+
 @pytest.fixture
 def fjelldal(hub):
     return hub.as_("fjelldal-dho")

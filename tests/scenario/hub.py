@@ -155,6 +155,10 @@ class Caller:
         urls = [link["url"] for link in answer.json()["link"] if link["relation"] == "next"]
         return self.get(urls[0].removeprefix(self.hub.url)) if urls else None
 
+    def patient_id(self, person):
+        """By which the person is a Patient here, for what stands in URLs."""
+        return self.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{person}")]).json()["entry"][0]["resource"]["id"]
+
     def locate(self, person, **rest):
         return self.post("/pil/v1/search", json={"patient": {"system": FNR, "value": person}, **rest})
 
@@ -502,6 +506,17 @@ def found(answer):
 
 def ids(answer):
     return [resource["id"] for resource in found(answer)]
+
+
+def listed(answer):
+    """What stands on a page, of any type: Type/id of each entry."""
+    assert answer.status_code == 200, answer.text
+    return [f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in answer.json().get("entry", [])]
+
+
+def told(entries):
+    """What matters most of rows of the access log, as the citizen or the operator reads them."""
+    return [(entry["event"], entry["outcome"], entry["dataController"]["orgnr"], entry.get("count")) for entry in entries]
 
 
 def results(answer):

@@ -206,7 +206,7 @@ def test_a_proof_is_good_once(hub, doctor):
 def test_the_url_is_compared_without_query(hub, vendor, doctor):
     line = person()
     vendor.upload(observation(line))
-    place = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    place = doctor.patient_id(line)
     assert len(found(doctor.get(f"/fhir/Observation?patient={place}"))) == 1
     token = doctor.token()
     path = f"/fhir/Observation?patient={place}"

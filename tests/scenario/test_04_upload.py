@@ -11,12 +11,6 @@ from hub import FHIR_JSON, FJELLDAL, FNR, SOLVIK, VENDOR, bundle, found, ids, is
 MIB = 1 << 20
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds."""
-    return hub.as_("utvikler")
-
-
 def performed_by(orgnr):
     return [{"type": "Organization", "identifier": {"system": people.ORGNR_SYSTEM, "value": str(orgnr)}}]
 

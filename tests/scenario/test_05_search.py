@@ -7,17 +7,12 @@ import threading
 import httpx
 import pytest
 
-from hub import FHIR_JSON, FNR, FORM, bundle, dnr, found, ids, issues, observation, person, results
+from hub import FNR, FORM, bundle, dnr, found, ids, issues, observation, person, results
 
 import people
 
 LOINC, SCT = "http://loinc.org", "http://snomed.info/sct"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-
-
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +66,7 @@ def test_by_identifier_and_by_the_hubs_id(reader, shelf):
 def test_the_hubs_id_of_a_patient_tells_nothing(reader):
     """Whoever it knows or not: each valid number has an id, the same each time."""
     unknown = person()
-    first, again = (reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{unknown}")]).json()["entry"][0]["resource"]["id"] for _ in range(2))
+    first, again = (reader.patient_id(unknown) for _ in range(2))
     assert first == again and len(first) == 26 and unknown not in first
     assert found(reader.get(f"/fhir/Observation?patient={first}")) == []
 
@@ -298,7 +293,7 @@ def test_a_page_is_no_place_in_another_list(reader, vendor):
     line = person()
     for day in range(1, 4):
         assert vendor.upload(observation(line, at=f"2026-11-0{day}T08:00:11+01:00")).status_code == 201
-    patient = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    patient = reader.patient_id(line)
     places = ("Observation", "Observation/$lastn", "Observation/_history", "Device", "Provenance", f"Patient/{patient}/$everything")
     for own in ("Observation", f"Patient/{patient}/$everything"):
         first = reader.get(f"/fhir/{own}?_count=1" + (f"&patient={patient}" if own == "Observation" else ""))

@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Whose data it is: controllers, rules, classes, codes, the patient's blocks, break-glass, and persons with several numbers."""
-import json
-import uuid
-
-import httpx
 import psycopg2
 import pytest
 
 import people
-from hub import ATTEST, FHIR_JSON, FJELLDAL, FNR, FORM, PARENT, PID, SCOPES, SOLVIK, SYKEHUS, attest, bundle, dnr, found, ids, issues, observation, person, results
+from hub import ATTEST, FJELLDAL, FNR, PARENT, PID, SOLVIK, SYKEHUS, attest, bundle, dnr, found, ids, issues, observation, person, results
 
 LOINC, SCT = "http://loinc.org", "http://snomed.info/sct"
 
@@ -45,7 +41,7 @@ def test_two_controllers_of_one_patient(hub, vendor, fjelldal_epj):
     for caller, sees, hidden, controller in ((own, mine, theirs, SOLVIK), (other, theirs, mine, orgnr)):
         assert ids(caller.search(line)) == [sees]
         assert ids(caller.search(line, _count="1", _sort="date")) == [sees]
-        place = caller.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+        place = caller.patient_id(line)
         assert ids(caller.get(f"/fhir/Observation?patient={place}")) == [sees]
         assert ids(caller.get(f"/fhir/Observation?_id={mine},{theirs}")) == [sees]
         assert ids(caller.search(line, _id=hidden)) == []
@@ -71,7 +67,7 @@ def test_absent_and_forbidden_are_one_answer(hub, vendor, fjelldal, doctor):
     blocked_line = person()
     blocked = vendor.upload(observation(blocked_line)).json()["id"]
     hub.maalehub("block", "add", stdin=blocked_line + "\n")
-    other_patient = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{unknown}")]).json()["entry"][0]["resource"]["id"]
+    other_patient = doctor.patient_id(unknown)
     flipped = granted[:-1] + ("0" if granted[-1] != "0" else "1")
     assert doctor.get(f"/fhir/Observation/{granted}").status_code == 200
     shapes = {place: shape(doctor.get(f"/fhir/Observation/{place}")) for place in (forbidden, blocked, other_patient, flipped, "0" * 26, "v" * 26, "x", "A" * 26, granted.upper(), granted + "0")}

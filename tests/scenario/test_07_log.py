@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The access log: which requests make which rows, and what the citizen is told."""
 import hashlib
-import json
 import time
 
 import pytest
 
-from hub import ATTEST, FHIR_JSON, FJELLDAL, FNR, PID, SOLVIK, SYKEHUS, attest, bundle, found, ids, observation, person, results
+from hub import ATTEST, FJELLDAL, FNR, PID, SOLVIK, SYKEHUS, attest, bundle, found, observation, person, results, told
 
 STAFF = ("10895800045", "21810200089", "16858000037")  # the personal numbers of the sample principals
-
-
-def told(entries):
-    return [(entry["event"], entry["outcome"], entry["dataController"]["orgnr"], entry.get("count")) for entry in entries]
 
 
 # ---- which rows

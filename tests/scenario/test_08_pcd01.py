@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """PCD-01: messages of measuring hubs become the same Observations that FHIR senders make, and are acknowledged."""
-import json
 import re
 
 import pytest
 
-from hub import ER7, FHIR_JSON, FNR, ROOT, SOLVIK, bundle, found, ids, observation, person, results, side_by_side
+from hub import ER7, FNR, ROOT, SOLVIK, bundle, found, ids, observation, person, results, side_by_side
 
 DATA = ROOT / "tests/data"
 SAMPLES = ROOT.parent / "shared/samples/pcd01"
 MDC, LOINC = "urn:iso:std:iso:11073:10101", "http://loinc.org"
 EUI64 = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
-
-
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
 
 
 def message(name, line):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from hub import FHIR_JSON, FNR, found, observation, person
+from hub import FHIR_JSON, found, observation, person
 
 BODY = """{ "resourceType" : "Observation",
   "meta": {"profile" : [ "http://hl7.no/fhir/StructureDefinition/pmd-observation" ],\t"tag":[{"system":"urn:x","code":"\\u00e6"}], "source":"urn:vendor:1"},
@@ -24,11 +24,6 @@ BODY = """{ "resourceType" : "Observation",
   "referenceRange":[{"low":{"value":50.0,"unit":"kg"},"high":{"value":9.00E1,"unit":"kg"}}],
   "component":[{"code":{"text":"fett"},"valueQuantity":{"value":0.00,"unit":"%"}},{"code":{"text":"vann"},"valueQuantity":{"value":-0.0,"unit":"%"}},{"code":{"text":"rest"},"valueInteger":7}]
 }"""
-
-
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
 
 
 def send(vendor, text):

@@ -5,12 +5,10 @@ import json
 import pathlib
 
 import httpx
-import psycopg2
-import pytest
 
 import hub as hub_module
 import people
-from hub import ATTEST, ER7, FHIR_JSON, FNR, FORM, PID, attest, bundle, observation, person
+from hub import ATTEST, FHIR_JSON, FNR, FORM, PID, attest, bundle, observation, person
 
 STAFF = ("10895800045", "21810200089", "16858000037", "19927100005")
 

@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 
 import people
-from hub import BUILD, FHIR_JSON, FNR, ROOT, SOLVIK, SYKEHUS, found, observation, person
+from hub import BUILD, FNR, ROOT, SOLVIK, SYKEHUS, found, observation, person
 
 
 def run(hub, *arguments, **rest):

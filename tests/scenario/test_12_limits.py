@@ -10,7 +10,7 @@ import time
 import httpx
 import pytest
 
-from hub import ER7, FHIR_JSON, FNR, FORM, bundle, found, ids, issues, observation, person, results
+from hub import FHIR_JSON, FORM, bundle, found, ids, issues, observation, person, results
 
 MIB = 1 << 20
 

@@ -14,11 +14,6 @@ ACTION = "urn:ihe:pcd:2010:CommunicatePCDData"
 LAUGHS = "<!DOCTYPE lolz [<!ENTITY a 'ha'>" + "".join(f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefghi", "bcdefghij")) + "]>"
 
 
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def message(line, name="weight"):
     text = re.sub(r"PID\|\|\|\d{11}", f"PID|||{line}", (ROOT / f"tests/data/pcd01-{name}.hl7").read_text())
     return re.sub("[\r\n]+", "\r", text)

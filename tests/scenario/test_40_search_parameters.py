@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hub import FNR, FORM, bundle, found, ids, issues, observation, person, results
+from hub import FNR, FORM, bundle, ids, issues, observation, person, results
 
 UCUM = "http://unitsofmeasure.org"
 TAG = {"system": "urn:x:tag", "code": "home"}
@@ -35,11 +35,6 @@ def shelf(hub):
     assert results(answer) == [201] * len(readings), answer.text
     names = [entry["response"]["location"].split("/")[1] for entry in answer.json()["entry"]]
     return line, dict(zip(readings, names))
-
-
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
 
 
 def named(shelf, answer):

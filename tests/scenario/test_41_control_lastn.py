@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from hub import ATTEST, FNR, attest, bundle, found, ids, issues, observation, person, results
+from hub import ATTEST, FNR, attest, bundle, ids, issues, observation, person, results
 
 LOINC, SCT = "http://loinc.org", "http://snomed.info/sct"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -11,10 +11,6 @@ CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 def lastn(caller, line, **parameters):
     return caller.form("/fhir/Observation/$lastn", [("patient.identifier", f"{FNR}|{line}"), *parameters.items()])
-
-
-def place_of(caller, line):
-    return caller.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
 
 
 def pages(caller, answer):
@@ -45,11 +41,6 @@ def chart(hub):
     return line, dict(zip(sent, (entry["response"]["location"].split("/")[1] for entry in answer.json()["entry"])))
 
 
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def names(chart, answer):
     known = {place: name for name, place in chart[1].items()}
     return [known[place] for place in ids(answer)]
@@ -70,7 +61,7 @@ def names(chart, answer):
 def test_the_newest_of_each(reader, chart, parameters, expected):
     seen = names(chart, lastn(reader, chart[0], **parameters))
     assert len(seen) == len(set(seen)) and set(seen) == expected
-    query = httpx.QueryParams({"patient": place_of(reader, chart[0]), **parameters})
+    query = httpx.QueryParams({"patient": reader.patient_id(chart[0]), **parameters})
     assert names(chart, reader.get(f"/fhir/Observation/$lastn?{query}")) == seen
     for count in ("1", "2"):
         paged = pages(reader, lastn(reader, chart[0], **parameters, _count=count))
@@ -85,7 +76,7 @@ def test_grouped_and_newest_first(reader, chart):
 
 
 def test_by_reference_and_subject(reader, chart):
-    place = place_of(reader, chart[0])
+    place = reader.patient_id(chart[0])
     for name, value in (("patient", place), ("patient", f"Patient/{place}"), ("subject", f"Patient/{place}")):
         assert len(ids(reader.get("/fhir/Observation/$lastn?" + str(httpx.QueryParams({name: value}))))) == 4
 
@@ -141,7 +132,7 @@ def test_lastn_names_a_patient(hub, reader, chart):
 
 def test_everything(reader, chart):
     line, all_of_it = chart
-    place = place_of(reader, line)
+    place = reader.patient_id(line)
     whole = reader.get(f"/fhir/Patient/{place}/$everything?_count=200")
     assert ids(reader.get(f"/fhir/Patient/{place}/$everything?")) == ids(reader.get(f"/fhir/Patient/{place}/$everything"))
     assert set(ids(whole)) == set(all_of_it.values()) and ids(whole) == ids(reader.search(line, _count="200"))
@@ -155,7 +146,7 @@ def test_everything(reader, chart):
 def test_everything_holds_the_patient(reader, chart):
     """R4: the patient itself is among it; once, on the first page. The number is there where the caller gave it."""
     line, _ = chart
-    place = place_of(reader, line)
+    place = reader.patient_id(line)
 
     def stubs(answer):
         return [entry["resource"] for entry in answer.json()["entry"] if entry["resource"]["resourceType"] == "Patient"]
@@ -174,7 +165,7 @@ def test_everything_holds_the_patient(reader, chart):
 ])
 def test_everything_within(reader, chart, query, expected):
     line, _ = chart
-    answer = reader.get(f"/fhir/Patient/{place_of(reader, line)}/$everything?{query}")
+    answer = reader.get(f"/fhir/Patient/{reader.patient_id(line)}/$everything?{query}")
     assert set(names(chart, answer)) == expected
     own = httpx.URL(answer.json()["link"][0]["url"]).params
     assert sorted(own.multi_items()) == sorted(httpx.QueryParams(query).multi_items())
@@ -185,11 +176,11 @@ def test_everything_is_of_the_allowed_set(hub, vendor, fjelldal, doctor):
     line = person()
     open_ = vendor.upload(observation(line)).json()["id"]
     hidden = fjelldal.upload(observation(line)).json()["id"]
-    place = place_of(doctor, line)
+    place = doctor.patient_id(line)
     assert ids(doctor.get(f"/fhir/Patient/{place}/$everything")) == [open_] and hidden != open_
     assert next(entry for entry in hub.entries(line) if entry["event"] == "search")["outcome"] == "permit"
     hub.maalehub("block", "add", stdin=line + "\n")
-    blocked, unknown = doctor.get(f"/fhir/Patient/{place}/$everything"), doctor.get(f"/fhir/Patient/{place_of(doctor, person())}/$everything")
+    blocked, unknown = doctor.get(f"/fhir/Patient/{place}/$everything"), doctor.get(f"/fhir/Patient/{doctor.patient_id(person())}/$everything")
     assert blocked.status_code == unknown.status_code == 200 and ids(blocked) == ids(unknown) == []
     for path in ("Patient/nobody", "Patient/nobody/$everything"):  # no number has this id, so it tells of nobody
         answer = doctor.get(f"/fhir/{path}")
@@ -199,13 +190,13 @@ def test_everything_is_of_the_allowed_set(hub, vendor, fjelldal, doctor):
 
 @pytest.mark.parametrize("query,word", [("nonsense=1", "nonsense"), ("_type=Sykdom", "_type"), ("_type=Observation,patient", "_type"), ("start=x", "date"), ("_count=x", "_count"), ("identifier=x", "identifier"), ("_page=x", "page")])
 def test_what_everything_refuses(reader, chart, query, word):
-    answer = reader.get(f"/fhir/Patient/{place_of(reader, chart[0])}/$everything?{query}")
+    answer = reader.get(f"/fhir/Patient/{reader.patient_id(chart[0])}/$everything?{query}")
     assert answer.status_code == 400 and word in issues(answer), answer.text
 
 
 def test_everything_goes_on_with_its_own_patient(hub, reader, chart):
-    other = place_of(reader, person())
-    page = reader.get(f"/fhir/Patient/{place_of(reader, chart[0])}/$everything?_count=2")
+    other = reader.patient_id(person())
+    page = reader.get(f"/fhir/Patient/{reader.patient_id(chart[0])}/$everything?_count=2")
     link = next(link["url"] for link in page.json()["link"] if link["relation"] == "next").removeprefix(hub.url)
     assert reader.get(link).status_code == 200
     token = link.split("?")[1]

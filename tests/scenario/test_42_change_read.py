@@ -9,12 +9,6 @@ from hub import found, issues, observation, person
 TAG = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 
 
-@pytest.fixture
-def epj(hub):
-    """Reads and writes for Solvik."""
-    return hub.as_("utvikler")
-
-
 def made(caller, **rest):
     answer = caller.upload(observation(person(), **rest))
     assert answer.status_code == 201, answer.text

@@ -14,12 +14,6 @@ UNRELIABLE = {"system": "urn:maalehub:codesystem:measurement-quality", "code": "
 VENDOR_ID = "https://vendor.example/id"
 
 
-@pytest.fixture
-def epj(hub):
-    """Reads and writes for Solvik."""
-    return hub.as_("utvikler")
-
-
 def made(caller, who=None, **rest):
     answer = caller.upload(observation(who or person(), **rest))
     assert answer.status_code == 201, answer.text

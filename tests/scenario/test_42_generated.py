@@ -177,11 +177,6 @@ def is_kept(sent, back):
     assert [name for name in back if name != "resourceType"] == [name for name in sent if name != "resourceType"]
 
 
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def test_what_is_generated_comes_back(vendor, reader):
     make = Generator(SEED)
     line, kept = person(), []

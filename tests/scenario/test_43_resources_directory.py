@@ -7,11 +7,6 @@ from hub import FNR, SOLVIK, SYKEHUS, issues, observation, person
 ORGNR = "urn:oid:2.16.578.1.12.4.1.4.101"
 
 
-@pytest.fixture
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def names(answer):
     assert answer.status_code == 200, answer.text
     return sorted(entry["resource"]["name"] for entry in answer.json().get("entry", []))
@@ -75,7 +70,7 @@ def test_organisations_are_no_look_at_a_patient(hub, reader):
 def test_a_patient_is_a_stub_whether_known_or_not(hub, vendor, reader):
     known, unknown = person(), person()
     vendor.upload(observation(known))
-    ids = [reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"] for who in (known, unknown)]
+    ids = [reader.patient_id(who) for who in (known, unknown)]
     answers = [reader.get(f"/fhir/Patient/{id}") for id in ids]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [answer.json() for answer in answers] == [{"resourceType": "Patient", "id": id} for id in ids]
@@ -87,7 +82,7 @@ def test_a_patient_is_a_stub_whether_known_or_not(hub, vendor, reader):
 def test_the_number_comes_back_to_whom_the_attest_names_it(hub):
     who = "04813700013"  # of the persona's attest
     doctor = hub.as_("sykehus-annen")
-    id = hub.as_("utvikler").form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"]
+    id = hub.as_("utvikler").patient_id(who)
     assert doctor.get(f"/fhir/Patient/{id}").json()["identifier"] == [{"system": FNR, "value": who}]
 
 
@@ -129,7 +124,7 @@ def test_a_patient_is_found_by_id(hub, reader, doctor):
 def test_the_look_for_a_patient_by_id_is_in_the_log(hub, doctor, vendor):
     who = person()
     vendor.upload(observation(who))
-    id = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{who}")]).json()["entry"][0]["resource"]["id"]
+    id = doctor.patient_id(who)
     before = len(hub.entries(who))
     assert doctor.get(f"/fhir/Patient?_id={id}").json()["total"] == 1
     assert len(hub.entries(who)) == before + 1

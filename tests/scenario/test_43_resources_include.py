@@ -16,12 +16,6 @@ FORWARD = ["Observation:derived-from", "Observation:device", "Observation:has-me
 REVERSE = ["Observation:derived-from", "Observation:has-member", "Provenance:target"]
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds."""
-    return hub.as_("utvikler")
-
-
 def stored(sender, *resources):
     """Their places, Type/id, in order."""
     answer = sender.upload(bundle(*resources))

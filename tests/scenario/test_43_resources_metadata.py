@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from hub import ATTEST, FNR, SOLVIK, issues, observation, person
+from hub import ATTEST, SOLVIK, issues, observation, person
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_every_part_of_an_organization_has_its_name(doctor):
 def test_any_element_of_r4_may_be_asked_of_a_patient(doctor, vendor):
     line = person()
     vendor.upload(observation(line))
-    found = doctor.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    found = doctor.patient_id(line)
     for name in members_of("PATIENT"):
         assert doctor.get(f"/fhir/Patient/{found}?_elements={name}").json()["id"] == found
 

@@ -2,18 +2,10 @@
 """Devices and Provenances are read as readings are: under the same rules, with the same silence, and each look in the log."""
 import uuid
 
-import pytest
-
 import hub as hubs
 from hub import FNR, person
 
 SERIAL = "https://vendor.example/serial"
-
-
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds."""
-    return hub.as_("utvikler")
 
 
 def uploaded(vendor, who, serial=None, code="8867-4", **more):

@@ -13,12 +13,6 @@ SERIAL = "https://vendor.example/serial"
 EUI = "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds."""
-    return hub.as_("utvikler")
-
-
 def urn():
     return f"urn:uuid:{uuid.uuid4()}"
 
@@ -141,7 +135,7 @@ def test_a_subject_may_be_a_patient_entry_or_a_condition(vendor, reader):
     subjects = [{"reference": whom}, {"reference": f"Patient?identifier={FNR}|{line}"}]
     answer = vendor.upload(of((whom, patient(line)), *((urn(), observation(line, subject=subject, code=code)) for subject, code in zip(subjects, ("8867-4", "9279-1")))))
     assert results(answer) == [200, 201, 201] and "ignored" in json.dumps(answer.json()["entry"][0])
-    known = reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    known = reader.patient_id(line)
     assert len(found(reader.search(line))) == 2
     for stored in read(reader, answer).values():
         assert stored["subject"] == {"reference": f"Patient/{known}", "identifier": {"system": FNR, "value": line}}

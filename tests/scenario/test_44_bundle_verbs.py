@@ -9,12 +9,6 @@ import pytest
 from hub import FHIR_JSON, FNR, found, ids, observation, person, results
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds, and writes."""
-    return hub.as_("utvikler")
-
-
 def of(*requests, type="batch"):
     """A Bundle of (method, url) or (method, url, resource)."""
     entries = []

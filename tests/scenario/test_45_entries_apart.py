@@ -5,12 +5,6 @@ import pytest
 from hub import bundle, found, observation, person, results
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds, and writes."""
-    return hub.as_("utvikler")
-
-
 @pytest.mark.parametrize("where", ["code", "category", "component", "unit"])
 def test_codings_too_long_to_be_stored_refuse_their_entry_alone(reader, where):
     line = person()

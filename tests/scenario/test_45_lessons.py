@@ -18,11 +18,6 @@ from hub import FHIR_JSON, FNR, bundle, found, ids, observation, person, results
 UCUM = "http://unitsofmeasure.org"
 
 
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def shelf(vendor, count, line=None, **rest):
     """`count` readings of a patient, a second apart: (the patient, their ids)."""
     line = line or person()

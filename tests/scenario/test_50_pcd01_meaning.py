@@ -27,11 +27,6 @@ def pressure(line, values=("128", "81"), status="R"):
     return HEAD.format(line=line) + MDS + f"OBX|2||150020^MDC_PRESS_BLD_NONINV^MDC|1.0.1|||||||{status}|||20261120080012+0100\r" + rows
 
 
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
-
-
 def only(reader, line):
     resource, = found(reader.search(line))
     return resource["status"], resource["meta"]["versionId"]

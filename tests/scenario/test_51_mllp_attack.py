@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hub import Hub, Mllp, found, mllp, person
+from hub import Hub, found, mllp, person
 from test_51_mllp_senders import errors, msa, weight
 
 MIB = 1 << 20

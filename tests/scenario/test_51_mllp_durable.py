@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from hub import BUILD, ROOT, found, person
+from hub import BUILD, person
 from test_08_pcd01 import SAMPLES
 from test_32_soap import acknowledged as soap_acknowledged
 from test_32_soap import envelope, escaped, send as soap_send

@@ -30,11 +30,6 @@ def weight(who, control, kilo="70.5", at="20261120080011+0100", code="F", ack="|
             % (control, ack, who, control, control, at, kilo, code, at))
 
 
-@pytest.fixture(scope="module")
-def epj(hub):
-    return hub.as_("utvikler")
-
-
 def readings(epj, who):
     return [one.get("valueQuantity", {}).get("value") for one in found(epj.search(who, _count=200))]
 

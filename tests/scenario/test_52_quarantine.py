@@ -13,11 +13,6 @@ from test_32_soap import envelope, escaped
 NUMBER = re.compile(r"under (Q-[0-9a-f]{16})")
 
 
-@pytest.fixture(scope="module")
-def epj(hub):
-    return hub.as_("utvikler")
-
-
 def alert(who, control="A-1"):
     """An alert: an event that is no PCD-01, with the patient's number in a place where none should be as well."""
     return weight(who, control).replace("ORU^R01^ORU_R01", "ORU^R40^ORU_R40").replace("|70.5|", f"|{who}|")

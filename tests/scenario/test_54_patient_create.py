@@ -10,12 +10,6 @@ from hub import FHIR_JSON, FNR, found, issues, observation, person
 SERIAL = "https://vendor.example/serial"
 
 
-@pytest.fixture
-def epj(hub):
-    """Reads and writes for Solvik."""
-    return hub.as_("utvikler")
-
-
 def patient(line, **more):
     return {"resourceType": "Patient", "identifier": [{"system": FNR, "value": line}], **more}
 

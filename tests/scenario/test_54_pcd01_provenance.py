@@ -3,18 +3,11 @@
 import copy
 import json
 
-import pytest
-
 from hub import FHIR_JSON, FNR, SOLVIK, observation, person
 from test_08_pcd01 import EUI64, acknowledged, message
 from test_50_pcd01_meaning import HEAD, MDS, PULSE, pulse
 
 UPLOAD = "urn:maalehub:upload"
-
-
-@pytest.fixture(scope="module")
-def reader(hub):
-    return hub.as_("utvikler")
 
 
 def resources(answer):

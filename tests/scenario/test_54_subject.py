@@ -11,12 +11,6 @@ UNKNOWN = "{0}.reference is not the id of a patient of whom you have stored befo
 SERIAL = "https://vendor.example/serial"
 
 
-@pytest.fixture
-def epj(hub):
-    """Reads and writes for Solvik."""
-    return hub.as_("utvikler")
-
-
 def stub(caller, line):
     """The id, and the absolute URL, of a Patient."""
     entry = caller.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]

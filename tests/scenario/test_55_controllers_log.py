@@ -10,21 +10,13 @@ import pytest
 
 import log_body
 import people
-from hub import FJELLDAL, SOLVIK, SYKEHUS, bundle, found, observation, person
+from hub import FJELLDAL, SOLVIK, SYKEHUS, bundle, found, observation, person, told
 
 
 def rows(hub, *arguments, patient=None, whose=("--tenant", str(SOLVIK)), check=True):
     more = ("--patient",) if patient else ()
     out = hub.maalehub("log", "--why", "log control", *whose, *more, "--json", *arguments, stdin=f"{patient}\n" if patient else "", check=check)
     return [json.loads(line) for line in (out if check else out.stdout).splitlines()]
-
-
-def told(entries):
-    return [(entry["event"], entry["outcome"], entry["dataController"]["orgnr"], entry.get("count")) for entry in entries]
-
-
-def patient_id(caller, who):
-    return caller.form("/fhir/Patient/_search", [("identifier", f"urn:oid:2.16.578.1.12.4.1.4.1|{who}")]).json()["entry"][0]["resource"]["id"]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +39,7 @@ def test_a_controllers_own_log_of_one_patient(hub, story):
     assert [entry["leafHolds"] for entry in entries] == [True, True] and all(re.fullmatch("[0-9a-f]{64}", entry["leaf"]) for entry in entries)
     assert hub.rule in entries[0]["rules"]
     # the controller's own system knows the patient by this id
-    assert {entry["patient"] for entry in entries} == {patient_id(hub.as_("sykehus-epj"), story)}
+    assert {entry["patient"] for entry in entries} == {hub.as_("sykehus-epj").patient_id(story)}
 
 
 def test_the_look_is_a_row_and_the_citizen_reads_it(hub, story):

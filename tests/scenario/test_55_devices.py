@@ -5,26 +5,15 @@ import uuid
 
 import pytest
 
-from hub import FHIR_JSON, FNR, bundle, issues, person, results
+from hub import FHIR_JSON, FNR, issues, listed, person, results
 from test_42_change_write import side_by_side
 from test_43_resources_include import meter, page, reading, recorded, stored
-
-
-@pytest.fixture
-def epj(hub):
-    """Solvik's doctor: sees and changes all that Solvik holds."""
-    return hub.as_("utvikler")
-
-
-def entries(answer):
-    assert answer.status_code == 200, answer.text
-    return [f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in answer.json().get("entry", [])]
 
 
 def every(caller, path):
     answer, seen = caller.get(path), []
     while answer is not None:
-        seen += entries(answer)
+        seen += listed(answer)
         answer = caller.next(answer)
     return seen
 
@@ -57,7 +46,7 @@ def test_a_device_is_replaced(epj, hub):
     # without a patient it stays its patient's
     bare = {name: value for name, value in one.items() if name != "patient"}
     assert put(epj, {**bare, "status": "active"}).status_code == 200
-    assert entries(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")])) == [f"Device/{one['id']}"]
+    assert listed(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")])) == [f"Device/{one['id']}"]
 
 
 def test_if_match(epj):
@@ -89,7 +78,7 @@ def test_deleted_is_gone_and_comes_back(epj, hub, doctor):
     assert epj.request("DELETE", place).status_code == 204 and epj.request("DELETE", place).status_code == 204
     assert epj.get(place).status_code == 410 and doctor.get(place).status_code == 410 and hub.as_("sykehus-annen").get(place).status_code in (403, 404)
     assert [entry["resource"]["resourceType"] if "resource" in entry else None for entry in epj.get(f"{place}/_history").json()["entry"]] == [None, "Device"]
-    assert entries(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")])) == []
+    assert listed(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")])) == []
     # the reading stays as it was; nothing comes with it
     assert page(epj.search(line, _include="Observation:device")) == ([held], [], [])
     # sent again it stays deleted, and the answer says so
@@ -130,7 +119,7 @@ def test_of_many_with_one_condition_one_stores(hub, epj):
     line, value = person(), str(uuid.uuid4())
     statuses = side_by_side(hub, "utvikler", 8, lambda caller, number: conditional(caller, f"urn:own|{value}", meter(line, lotNumber=str(number))).status_code, range(32))
     assert statuses.count(201) == 1 and set(statuses) == {200, 201}
-    assert len(entries(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")]))) == 1
+    assert len(listed(epj.form("/fhir/Device/_search", [("patient.identifier", f"{FNR}|{line}")]))) == 1
 
 
 def entry(method, url, resource=None, **more):
@@ -150,7 +139,7 @@ def test_a_transaction_is_whole(epj):
     line, one = made(epj)
     answer = epj.upload({"resourceType": "Bundle", "type": "transaction", "entry": [entry("POST", "Observation", reading(line)), entry("PUT", f"Device/{one['id']}", {**one, "status": "inactive"}, ifMatch='W/"7"')]})
     assert answer.status_code == 412, answer.text
-    assert epj.get(f"/fhir/Device/{one['id']}").json() == one and entries(epj.search(line)) == []
+    assert epj.get(f"/fhir/Device/{one['id']}").json() == one and listed(epj.search(line)) == []
     for refused in (entry("PATCH", f"Device/{one['id']}", {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": "W10="}), entry("DELETE", "Device?identifier=urn:a|b"), entry("PUT", "Device?identifier=urn:a|b", meter(line))):
         answer = epj.upload({"resourceType": "Bundle", "type": "transaction", "entry": [refused]})
         assert answer.status_code >= 400 and "Device" in issues(answer), answer.text

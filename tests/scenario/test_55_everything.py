@@ -4,41 +4,26 @@ import hashlib
 
 import pytest
 
-from hub import FNR, SOLVIK, issues, observation, person
+from hub import FNR, SOLVIK, issues, listed, observation, person
 from test_08_pcd01 import acknowledged, message
 from test_43_resources_include import meter, reading, recorded, stored
 
 
-@pytest.fixture
-def reader(hub):
-    """Sees all that Solvik holds."""
-    return hub.as_("utvikler")
-
-
-def place_of(reader, line):
-    return reader.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
-
-
-def entries(answer):
-    assert answer.status_code == 200, answer.text
-    return [f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in answer.json().get("entry", [])]
-
-
 def everything(reader, line, query=""):
-    return reader.get(f"/fhir/Patient/{place_of(reader, line)}/$everything{query}")
+    return reader.get(f"/fhir/Patient/{reader.patient_id(line)}/$everything{query}")
 
 
 def walk(reader, answer):
     pages = []
     while answer is not None:
-        pages.append(entries(answer))
+        pages.append(listed(answer))
         answer = reader.next(answer)
         assert len(pages) < 100
     return pages
 
 
 def searched(reader, line, kind):
-    return entries(reader.form(f"/fhir/{kind}/_search", [("patient.identifier", f"{FNR}|{line}"), ("_count", "200")]))
+    return listed(reader.form(f"/fhir/{kind}/_search", [("patient.identifier", f"{FNR}|{line}"), ("_count", "200")]))
 
 
 @pytest.fixture
@@ -52,29 +37,29 @@ def chart(vendor):
 
 
 def test_the_provenances_of_a_patient_are_a_compartment(reader, chart):
-    place = place_of(reader, chart[0])
+    place = reader.patient_id(chart[0])
     whole = searched(reader, chart[0], "Provenance")
     pages = walk(reader, reader.get(f"/fhir/Patient/{place}/Provenance?_count=1"))
     assert len(whole) > 2 and [one for page in pages for one in page] == whole
     answer = reader.get(f"/fhir/Patient/{place}/Provenance?code=8867-4")
     assert answer.status_code == 400 and "recorded" in issues(answer)  # the parameters are those of Provenance
-    assert entries(reader.get("/fhir/Patient/nobody/Provenance")) == []
+    assert listed(reader.get("/fhir/Patient/nobody/Provenance")) == []
 
 
 def test_all_types_stand_on_it_once(reader, chart):
     line, devices, readings, provenances = chart
-    found = entries(everything(reader, line, "?_count=200"))
+    found = listed(everything(reader, line, "?_count=200"))
     kinds = {kind: searched(reader, line, kind) for kind in ("Observation", "Device", "Provenance")}
     assert set(readings) < set(kinds["Observation"]) and set(devices) <= set(kinds["Device"]) and set(provenances) < set(kinds["Provenance"])
     assert len(kinds["Provenance"]) == len(provenances) + len(kinds["Observation"]) - len(readings) > len(provenances)
     # in the order of the types, each as a search for it gives it
-    assert found == [*kinds["Observation"], *kinds["Device"], *kinds["Provenance"], f"Patient/{place_of(reader, line)}", f"Organization/{SOLVIK}"]
+    assert found == [*kinds["Observation"], *kinds["Device"], *kinds["Provenance"], f"Patient/{reader.patient_id(line)}", f"Organization/{SOLVIK}"]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_no_page_repeats_another(reader, chart, count):
     line = chart[0]
-    whole = entries(everything(reader, line, "?_count=200"))
+    whole = listed(everything(reader, line, "?_count=200"))
     pages = walk(reader, everything(reader, line, f"?_count={count}"))
     rows = [[one for one in page if not one.startswith(("Patient/", "Organization/"))] for page in pages]
     assert sum(rows, []) == whole[:-2] and all(len(page) == count for page in rows[:-1]) and 0 < len(rows[-1]) <= count
@@ -149,9 +134,9 @@ def test_dates_are_those_of_readings(vendor, reader):
     measured = sorted(set(searched(reader, line, "Observation")) - set(readings))
     time = next(entry["resource"]["effectiveDateTime"] for entry in reader.search(line).json()["entry"] if entry["resource"]["id"] in measured[0])[:10]
     assert time != "2026-11-02" and len(made) == len(measured) > 0
-    found = entries(everything(reader, line, "?start=2026-11-02&end=2026-11-02&_type=Observation,Device,Provenance"))
+    found = listed(everything(reader, line, "?start=2026-11-02&end=2026-11-02&_type=Observation,Device,Provenance"))
     assert sorted(found) == sorted([*readings, *device, *sent])
-    found = entries(everything(reader, line, f"?start={time}&end={time}&_type=Observation,Device,Provenance"))
+    found = listed(everything(reader, line, f"?start={time}&end={time}&_type=Observation,Device,Provenance"))
     assert [one for one in found if one in readings] == [] and set(made) < set(found) and set(device + sent) < set(found)
 
 
@@ -160,9 +145,9 @@ def test_since(vendor, reader, hub):
     old = stored(vendor, meter(line))[0]
     since = reader.get(f"/fhir/{old}").json()["meta"]["lastUpdated"]
     newer = stored(vendor, meter(line), reading(line, old))
-    found = entries(everything(reader, line, f"?_since={since.replace('+', '%2B')}&_type=Observation,Device"))
+    found = listed(everything(reader, line, f"?_since={since.replace('+', '%2B')}&_type=Observation,Device"))
     assert set(newer) <= set(found)
-    assert entries(everything(reader, line, "?_since=2099-01-01T00:00:00Z")) == [f"Patient/{place_of(reader, line)}"]
+    assert listed(everything(reader, line, "?_since=2099-01-01T00:00:00Z")) == [f"Patient/{reader.patient_id(line)}"]
 
 
 def test_what_is_not_open_is_not_there(hub, vendor, fjelldal, doctor):
@@ -172,16 +157,16 @@ def test_what_is_not_open_is_not_there(hub, vendor, fjelldal, doctor):
     stored(vendor, reading(line, mine))
     closed = stored(fjelldal, meter(line))[0]
     fjelldal.upload(observation(line))
-    found = entries(everything(doctor, line))
+    found = listed(everything(doctor, line))
     assert mine in found and closed not in found and [one for one in found if one.startswith("Organization/")] == [f"Organization/{SOLVIK}"]
     hub.maalehub("block", "add", stdin=line + "\n")
-    assert entries(everything(doctor, line)) == [f"Patient/{place_of(doctor, line)}"]
+    assert listed(everything(doctor, line)) == [f"Patient/{doctor.patient_id(line)}"]
 
 
 def test_what_leaves_is_written_down(hub, reader, chart):
     """One row of the controller for a page of three types, with the digest of all that left."""
     line = chart[0]
-    sent = [one for one in entries(everything(reader, line, "?_count=200")) if one.startswith(("Observation", "Device", "Provenance"))]
+    sent = [one for one in listed(everything(reader, line, "?_count=200")) if one.startswith(("Observation", "Device", "Provenance"))]
     entry = hub.entries(line)[0]
     assert entry["event"] == "search" and entry["outcome"] == "permit" and entry["count"] == len(sent)
     assert entry["digest"] == hashlib.sha256(b"".join(reader.get(f"/fhir/{one}").content for one in sent)).hexdigest()

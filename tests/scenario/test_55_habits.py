@@ -10,11 +10,6 @@ from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person, r
 
 
 @pytest.fixture(scope="module")
-def epj(hub):
-    return hub.as_("utvikler")
-
-
-@pytest.fixture(scope="module")
 def vendor(hub):
     return hub.as_("solvik-dho")
 

@@ -8,12 +8,6 @@ import pytest
 from hub import FHIR_JSON, FNR, SOLVIK, bundle, found, ids, observation, person, results
 
 
-@pytest.fixture
-def epj(hub):
-    """Reads and writes for Solvik."""
-    return hub.as_("utvikler")
-
-
 def made(caller, who, **rest):
     answer = caller.upload(observation(who, **rest))
     assert answer.status_code == 201, answer.text

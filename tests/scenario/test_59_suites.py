@@ -11,11 +11,6 @@ from hub import FHIR_JSON, FNR, FORM, found, ids, issues, observation, person
 
 
 @pytest.fixture(scope="module")
-def epj(hub):
-    return hub.as_("utvikler")
-
-
-@pytest.fixture(scope="module")
 def shelf(epj):
     """Pulse and weight on three days: (whose, Patient id, the newest pulse's id)."""
     line = person()

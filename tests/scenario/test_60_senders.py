@@ -11,11 +11,6 @@ from hub import FHIR_JSON, FNR, bundle, dnr, found, ids, issues, observation, ou
 
 
 @pytest.fixture(scope="module")
-def epj(hub):
-    return hub.as_("utvikler")
-
-
-@pytest.fixture(scope="module")
 def vendor(hub):
     return hub.as_("solvik-dho")
 

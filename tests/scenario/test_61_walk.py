@@ -4,20 +4,14 @@ import json
 
 import pytest
 
-from hub import FNR, FORM, issues, observation, person, results
-
-
-@pytest.fixture(scope="module")
-def epj(hub):
-    """Reads and writes."""
-    return hub.as_("utvikler")
+from hub import FORM, issues, observation, person, results
 
 
 @pytest.fixture(scope="module")
 def reading(epj):
     """(id of an Observation, id of its Patient)"""
     line = person()
-    found = epj.form("/fhir/Patient/_search", [("identifier", f"{FNR}|{line}")]).json()["entry"][0]["resource"]["id"]
+    found = epj.patient_id(line)
     return epj.upload(observation(line)).json()["id"], found
 
 
