@@ -11,7 +11,10 @@
  */
 struct log_row *audit_row(struct exchange *exchange, enum log_op op, enum resource_type type);
 
-/* The bodies of the rows that were made since go to those of a write under way, which were made before its fates were known: as many, in the same order. */
+/*
+ * Where a write's rows were made before its fates were known, an interaction makes them anew when they are: this moves the bodies of the `count` rows made since to `rows`, one for one in the same order,
+ * and leaves AUDIT none of them to write.
+ */
 void audit_reword(struct exchange *exchange, struct log_row *rows, size_t count);
 
 /* What every row's detail says of the request. */
@@ -20,7 +23,7 @@ struct log_detail audit_detail(const struct exchange *exchange);
 /* The correlation id of the request, taken at first use. False adds BUSY: there is none yet. */
 bool audit_correlate(struct exchange *exchange, struct outcome *outcome);
 
-/* The first error in a word, for the log: its FHIR issue code; NULL without errors. Its text too when it is the hub's own, for it never holds a person. */
+/* Why something was refused, in a word for the log: the FHIR issue code of the first error (outcome.tbl). NULL without errors. Never its text, which may repeat what was sent. */
 const char *audit_reason(const struct outcome *outcome);
 
 /* Is this a refusal worth a row: something that was decided, not the database being away? */

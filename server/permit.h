@@ -4,7 +4,10 @@
 
 #include "server/exchange.h"
 
-/* Takes the newest snapshot of the rules for the exchange and judges the caller by it: tenant and client are of that snapshot. */
+/*
+ * May the caller use this route, by the newest rules? True: the exchange holds that snapshot, and its tenant and client are of it. False adds FORBIDDEN or SUPPRESSED, or BUSY where no rules have been read yet; the
+ * exchange then keeps the snapshot it had, if any, in which the tenant that AUDIT names stands.
+ */
 bool permit_judge(struct exchange *exchange, struct outcome *outcome);
 
 #endif

@@ -34,10 +34,13 @@ struct str root_url(struct exchange *exchange);
 /* How a DPoP proof, or a client's assertion, may be signed. */
 #define DPOP_ALGS "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512"
 
-/* The answer. */
+/* Sets status, Content-Type and body of the response. `body` lives as long as the exchange; other headers are the caller's to set in exchange->response. */
 void respond_with(struct exchange *exchange, int status, const char *content_type, struct str body);
 
-/* Renders the errors in the outcome in the style of the route. */
+/*
+ * Answers with the exchange's outcome, which has errors, in the style of the route: OperationOutcome, ACK, SOAP Fault, JSON or text (where there is none: FHIR's below /fhir, else JSON). The status is that of the first error;
+ * 401 and 403 get WWW-Authenticate, 429 and 503 Retry-After. The text of a fault of ours goes to the log and not to the caller.
+ */
 void respond_error(struct exchange *exchange);
 
 #endif

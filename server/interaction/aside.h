@@ -13,10 +13,13 @@
 struct store_keep aside_keep(const struct exchange *exchange, const struct pcd01 *message,
 	struct str bytes, bool is_utf8);
 
+/* RESOLVE: asks for the message's patient, and makes one that is not known where the sender is a controller; for nobody where the message names none. */
 void aside_who(struct exchange *exchange, struct pcd01_work *work);
+/* DECIDE: work->grant, or a refusal in the exchange's outcome. */
 void aside_decide(struct exchange *exchange, struct pcd01_work *work);
+/* STORE: keeps the bytes and the log row in one write; yields until it is committed. */
 void aside_store(struct exchange *exchange, struct pcd01_work *work);
-/* Fills work->told: what pcd01_read() said, and the number the message is kept under. */
+/* RESPOND: fills work->told with what pcd01_read() said, and the number the message is kept under; marks the response and counts it (METRIC_QUARANTINE_KEPT). */
 void aside_tell(struct exchange *exchange, struct pcd01_work *work);
 /* The same number in the warnings of a message of which only some rows are held. */
 void aside_tell_part(struct exchange *exchange, const struct pcd01_work *work);

@@ -34,7 +34,7 @@ void one_released(struct exchange *exchange, const struct grant *grant,
 void one_absent(struct exchange *exchange, struct outcome *outcome);
 void one_gone(struct exchange *exchange, struct outcome *outcome);
 
-/* ETag and Last-Modified. */
+/* Gives the response its ETag, W/"version", and Last-Modified. */
 void one_tell(struct exchange *exchange, int version, instant updated);
 /* The bytes of a row for this caller: as stored, or as the parameters of form ask. */
 struct str one_render(struct exchange *exchange, const struct store_row *row);

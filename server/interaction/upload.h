@@ -75,16 +75,15 @@ struct upload *upload_new(struct exchange *exchange, size_t count);
 bool upload_read(struct exchange *exchange, const struct json *json, struct str expression,
 	enum upload_as as, struct observation *out, struct outcome *outcome);
 
-/*
- * Whose it says it is: by a number, or by the id of a Patient. _names_patient: by either. _patient_key: the coordinates; false where it is neither, or no id of ours. _refuse_patient adds the error for an
- * id that leads to nobody, or to nobody of whom the caller's own controller holds anything: one text for both, because the hub does not tell whom it knows. Returns false.
- * _require_patient: an error where it says neither, as a Device or an Observation about one may.
- */
+/* Does it say whose it is, by a national id or by the id of a Patient? A Device, or an Observation about one, may say neither. */
 bool upload_names_patient(const struct observation *observation);
+/* Whose it says it is. False where it says nothing, or by an id that is none of ours. */
 bool upload_patient_key(const struct exchange *exchange, const struct observation *observation,
 	struct person_key *out);
+/* Does it say whose it is? False adds an error. */
 bool upload_require_patient(
 	const struct observation *observation, struct str expression, struct outcome *outcome);
+/* Adds the error for an id that leads to nobody, or to nobody of whom the caller's own controller holds anything, and returns false: one text for both, because the hub does not tell whom it knows. */
 bool upload_refuse_patient(
 	const struct observation *observation, struct str expression, struct outcome *outcome);
 
