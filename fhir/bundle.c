@@ -43,26 +43,29 @@ static struct bundle_entry read_entry(const struct json *json)
 	};
 }
 
-static int compare(const void *a, const void *b)
+static int by_full_url(const void *a, const void *b)
 {
-	return str_compare(*(const struct str *)a, *(const struct str *)b);
+	const struct bundle_entry *one = *(struct bundle_entry *const *)a;
+	const struct bundle_entry *two = *(struct bundle_entry *const *)b;
+	const int order = str_compare(one->full_url, two->full_url);
+	return order != 0 ? order : (one > two) - (one < two);
 }
 
-/* FHIR R4 bdl-7, where it matters: entries of a transaction may refer to each other by fullUrl. */
-static bool check_full_urls(
-	struct arena *arena, const struct bundle *bundle, struct outcome *outcome)
+/* Which entries have the fullUrl of one before them; false where any does. */
+static bool mark_repeated(struct arena *arena, struct bundle *bundle)
 {
-	struct str *urls = arena_array(arena, bundle->count + 1, sizeof(*urls));
+	struct bundle_entry **entries = arena_array(arena, bundle->count + 1, sizeof(*entries));
 	size_t count = 0;
+	bool once = true;
 	for (size_t i = 0; i < bundle->count; i++)
 		if (bundle->entries[i].full_url.length > 0)
-			urls[count++] = bundle->entries[i].full_url;
-	qsort(urls, count, sizeof(*urls), compare);
-	for (size_t i = 1; i < count; i++)
-		if (str_equal(urls[i - 1], urls[i]))
-			return outcome_fail(outcome, OUTCOME_INVALID, STR("Bundle.entry.fullUrl"),
-				"two entries of a transaction have one fullUrl");
-	return true;
+			entries[count++] = &bundle->entries[i];
+	qsort(entries, count, sizeof(*entries), by_full_url);
+	for (size_t i = 1; i < count; i++) {
+		entries[i]->repeats = str_equal(entries[i - 1]->full_url, entries[i]->full_url);
+		once = once && !entries[i]->repeats;
+	}
+	return once;
 }
 
 static bool find_entries(
@@ -103,9 +106,11 @@ void bundle_read_entries(struct bundle *bundle, size_t most)
 	}
 }
 
-bool bundle_end(struct arena *arena, const struct bundle *bundle, struct outcome *outcome)
+bool bundle_end(struct arena *arena, struct bundle *bundle, struct outcome *outcome)
 {
-	return bundle->type != BUNDLE_TRANSACTION || check_full_urls(arena, bundle, outcome);
+	return mark_repeated(arena, bundle) || bundle->type != BUNDLE_TRANSACTION ||
+	       outcome_fail(outcome, OUTCOME_INVALID, STR("Bundle.entry.fullUrl"),
+		       "two entries of a transaction have one fullUrl");
 }
 
 bool bundle_read(

@@ -14,6 +14,7 @@ enum bundle_type { BUNDLE_BATCH, BUNDLE_TRANSACTION, BUNDLE_COLLECTION };
 /* One entry as sent. `method` is empty in a collection. */
 struct bundle_entry {
 	struct str full_url;
+	bool repeats; /* an entry before it has the same fullUrl */
 	struct str method, url, if_none_exist;
 	const struct json *resource; /* NULL where the entry has none */
 	struct str type;             /* resource.resourceType */
@@ -31,11 +32,11 @@ struct bundle {
 /* Checks a Bundle: type batch, transaction or collection, at most BUNDLE_ENTRIES_MAX entries (TOO_LARGE names the limit). Faults of single entries are left to their entry. */
 bool bundle_read(
 	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
-/* The same in parts, for a long one: the Bundle alone, its entries some at a time until `unread` is NULL, and what holds among them. */
+/* The same in parts, for a long one: the Bundle alone, its entries some at a time until `unread` is NULL, and what holds among them (a transaction has no fullUrl twice, FHIR R4 bdl-7). */
 bool bundle_begin(
 	struct arena *arena, const struct json *json, struct bundle *out, struct outcome *outcome);
 void bundle_read_entries(struct bundle *bundle, size_t most);
-bool bundle_end(struct arena *arena, const struct bundle *bundle, struct outcome *outcome);
+bool bundle_end(struct arena *arena, struct bundle *bundle, struct outcome *outcome);
 
 /* The faults of one entry, at Bundle.entry[index]: unknown elements, in a batch or transaction no request.method or url, no resource where the method needs one. The resource itself is left to its reader. */
 bool bundle_entry_check(

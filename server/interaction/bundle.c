@@ -14,8 +14,6 @@
 #include "server/respond.h"
 #include "server/turn.h"
 
-#include <stdlib.h>
-
 /* The smallest value takes two bytes of a text; a reading has about 60 values in 850. */
 #define BYTES_A_NODE 6
 #define NODES_FEW    10000
@@ -547,7 +545,9 @@ static void tell_all_is_well(
 static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	const struct bundle_entry *from, const struct inner *inner, struct bundle_result *out)
 {
-	out->full_url = from->full_url;
+	/* FHIR R4 bdl-7: of entries that were sent with one fullUrl the first is told by it, the others by their place alone. */
+	if (!from->repeats)
+		out->full_url = from->full_url;
 	if (inner != NULL) {
 		inner_result(inner, out);
 		return;
@@ -572,31 +572,6 @@ static void result_of(struct exchange *exchange, struct upload_entry *entry,
 	tell_all_is_well(exchange, entry, out);
 }
 
-static int by_full_url(const void *a, const void *b)
-{
-	const struct bundle_entry *one = *(struct bundle_entry *const *)a;
-	const struct bundle_entry *two = *(struct bundle_entry *const *)b;
-	const int order = str_compare(one->full_url, two->full_url);
-	return order != 0 ? order : (one > two) - (one < two);
-}
-
-/* FHIR R4 bdl-7: of entries that were sent with one fullUrl the first is told by it, the others by their place alone. */
-static void tell_once(struct exchange *exchange, const struct bundle *bundle)
-{
-	struct bundle_entry **entries =
-		arena_array(exchange->arena, bundle->count, sizeof(entries[0]));
-	for (size_t i = 0; i < bundle->count; i++)
-		entries[i] = &bundle->entries[i];
-	qsort(entries, bundle->count, sizeof(entries[0]), by_full_url);
-	struct str before = { 0 };
-	for (size_t i = 0; i < bundle->count; i++) {
-		if (str_equal(entries[i]->full_url, before))
-			entries[i]->full_url = (struct str){ 0 };
-		else
-			before = entries[i]->full_url;
-	}
-}
-
 /* Of thousands of entries, in slices. */
 static void respond(struct exchange *exchange)
 {
@@ -606,7 +581,6 @@ static void respond(struct exchange *exchange)
 	if (work->answer.at == NULL) {
 		work->answer = buf_new(exchange->arena, 256 + 256 * count, RESPONSE_MAX);
 		bundle_results_begin(&work->answer, work->bundle.type);
-		tell_once(exchange, &work->bundle);
 	}
 	while (work->told < count) {
 		const size_t i = work->told;
