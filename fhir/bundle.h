@@ -94,6 +94,8 @@ void bundle_render_history(struct buf *buf, const struct bundle_history *history
 
 /* OperationOutcome of an outcome; an empty one says "All OK" (information). */
 void outcome_render(struct buf *buf, const struct outcome *outcome);
+/* The same for an answer that is nothing else: its first text stands in `diagnostics` too, for HAPI's client shows its user that and no details. */
+void outcome_render_refusal(struct buf *buf, const struct outcome *outcome);
 
 /* "201 Created" and so on. */
 const char *http_status_text(int status);

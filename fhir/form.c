@@ -54,3 +54,13 @@ void form_encode(struct buf *buf, struct str text)
 		}
 	}
 }
+
+struct str form_time(struct arena *arena, struct str text)
+{
+	const size_t zone = sizeof(" 01:00") - 1;
+	const size_t at = text.length < zone ? text.length : text.length - zone;
+	if (at == text.length || str_index(text, ' ') != at)
+		return text;
+	return str_format(arena, "%.*s+%.*s", STR_ARG(str_part(text, 0, at)),
+		STR_ARG(str_part(text, at + 1, zone)));
+}

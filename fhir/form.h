@@ -13,4 +13,7 @@ bool form_decode(struct arena *arena, struct str text, struct str *out);
 /* The text so encoded that form_decode() gives it back; letters, digits and -._~:,| stand as they are. */
 void form_encode(struct buf *buf, struct str text);
 
+/* A time whose '+' nobody encoded, so that a blank stands before the hours of its zone (HAPI's client sends _since so): with the '+'. Anything else as it is. */
+struct str form_time(struct arena *arena, struct str text);
+
 #endif

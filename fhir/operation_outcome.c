@@ -25,14 +25,20 @@ static void add_issue(struct buf *buf, const char *severity, const char *code, s
 	buf_add_byte(buf, '}');
 }
 
-static void render_issue(struct buf *buf, const struct issue *issue)
+static struct str text_of(const struct issue *issue)
 {
 	/* What went wrong inside the hub is told to its log alone. */
-	const struct str text = issue->kind == OUTCOME_FAULT
-					? STR("the hub failed; its log says why")
-					: issue->text;
+	if (issue->kind == OUTCOME_FAULT)
+		return STR("the hub failed; its log says why");
+	return issue->text.length > 0 ? issue->text : STR("no further details");
+}
+
+static void render_issue(struct buf *buf, const struct issue *issue, bool diagnostics)
+{
 	add_issue(buf, severity_code(issue->severity), outcome_issue_code(issue->kind),
-		text.length > 0 ? text : STR("no further details"));
+		text_of(issue));
+	if (diagnostics)
+		json_write_member(buf, "diagnostics", text_of(issue));
 	if (issue->expression.length > 0) {
 		buf_add(buf, STR(",\"expression\":["));
 		json_write_string(buf, issue->expression);
@@ -56,7 +62,7 @@ static void render_rest(struct buf *buf, const struct outcome *outcome)
 		all - shown);
 }
 
-void outcome_render(struct buf *buf, const struct outcome *outcome)
+static void render(struct buf *buf, const struct outcome *outcome, const struct issue *diagnostics)
 {
 	buf_add(buf, STR("{\"resourceType\":\"OperationOutcome\",\"issue\":["));
 	if (outcome == NULL || outcome->first == NULL) {
@@ -64,8 +70,18 @@ void outcome_render(struct buf *buf, const struct outcome *outcome)
 		buf_add_byte(buf, '}');
 	} else {
 		for (const struct issue *issue = outcome->first; issue != NULL; issue = issue->next)
-			render_issue(buf, issue);
+			render_issue(buf, issue, issue == diagnostics);
 		render_rest(buf, outcome);
 	}
 	buf_add(buf, STR("]}"));
+}
+
+void outcome_render(struct buf *buf, const struct outcome *outcome)
+{
+	render(buf, outcome, NULL);
+}
+
+void outcome_render_refusal(struct buf *buf, const struct outcome *outcome)
+{
+	render(buf, outcome, outcome->first);
 }

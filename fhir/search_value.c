@@ -4,6 +4,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/buf.h"
 #include "fhir/base/decimal.h"
+#include "fhir/form.h"
 #include "fhir/primitive.h"
 #include "fhir/search_parse.h"
 #include "fhir/valueset.h"
@@ -169,9 +170,7 @@ static bool read_date(
 {
 	if (!take_prefix(parsing, name, &text, &out->prefix))
 		return false;
-	if (text.length > 0 && memchr(text.at, ' ', text.length) != NULL)
-		return search_fail_value(parsing, name, "a date; a '+' in a form is written %2B");
-	if (!span_parse(text, parsing->policy->zone, &out->span))
+	if (!span_parse(form_time(parsing->arena, text), parsing->policy->zone, &out->span))
 		return search_fail_value(parsing, name,
 			"a date: YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss][zone]");
 	if (out->prefix == PREFIX_AP)
@@ -202,7 +201,8 @@ static bool read_quantity(struct search_parsing *parsing, const char *name, stru
 	if (!take_prefix(parsing, name, &text, &out->prefix))
 		return false;
 	const size_t first = search_bare(text, 0, '|');
-	out->any_unit = first == text.length;
+	const struct str unit = str_part(text, first, text.length);
+	out->any_unit = first == text.length || str_is(unit, "||"); /* as HAPI's client has it */
 	if (!read_number(str_part(text, 0, first), out))
 		return search_fail_value(parsing, name, form);
 	if (out->any_unit)

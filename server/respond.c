@@ -216,7 +216,7 @@ void respond_error(struct exchange *exchange)
 	struct buf buf = buf_new(exchange->arena, 1024, ERROR_MAX);
 	switch (style_of(exchange)) {
 	case STYLE_FHIR:
-		outcome_render(&buf, outcome);
+		outcome_render_refusal(&buf, outcome);
 		respond_with(exchange, status, MEDIA_FHIR, buf_str(&buf));
 		return;
 	case STYLE_HL7:

@@ -41,6 +41,7 @@ static bool take_parameter(
 	uint64_t number;
 	if (str_is(name, "_since")) {
 		struct span span;
+		value = form_time(exchange->arena, value);
 		if (!span_parse(value, exchange->loop->hub->config->zone_parsed, &span))
 			return outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_since"),
 				"_since must be an instant such as 2026-11-20T08:00:00Z");

@@ -16,7 +16,8 @@
 static bool is_time(struct exchange *exchange, struct str text)
 {
 	struct span span;
-	return span_parse(text, exchange->loop->hub->config->zone_parsed, &span) ||
+	return span_parse(form_time(exchange->arena, text),
+		       exchange->loop->hub->config->zone_parsed, &span) ||
 	       outcome_fail(&exchange->outcome, OUTCOME_VALUE, STR("_since"),
 		       "_since must be an instant such as 2026-11-20T08:00:00Z");
 }

@@ -4,15 +4,14 @@ import json
 
 import pytest
 
-from hub import FORM, issues, observation, person, results
+from hub import FHIR_JSON, FORM, found, issues, observation, person, results
 
 
 @pytest.fixture(scope="module")
 def reading(epj):
     """(id of an Observation, id of its Patient)"""
     line = person()
-    found = epj.patient_id(line)
-    return epj.upload(observation(line)).json()["id"], found
+    return epj.upload(observation(line)).json()["id"], epj.patient_id(line)
 
 
 # ---- PATCH (RFC 5789)
@@ -48,6 +47,48 @@ def test_the_count_of_fhirpy(epj, reading):
     own = answer.json()["link"][0]["url"].removeprefix(epj.hub.url)
     assert epj.get(own).json()["total"] == 1
     assert epj.get(f"/fhir/Device?patient={reading[1]}&_count=0&_totalMethod=count").json()["total"] == 0
+
+
+@pytest.mark.parametrize("asked", ["value-quantity=gt1||", "value-quantity=ap72||", "date=2026-11-20T08:00:11+01:00"])
+def test_what_the_client_of_hapi_writes_in_a_query(epj, reading, asked):
+    answer = epj.get(f"/fhir/Observation?patient={reading[1]}&{asked}")
+    assert answer.status_code == 200 and len(found(answer)) == 1, answer.text
+    assert found(epj.get(answer.json()["link"][0]["url"].removeprefix(epj.hub.url))) == found(answer)
+
+
+def test_a_plus_that_was_not_encoded_is_one(epj, reading):
+    for place in (f"Observation/{reading[0]}/_history", f"Patient/{reading[1]}/$everything"):
+        since, later = (epj.get(f"/fhir/{place}?_since={year}-01-01T00:00:00.000+01:00") for year in (2020, 2099))
+        assert since.status_code == later.status_code == 200, since.text
+        assert [one for one in since.json()["entry"] if one["resource"]["resourceType"] == "Observation"]
+        assert not [one for one in later.json().get("entry", []) if one["resource"]["resourceType"] == "Observation"]
+
+
+def test_parameters_may_be_none(epj, reading):
+    none = {"resourceType": "Parameters"}
+    answer = epj.post(f"/fhir/Patient/{reading[1]}/$everything", headers=FHIR_JSON, content=json.dumps(none))
+    assert answer.status_code == 200 and answer.json()["entry"]
+    asked = epj.post("/fhir/Observation/$validate", headers=FHIR_JSON, content=json.dumps(none))
+    assert asked.status_code == 400 and "the parameter resource is required" in issues(asked)
+    assert epj.post("/fhir/Observation/$lastn", headers=FHIR_JSON, content=json.dumps(none)).status_code == 400
+
+
+def test_an_instance_is_validated(epj, reading):
+    stored = epj.get(f"/fhir/Observation/{reading[0]}").json()
+    for body in (stored, {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": stored}]}):
+        answer = epj.post(f"/fhir/Observation/{reading[0]}/$validate", headers=FHIR_JSON, content=json.dumps(body))
+        assert answer.status_code == 200 and issues(answer) == "All OK", answer.text
+    wrong = epj.post(f"/fhir/Observation/{reading[0]}/$validate", headers=FHIR_JSON, content=json.dumps({**stored, "status": "made-up"}))
+    assert wrong.status_code == 200 and "status is not" in issues(wrong)
+
+
+def test_a_refusal_says_why_in_diagnostics_too(epj, reading):
+    """HAPI's client makes its exception of these alone: "HTTP 400 Bad Request: unknown parameter ..." """
+    for answer in (epj.get("/fhir/Observation/absent"), epj.get(f"/fhir/Observation?patient={reading[1]}&nonsense=1"), epj.upload({"resourceType": "Observation"})):
+        first, *others = answer.json()["issue"]
+        assert first["diagnostics"] == first["details"]["text"] and not any("diagnostics" in one for one in others)
+    assert len(others) > 1
+    assert "diagnostics" not in epj.upload({**observation(person()), "effectiveDateTime": None, "effectivePeriod": {"start": "2026-11-20T08:00:00Z"}}).text
 
 
 # ---- Bundles
