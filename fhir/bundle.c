@@ -32,7 +32,7 @@ static struct bundle_entry read_entry(const struct json *json)
 {
 	const struct json *request = json_get(json, "request");
 	const struct json *resource = json_get(json, "resource");
-	return (struct bundle_entry){
+	struct bundle_entry entry = {
 		.full_url = json_text(json, "fullUrl"),
 		.method = json_text(request, "method"),
 		.url = json_text(request, "url"),
@@ -41,6 +41,10 @@ static struct bundle_entry read_entry(const struct json *json)
 		.type = json_text(resource, "resourceType"),
 		.json = json,
 	};
+	/* What is posted says by itself where to. */
+	if (entry.url.length == 0 && str_is(entry.method, "POST"))
+		entry.url = entry.type;
+	return entry;
 }
 
 static int by_full_url(const void *a, const void *b)
@@ -131,12 +135,18 @@ static void check_request(
 {
 	const struct bundle_entry *entry = &bundle->entries[index];
 	const struct json *request = json_get(entry->json, "request");
-	if (bundle->type == BUNDLE_COLLECTION || (request != NULL && entry->method.length > 0))
-		return;
-	/* Of a request without method the element check has spoken. */
-	if (request == NULL)
+	if (request == NULL && bundle->type != BUNDLE_COLLECTION)
 		outcome_fail(outcome, OUTCOME_REQUIRED, where,
 			"an entry of a batch or transaction needs request.method and request.url");
+	if (request == NULL || json_get(request, "url") != NULL)
+		return;
+	/* transaction().withResources() of HAPI's client leaves it out. */
+	const struct str at = str_format(outcome->arena, "%.*s.request.url", STR_ARG(where));
+	if (entry->url.length > 0)
+		outcome_warn(outcome, OUTCOME_REQUIRED, at,
+			"url is required; the type of what is posted was taken for it");
+	else
+		outcome_fail(outcome, OUTCOME_REQUIRED, at, "url is required");
 }
 
 bool bundle_entry_check(

@@ -38,7 +38,7 @@ bool bundle_begin(
 void bundle_read_entries(struct bundle *bundle, size_t most);
 bool bundle_end(struct arena *arena, struct bundle *bundle, struct outcome *outcome);
 
-/* The faults of one entry, at Bundle.entry[index]: unknown elements, in a batch or transaction no request.method or url, no resource where the method needs one. The resource itself is left to its reader. */
+/* The faults of one entry, at Bundle.entry[index]: unknown elements, in a batch or transaction no request, a request without method or, but for POST (a warning), url, no resource where the method needs one. The resource itself is left to its reader. */
 bool bundle_entry_check(
 	struct arena *arena, const struct bundle *bundle, size_t index, struct outcome *outcome);
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hub import FHIR_JSON, FORM, found, issues, observation, person, results
+from hub import FHIR_JSON, FORM, found, issues, observation, outcome_of, person, results
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +108,16 @@ def test_head_in_a_bundle_has_no_body(epj, reading):
 def test_a_form_has_no_version_of_fhir(epj):
     answer = epj.post("/fhir/Observation/_search", headers={"Content-Type": "application/fhir+json"}, content=json.dumps({}))
     assert answer.status_code == 415 and issues(answer) == f"Content-Type must be {FORM['Content-Type']}, in UTF-8"
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction", "collection"])
+def test_what_is_posted_says_where_to(epj, reading, kind):
+    """transaction().withResources() of HAPI's client sends no url, and a total."""
+    def sent(method):
+        return epj.upload({"resourceType": "Bundle", "type": kind, "total": 1, "entry": [{"resource": observation(person()), "request": {"method": method}}]})
+    made = sent("POST")
+    assert results(made) == [201] and "the type of what is posted was taken for it" in outcome_of(made.json()["entry"][0])
+    assert epj.get("/fhir/" + made.json()["entry"][0]["response"]["location"]).status_code == 200
+    refused = sent("PUT")
+    said = issues(refused) if kind == "transaction" else outcome_of(refused.json()["entry"][0])
+    assert "url is required" in said and "taken" not in said
