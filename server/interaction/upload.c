@@ -700,15 +700,17 @@ void upload_store(struct exchange *exchange, struct upload *upload)
 		send(exchange, upload);
 }
 
-/* Where nothing was sent to the store, the refusals are still to be written down. */
+/* Where nothing was sent to the store, the refusals are still to be written down: changes by ids that lead to nobody, too. */
 void upload_audit(struct exchange *exchange, struct upload *upload)
 {
-	if (upload->write.call.done != NULL || exchange->resolve.count == 0)
+	const bool nobody = exchange->resolve.count == 0;
+	if (upload->write.call.done != NULL || (nobody && upload->changes == NULL))
 		return;
 	if (exchange->outcome.errors > 0 && !audit_is_refusal(&exchange->outcome))
 		return;
 	upload->to = upload->count;
-	upload_log_patients(exchange, upload, false);
+	if (!nobody)
+		upload_log_patients(exchange, upload, false);
 	if (upload->changes != NULL)
 		changes_log(upload->changes);
 }

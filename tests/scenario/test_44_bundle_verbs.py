@@ -116,6 +116,20 @@ def test_a_transaction_is_refused_for_one_change(hub, reader):
     assert twice.status_code == 400 and ids(reader.search(line)) == [made["id"]]
 
 
+@pytest.mark.parametrize("change", ["DELETE", "PATCH", "PUT"])
+def test_a_change_of_nothing_is_written_down_as_one_of_anothers(hub, reader, change):
+    """Absent and forbidden cost the same: a row each, also where nobody was to be resolved."""
+    theirs = hub.as_("fjelldal-dho").upload(observation(person())).json()["id"]
+    patch = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": base64.b64encode(b'[{"op":"replace","path":"/status","value":"amended"}]').decode()}
+    told = []
+    for place in (theirs, "0" * 26):
+        body = {"DELETE": (), "PATCH": (patch,), "PUT": ({**observation(person()), "id": place},)}[change]
+        before = hub.rows()
+        answer = reader.upload(of((change, f"Observation/{place}", *body), type="transaction"))
+        told.append((answer.status_code, answer.json()["issue"], hub.rows() - before))
+    assert told[0] == told[1] and told[0][0] == 404 and told[0][2] == 1, told
+
+
 def test_a_batch_asks_what_no_type_is(reader):
     """The CapabilityStatement; and $lastn by a number, which stands in the Bundle's body as in that of POST."""
     line = person()
