@@ -37,7 +37,8 @@ struct codes {
 	struct arena *batch_arena;
 	struct entry **batch; /* being looked up or made; by (has a canon, text) */
 	size_t batch_count;
-	bool one_by_one; /* a batch was refused: find the culprit */
+	instant failed_at; /* for a reason that passes */
+	bool one_by_one;   /* a batch was refused: find the culprit */
 };
 
 static struct entry *find(const struct codes *codes, struct str text, uint64_t hash)
@@ -186,7 +187,7 @@ static void flight_over(struct codes *codes, enum entry_state left)
 	codes->turn++;
 }
 
-/* Lost or refused: false. A deadlock is tried again, another refusal one by one, so that one code is refused alone. */
+/* Lost or refused: false. A deadlock is tried again, so is what passes, after a rest; another refusal one by one, so that one code is refused alone. */
 static bool still_good(struct codes *codes, const struct db_end *end)
 {
 	if (end->status == DB_OK)
@@ -198,6 +199,12 @@ static bool still_good(struct codes *codes, const struct db_end *end)
 	store_note(codes->store, end);
 	const bool again = strcmp(end->sqlstate, "40P01") == 0;
 	struct db_flight *flight = codes->flight;
+	if (db_is_transient(end->sqlstate)) {
+		codes->failed_at = codes->store->now;
+		flight_over(codes, ENTRY_WANTED);
+		db_land(flight);
+		return false;
+	}
 	const bool culprit = codes->batch_count == 1 && !again;
 	codes->one_by_one = !again;
 	flight_over(codes, culprit ? ENTRY_REFUSED : ENTRY_WANTED);
@@ -293,7 +300,8 @@ void codes_dispatch(struct store *store, instant now)
 {
 	(void)now;
 	struct codes *codes = store->codes;
-	if (codes->wanted == 0 || codes->flight != NULL)
+	if (codes->wanted == 0 || codes->flight != NULL ||
+		store_is_resting(store, codes->failed_at))
 		return;
 	struct db_flight *flight = db_flight(store->db, DB_WRITE, DB_ANY_LANE);
 	if (flight == NULL)

@@ -90,6 +90,9 @@ struct db_end {
 	char message[160];
 };
 
+/* Is it the server's trouble and not the statement's? No memory, disk or connections (class 53), shutting down (57), files it cannot read or write (58), a lock, or a standby (25006). */
+bool db_is_transient(const char *sqlstate);
+
 /*
  * A flight: one connection, from db_flight() to db_land(). Statements are answered in order; after an error the rest up to the next Sync is skipped.
  * After `synced` with DB_OK or DB_FAILED the owner may add more and sync again, or land; after DB_LOST the flight is over and must not be touched.

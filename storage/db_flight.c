@@ -77,6 +77,16 @@ void db_unhurried(struct db_flight *flight)
 	send_prepared(flight, "unhurried", NULL);
 }
 
+bool db_is_transient(const char *sqlstate)
+{
+	static const char *const begins[] = { "53", "57", "58", "55P03", "25006" };
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		if (strncmp(sqlstate, begins[i], strlen(begins[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 uint64_t db_life(const struct db *db)
 {
 	return db->made;

@@ -48,6 +48,8 @@ void call_end(struct store *store, struct store_call *call, const struct db_end 
 	store_note(store, end);
 	if (strcmp(end->sqlstate, "57014") == 0) /* query_canceled: the role's statement_timeout */
 		call_fail(call, OUTCOME_TIMEOUT, "The database took too long over this");
+	else if (db_is_transient(end->sqlstate))
+		call_fail(call, OUTCOME_BUSY, "The database is busy");
 	else
 		call_fail(call, OUTCOME_FAULT, "The database refused the statement");
 }
@@ -116,6 +118,11 @@ void queue_return(struct store *store, enum store_kind kind, struct store_call *
 	queue->count++;
 }
 
+bool store_is_resting(const struct store *store, instant failed_at)
+{
+	return store->now >= failed_at && store->now - failed_at < INSTANT_SECOND;
+}
+
 /* ---- ids */
 
 uint64_t store_ids(struct store *store, unsigned count)
@@ -152,8 +159,10 @@ static void lease_synced(void *context, const struct db_end *end)
 	store->lease.asked = false;
 	if (end->status == DB_LOST)
 		return;
-	if (end->status == DB_FAILED)
+	if (end->status == DB_FAILED) {
+		store->lease.failed_at = store->now;
 		store_note(store, end);
+	}
 	db_land(store->lease.flight);
 }
 
@@ -161,7 +170,8 @@ static void lease_synced(void *context, const struct db_end *end)
 void lease_dispatch(struct store *store, instant now)
 {
 	(void)now;
-	if (store->lease.spare != 0 || store->lease.asked)
+	if (store->lease.spare != 0 || store->lease.asked ||
+		store_is_resting(store, store->lease.failed_at))
 		return;
 	struct db_flight *flight = db_flight(store->db, DB_WRITE, DB_ANY_LANE);
 	if (flight == NULL)

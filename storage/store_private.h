@@ -48,6 +48,7 @@ struct store {
 		uint64_t next, end; /* ids in hand */
 		uint64_t spare;     /* first of a whole block behind them, or 0 */
 		bool asked;
+		instant failed_at;
 		struct db_flight *flight;
 	} lease;
 	bool single; /* a batch of a kind of which one flies at a time is out */
@@ -91,6 +92,8 @@ static inline struct str identity_client(struct str client, struct str text)
 }
 
 /* The dispatch function of each kind: a row of store.c's table, and a file. */
+/* Did the database refuse it less than a second ago? What asks again by itself waits for so long, or it would ask thousands of times in it. */
+bool store_is_resting(const struct store *store, instant failed_at);
 void lease_dispatch(struct store *store, instant now);
 void codes_dispatch(struct store *store, instant now);
 void write_dispatch(struct store *store, instant now);

@@ -246,8 +246,9 @@ static void probe_inserted(void *context, const struct db_end *end)
 	}
 	if (end->status == DB_FAILED) {
 		store_note(probe->store, end);
-		outcome_fail(probe->call->call.outcome, OUTCOME_FAULT, (struct str){ 0 },
-			"The access log takes no rows");
+		outcome_fail(probe->call->call.outcome,
+			db_is_transient(end->sqlstate) ? OUTCOME_BUSY : OUTCOME_FAULT,
+			(struct str){ 0 }, "The access log takes no rows");
 	}
 	db_rollback(probe->flight);
 	db_sync(probe->flight, probe_synced, probe);

@@ -249,13 +249,6 @@ static void lost(struct group *group)
 	finish(group);
 }
 
-/* The server's trouble, not the rows': trying each alone would make it worse. */
-static bool is_transient(const char *state)
-{
-	return strncmp(state, "53", 2) == 0 || strncmp(state, "57", 2) == 0 ||
-	       strcmp(state, "55P03") == 0;
-}
-
 /* Of a group that was rolled back: those that are `out` are told and leave it, the others go on. */
 static void part_with(
 	struct group *group, bool (*is_out)(const struct job *), void (*tell)(struct job *))
@@ -331,7 +324,8 @@ static void failed(struct group *group)
 		attempt(group);
 	} else if (strcmp(state, RULES_MOVED) == 0 && group_rules_version(group) != 0) {
 		part_with(group, is_stale, tell_stale);
-	} else if (is_transient(state)) {
+	} else if (db_is_transient(state)) {
+		/* Trying each alone would make it worse. */
 		fail_jobs(group, OUTCOME_BUSY, "The database is busy; nothing was stored");
 		next(group);
 	} else if (group->jobs->next != NULL) {

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A long batch is stored in parts, and only the last one's commit waits for the disk. Whoever was told 200 or 201 still finds the reading after PostgreSQL has died."""
 import concurrent.futures
+import contextlib
 import time
 
 import httpx
+import psycopg2
 import pytest
 from hub import Hub, bundle, ids, observation, outcome_of, person, results
 
@@ -179,3 +181,34 @@ def test_a_last_part_of_culprits_alone(hub):
     deny = [row for row in hub.entries(line) if row["outcome"] == "deny" and row["event"] == "create"]
     assert sum(row["count"] for row in deny) == 2, deny
     assert set(results(hub.as_("solvik-dho").upload(bundle(*sent[:250])))) == {200}
+
+
+def standby(hub, on):
+    """What a server that has become a standby says: it takes no writes (25006)."""
+    with contextlib.closing(psycopg2.connect(host=hub.pg["PGHOST"], port=hub.pg["PGPORT"], dbname=hub.pg["PGDATABASE"], user="postgres", options="-c default_transaction_read_only=off")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("alter system " + ("set default_transaction_read_only = on" if on else "reset default_transaction_read_only"))
+            cursor.execute("select pg_reload_conf()")
+    end = time.time() + 30
+    while (httpx.get(hub.dev_url + "/readyz", timeout=30).status_code == 200) == on and time.time() < end:
+        time.sleep(0.05)
+
+
+def test_a_standby_is_told_as_for_a_while(hub):
+    """Not as the rows' fault: who sent them sends them again, and nothing is lost. No entry is tried by itself."""
+    vendor, reader, line = hub.as_("solvik-dho"), hub.as_("utvikler"), person()
+    place = vendor.upload(observation(line)).json()["id"]
+    _, sent = long_batch(300)
+    standby(hub, True)
+    try:
+        before = hub.database_log().count("read-only transaction")
+        answers = [vendor.upload(observation(line, device="other")), vendor.upload(bundle(*sent)), vendor.upload(bundle(*sent[:3], type="transaction")), reader.request("DELETE", f"/fhir/Observation/{place}"),
+                   vendor.upload(observation(line, code="never-seen-before")), reader.get(f"/fhir/Observation/{place}"), httpx.get(hub.dev_url + "/readyz", timeout=30)]
+        tried = hub.database_log().count("read-only transaction") - before
+    finally:
+        standby(hub, False)
+    assert [answer.status_code for answer in answers] == [503] * 7, [answer.text[:200] for answer in answers]
+    assert tried < 60  # nothing asks again without a rest
+    assert vendor.upload(observation(line, code="never-seen-before")).status_code == 201
+    assert results(vendor.upload(bundle(*sent))) == [201] * 300 and reader.get(f"/fhir/Observation/{place}").status_code == 200
