@@ -137,8 +137,21 @@ static void flight_tick(struct db_flight *flight)
 	}
 }
 
+/* The clock was set back: what waits or is watched does so from as long ago as before, and not until the clock has caught up. */
+static void set_back(struct db_flight *flight, instant by)
+{
+	flight->retry_at -= by;
+	if (flight->since > by)
+		flight->since -= by;
+}
+
 void db_flush(struct db *db, instant now)
 {
+	const instant back = db->now - now;
+	for (unsigned role = 0; role < DB_ROLES && back > 0; role++) {
+		for (unsigned i = 0; i < db->settings.connections[role]; i++)
+			set_back(&db->flights[role][i], back);
+	}
 	db->now = now;
 	for (unsigned role = 0; role < DB_ROLES; role++) {
 		for (unsigned i = 0; i < db->settings.connections[role]; i++)

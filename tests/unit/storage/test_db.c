@@ -334,6 +334,36 @@ static void test_away(void **state)
 	upload_free(&two);
 }
 
+static void count_lost(void *context, const char *text)
+{
+	*(unsigned *)context += strstr(text, "lost") != NULL;
+}
+
+/* A connection is tried again as soon as ever where the clock was set back, not when it has caught up. */
+static void test_clock_set_back(void **state)
+{
+	(void)state;
+	unsigned lost = 0;
+	const struct db_settings settings = { .conninfo = "host=/nonexistent dbname=hub",
+		.connections = { 1 },
+		.statement_timeout = INSTANT_SECOND,
+		.note = count_lost,
+		.note_context = &lost };
+	struct db *db = db_open(&settings);
+	for (instant now = 7200; now < 7300; now += 20) {
+		db_flush(db, now * INSTANT_SECOND);
+		db_flush(db, now * INSTANT_SECOND);
+	}
+	const unsigned before = lost;
+	assert_true(before >= 4);
+	for (instant now = 3600; now < 3700; now += 20) {
+		db_flush(db, now * INSTANT_SECOND);
+		db_flush(db, now * INSTANT_SECOND);
+	}
+	assert_true(lost >= before + 4);
+	db_close(&db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_transactions),
 		cmocka_unit_test(test_many_shapes),
 		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_watchdog),
 		cmocka_unit_test(test_away),
 	};
