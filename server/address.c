@@ -49,10 +49,9 @@ static size_t slot_of(const uint8_t key[static KEY_BYTES])
 static void leak(const struct addresses *addresses, struct address *address, instant now)
 {
 	const double passed = (double)(now - address->at) / (double)INSTANT_SECOND;
-	if (passed > 0) {
+	if (passed > 0)
 		address->level -= passed * addresses->limits.rate;
-		address->at = now;
-	}
+	address->at = now; /* also where the clock was set back */
 	if (address->level < 0)
 		address->level = 0;
 }

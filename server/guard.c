@@ -108,10 +108,9 @@ static bool is_switched_off(void)
 
 static void leak(struct bucket *bucket, double rate, instant now)
 {
-	if (now > bucket->at) {
+	if (now > bucket->at)
 		bucket->level -= (double)(now - bucket->at) * rate / (double)INSTANT_SECOND;
-		bucket->at = now;
-	}
+	bucket->at = now; /* also where the clock was set back */
 	if (bucket->level < 0)
 		bucket->level = 0;
 }

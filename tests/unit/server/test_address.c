@@ -80,6 +80,23 @@ static void an_address_makes_so_many_a_second(void **state)
 	assert_int_equal(enter(addresses, "10.0.0.1", much_later, &at), ADDRESS_TOO_FAST);
 }
 
+/* Or all behind one address would be refused until the clock has caught up. */
+static void a_clock_that_is_set_back_costs_a_second(void **state)
+{
+	(void)state;
+	struct addresses *addresses = limited(1000, 10);
+	const instant back = NOW - 3600 * INSTANT_SECOND;
+	struct address *at;
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(enter(addresses, "10.0.0.1", NOW, &at), ADDRESS_TAKEN);
+	assert_int_equal(enter(addresses, "10.0.0.1", back, &at), ADDRESS_TOO_FAST);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(
+			enter(addresses, "10.0.0.1", back + INSTANT_SECOND, &at), ADDRESS_TAKEN);
+	assert_int_equal(
+		enter(addresses, "10.0.0.1", back + INSTANT_SECOND, &at), ADDRESS_TOO_FAST);
+}
+
 static void an_ipv6_client_is_its_network(void **state)
 {
 	(void)state;
@@ -117,6 +134,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_address_holds_so_many, begin, end),
 		cmocka_unit_test_setup_teardown(an_address_makes_so_many_a_second, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_clock_that_is_set_back_costs_a_second, begin, end),
 		cmocka_unit_test_setup_teardown(an_ipv6_client_is_its_network, begin, end),
 		cmocka_unit_test_setup_teardown(the_quiet_are_forgotten, begin, end),
 	};
