@@ -19,6 +19,7 @@
 #define CONNECT_MS 2000L
 #define TOTAL_MS   5000L
 #define TICK_MS    500
+#define HEAD_MAX   ((size_t)64 << 10) /* of all header lines of an answer */
 
 struct job {
 	struct fetch *fetch;
@@ -26,6 +27,7 @@ struct job {
 	CURL *easy;
 	struct buf body;
 	struct str cache_control;
+	size_t head; /* bytes of header lines */
 	char fault[CURL_ERROR_SIZE];
 	void (*done)(void *context, const struct fetch_answer *answer);
 	void *context;
@@ -54,6 +56,9 @@ static size_t take_header(char *at, size_t size, size_t count, void *context)
 	struct job *job = context;
 	struct str value;
 	const struct str line = { at, size * count };
+	job->head += line.length;
+	if (job->head > HEAD_MAX)
+		return 0;
 	const struct str name = str_cut(line, ':', &value);
 	if (value.at != NULL && str_equal_nocase(name, STR("cache-control")))
 		job->cache_control = str_copy(job->arena, str_trim(value));

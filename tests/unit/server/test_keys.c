@@ -25,7 +25,7 @@
 #define HOUR     (3600 * INSTANT_SECOND)
 #define PATIENCE 400 /* of 10 ms */
 
-enum conduct { WELL, BROKEN, OTHER_ISSUER, REDIRECT, HUGE_BODY, NO_KEYS, SOMEBODY_AT };
+enum conduct { WELL, BROKEN, OTHER_ISSUER, REDIRECT, HUGE_BODY, NO_KEYS, SOMEBODY_AT, HUGE_HEAD };
 
 /* ---- what keys.c calls */
 
@@ -85,14 +85,28 @@ static struct {
 	pthread_t thread;
 } issuer;
 
+/* Lines without end, as far as a test goes: 200 KiB. */
+static void send_head(int client)
+{
+	char line[1024];
+	const int length = snprintf(line, sizeof(line), "Cache-Control: x=%0900d\r\n", 1);
+	for (int i = 0; i < 220; i++)
+		if (send(client, line, (size_t)length, MSG_NOSIGNAL) < 0)
+			return;
+}
+
 static void answer(int client, const char *status, const char *body)
 {
 	char head[256];
+	const int first = snprintf(head, sizeof(head), "HTTP/1.1 %s\r\n", status);
+	ssize_t sent = send(client, head, (size_t)first, MSG_NOSIGNAL);
+	if (issuer.conduct == HUGE_HEAD)
+		send_head(client);
 	const int length = snprintf(head, sizeof(head),
-		"HTTP/1.1 %s\r\nContent-Length: %zu\r\nLocation: %s/jwks\r\n"
+		"Content-Length: %zu\r\nLocation: %s/jwks\r\n"
 		"Cache-Control: public, max-age=3600\r\nConnection: close\r\n\r\n",
-		status, strlen(body), issuer.url);
-	ssize_t sent = send(client, head, (size_t)length, MSG_NOSIGNAL);
+		strlen(body), issuer.url);
+	sent += send(client, head, (size_t)length, MSG_NOSIGNAL);
 	sent += send(client, body, strlen(body), MSG_NOSIGNAL);
 	(void)sent;
 }
@@ -385,6 +399,12 @@ static void huge_documents_give_no_keys(void **state)
 	nothing_from(HUGE_BODY);
 }
 
+static void heads_without_end_give_no_keys(void **state)
+{
+	(void)state;
+	nothing_from(HUGE_HEAD);
+}
+
 static void an_empty_set_gives_no_keys(void **state)
 {
 	(void)state;
@@ -425,6 +445,7 @@ int main(void)
 		TEST(another_issuers_document_gives_no_keys),
 		TEST(redirects_are_not_followed),
 		TEST(huge_documents_give_no_keys),
+		TEST(heads_without_end_give_no_keys),
 		TEST(an_empty_set_gives_no_keys),
 		TEST(nobody_stands_before_the_host),
 		TEST(plain_http_is_not_fetched_in_production),
