@@ -6,6 +6,8 @@
 #include "fhir/base/json.h"
 #include "fhir/hl7/sentinel.h"
 
+#define NAME_PARTS 23 /* of XCN */
+
 bool values_present(const struct row *row)
 {
 	return row_field(row, OBX_VALUE).length > 0;
@@ -341,6 +343,19 @@ static void take_sn(struct work *work, struct str field)
 				STR_ARG(left), STR_ARG(sign), STR_ARG(right))));
 }
 
+/* A person's name (PN, XPN, XCN; IHE PCD TF-2 B.8.5 has them): what its components say, in their order. */
+static void take_name(struct work *work, struct str field)
+{
+	struct buf text = buf_new(work->reading->arena, 64, ER7_BYTES_MAX);
+	for (unsigned i = 1; i <= NAME_PARTS; i++) {
+		const struct str part = clean_component(work->reading, field, i);
+		if (part.length > 0 && text.length > 0)
+			buf_add_byte(&text, ' ');
+		buf_add(&text, part);
+	}
+	take_text(work, buf_str(&text));
+}
+
 /* HL7 v2.6 2.A.50, NR: low and high. */
 static void take_nr(struct work *work, struct str field)
 {
@@ -530,7 +545,8 @@ static void take_value(struct work *work, struct str field)
 	} known[] = { { "NM", take_nm }, { "SI", take_nm }, { "NR", take_nr }, { "SN", take_sn },
 		{ "NA", take_na }, { "CWE", take_coded }, { "CNE", take_coded },
 		{ "CE", take_coded }, { "CF", take_coded }, { "DTM", take_dtm }, { "TS", take_dtm },
-		{ "DT", take_dtm }, { "DR", take_dr }, { "TM", take_tm }, { "ED", take_ed } };
+		{ "DT", take_dtm }, { "DR", take_dr }, { "TM", take_tm }, { "ED", take_ed },
+		{ "PN", take_name }, { "XPN", take_name }, { "XCN", take_name } };
 	struct str type = row_field(work->row, OBX_TYPE);
 	if (type.length == 0)
 		type = guess_type(work, field);
