@@ -5,7 +5,6 @@ import json
 import random
 import socket
 import ssl
-import time
 
 import httpx
 import pytest
@@ -31,10 +30,10 @@ def alive(hub):
 def test_depth(hub, vendor, depth, open, close):
     for text in (open * depth + "1" + close * depth, open * depth):
         answer = post(vendor, text)
-        assert answer.status_code in (400, 413) and answer.json()["resourceType"] == "OperationOutcome"
+        assert answer.status_code == (400 if len(text) <= MIB else 413) and answer.json()["resourceType"] == "OperationOutcome"
     nested = json.dumps(observation(person()))[:-1] + ',"extension":[{"url":"x","valueString":"y","extension":' + open * depth + "1" + close * depth + "}]}"
     answer = post(vendor, nested)
-    assert answer.status_code in (400, 413) and len(answer.content) < 10000
+    assert answer.status_code == (400 if len(nested) <= MIB else 413) and len(answer.content) < 10000
     alive(hub)
 
 
@@ -49,18 +48,16 @@ def test_duplicate_names(vendor):
 def test_many_names_and_values(vendor):
     wide = json.dumps(observation(person()))[:-1] + "".join(f',"x{i}":1' for i in range(5000)) + "}"
     answer = post(vendor, wide)
-    assert answer.status_code in (400, 413) and len(answer.content) < 200000
+    assert answer.status_code == 400 and len(answer.content) < 200000
     many = observation(person(), note=[{"text": "x"}] * 60000)
     answer = post(vendor, json.dumps(many))
-    assert answer.status_code in (400, 413), answer.text[:300]
+    assert answer.status_code == 413, answer.text[:300]
 
 
 @pytest.mark.parametrize("number", ["1e999999999", "1E-999999999", "9" * 1000, "9" * 500000, "0." + "0" * 100000 + "1", "-1e400", "1e4000000000000000000000"])
 def test_huge_numbers(hub, vendor, number):
-    began = time.time()
     answer = post(vendor, json.dumps(observation(person())).replace("72.0", number))
-    assert answer.status_code in (400, 413), answer.text[:300]
-    assert time.time() - began < 2 and len(answer.content) < 10000
+    assert answer.status_code == 400 and len(answer.content) < 10000, answer.text[:300]
     alive(hub)
 
 
@@ -76,9 +73,8 @@ def test_texts_that_are_none(vendor, bytes):
 def test_errors_are_not_without_end(vendor):
     """A Bundle of nothing but faults does not make an answer many times its size."""
     wrong = {"resourceType": "Observation", **{f"e{i}": i for i in range(200)}}
-    sent = bundle(*([wrong] * 1000))
-    answer = vendor.upload(sent)
-    assert answer.status_code in (200, 413)
+    answer = vendor.upload(bundle(*([wrong] * 1000)))
+    assert results(answer) == [400] * 1000
     assert len(answer.content) < 16 * MIB
 
 
@@ -101,8 +97,7 @@ def test_what_each_route_takes(hub, vendor, doctor):
     assert doctor.post("/fhir/Observation/_search", headers=FORM, content=b"x=" + b"y" * 65536).status_code == 413
     assert doctor.post("/fhir/Patient/_search", headers=FORM, content=b"x=" + b"y" * 65536).status_code == 413
     assert doctor.post("/pil/v1/search", headers={"Content-Type": "application/json"}, content=b" " * 65537).status_code == 413
-    answer = doctor.request("GET", f"/fhir/Observation?_id=x", content=b"x")
-    assert answer.status_code in (200, 413)
+    assert doctor.request("GET", "/fhir/Observation?_id=x", content=b"x").status_code == 413
     alive(hub)
 
 
