@@ -40,7 +40,7 @@ static const char *render(h2o_req_t *request, int status, const char *text)
 	struct outcome outcome = { .arena = arena };
 	struct buf buf = buf_new(arena, BODY_MAX, BODY_MAX);
 	outcome_fail(&outcome, kind_of(status), STR(""), "%s", text);
-	outcome_render(&buf, &outcome);
+	outcome_render_refusal(&buf, &outcome);
 	buf_add_byte(&buf, '\0');
 	const char *body = h2o_strdup(&request->pool, buf.at, buf.length).base;
 	arena_free(&arena);
