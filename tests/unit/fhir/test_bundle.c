@@ -8,6 +8,7 @@
 
 #include "fhir/base/arena.h"
 #include "fhir/bundle.h"
+#include "tests/unit/fhir/quoted.h"
 
 /* 2026-11-21T12:00:00.123Z */
 #define NOW (INT64_C(1795262400123) * 1000)
@@ -30,17 +31,6 @@ static int end(void **state)
 	return 0;
 }
 
-/* JSON with ' for ". */
-static struct str quoted(const char *text)
-{
-	const struct str copy = str_copy(arena, str_of(text));
-	char *bytes = (char *)(uintptr_t)copy.at;
-	for (size_t i = 0; i < copy.length; i++)
-		if (bytes[i] == '\'')
-			bytes[i] = '"';
-	return copy;
-}
-
 static bool try_read(struct str text, struct bundle *out)
 {
 	outcome = (struct outcome){ .arena = arena };
@@ -52,7 +42,7 @@ static bool try_read(struct str text, struct bundle *out)
 static struct bundle bundled(const char *text)
 {
 	struct bundle bundle;
-	if (!try_read(quoted(text), &bundle))
+	if (!try_read(quoted(arena, str_of(text)), &bundle))
 		fail_msg("%s: %.*s", text, STR_ARG(outcome.first->text));
 	return bundle;
 }
@@ -60,7 +50,7 @@ static struct bundle bundled(const char *text)
 static void refused(const char *text, enum outcome_kind kind)
 {
 	struct bundle bundle;
-	assert_false(try_read(quoted(text), &bundle));
+	assert_false(try_read(quoted(arena, str_of(text)), &bundle));
 	assert_int_equal(outcome_first(&outcome), kind);
 }
 
@@ -68,7 +58,7 @@ static void refused(const char *text, enum outcome_kind kind)
 static void written(const struct buf *buf, const char *text)
 {
 	assert_false(buf->full);
-	if (!str_equal(buf_str(buf), quoted(text)))
+	if (!str_equal(buf_str(buf), quoted(arena, str_of(text))))
 		fail_msg("wanted %s\nfound  %.*s", text, STR_ARG(buf_str(buf)));
 	struct outcome none = { .arena = arena };
 	assert_non_null(json_parse(arena, buf_str(buf), 10000, &none));
@@ -111,7 +101,8 @@ static void parts(void **state)
 	const struct bundle whole = bundled(text);
 	for (size_t most = 1; most <= 4; most++) {
 		struct bundle bundle;
-		const struct json *json = json_parse(arena, quoted(text), 1000, &outcome);
+		const struct json *json =
+			json_parse(arena, quoted(arena, str_of(text)), 1000, &outcome);
 		assert_true(bundle_begin(arena, json, &bundle, &outcome));
 		assert_int_equal(bundle.count, 0);
 		for (size_t read = 0; bundle.unread != NULL; read += most) {
@@ -257,10 +248,12 @@ static void pages(void **state)
 	(void)state;
 	const struct resource rows[] = {
 		{ TYPE_OBSERVATION, STR("abc"), 1, NOW,
-			quoted("{'resourceType':'Observation','meta':{},'status':'final'}") },
+			quoted(arena, str_of("{'resourceType':'Observation','meta':{},'status':'"
+					     "final'}")) },
 		{ TYPE_OBSERVATION, STR("def"), 12, 0,
-			quoted("{'resourceType':'Observation','meta':{'profile':['p']},'status':'"
-			       "final'}") },
+			quoted(arena, str_of("{'resourceType':'Observation','meta':{'profile':['p']"
+					     "},'status':'"
+					     "final'}")) },
 	};
 	struct bundle_page page = {
 		.base = STR("https://hub.example/fhir"),

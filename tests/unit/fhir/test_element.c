@@ -11,6 +11,7 @@
 #include "fhir/element.h"
 #include "fhir/primitive.h"
 #include "fhir/resource.h"
+#include "tests/unit/fhir/quoted.h"
 
 enum { ONE = 0, MANY = 1 };
 
@@ -343,15 +344,6 @@ static const struct broken broken[] = {
 		"{'parent':{'reference':'#b'},"
 		"'contained':[{'resourceType':'Device','id':'b'}]}" },
 };
-
-/* JSON, written here with single quotes. */
-static struct str quoted(struct arena *arena, struct str text)
-{
-	char *out = arena_alloc(arena, text.length + 1);
-	for (size_t i = 0; i < text.length; i++)
-		out[i] = text.at[i] == '\'' ? '"' : text.at[i];
-	return (struct str){ out, text.length };
-}
 
 /* Does the object break the rule of this key, told behind its text in brackets? */
 static bool breaks(struct arena *arena, const struct broken *row, const char *text)

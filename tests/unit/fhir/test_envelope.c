@@ -9,6 +9,7 @@
 #include "fhir/base/arena.h"
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
+#include "tests/unit/fhir/quoted.h"
 
 #define NOW (INT64_C(1795262400) * INSTANT_SECOND)
 #define EUI "urn:oid:1.2.840.10004.1.1.1.0.0.1.0.0.1.2680"
@@ -38,22 +39,12 @@ static int end(void **state)
 	return 0;
 }
 
-static struct str quoted(const char *text)
-{
-	const struct str copy = str_copy(arena, str_of(text));
-	char *bytes = (char *)(uintptr_t)copy.at;
-	for (size_t i = 0; i < copy.length; i++)
-		if (bytes[i] == '\'')
-			bytes[i] = '"';
-	return copy;
-}
-
 static bool try_read(const char *text, struct observation *out)
 {
 	const struct observation_policy policy = {
 		.national = NATIONAL_SYNTHETIC, .zone = { .oslo = true }, .now = NOW
 	};
-	const struct json *json = json_parse(arena, quoted(text), 10000, &outcome);
+	const struct json *json = json_parse(arena, quoted(arena, str_of(text)), 10000, &outcome);
 	assert_non_null(json);
 	return envelope_read(arena, json, STR("Resource"), &policy, out, &outcome);
 }

@@ -12,6 +12,7 @@
 #include "fhir/base/buf.h"
 #include "fhir/observation.h"
 #include "fhir/resource.h"
+#include "tests/unit/fhir/quoted.h"
 
 /* 2026-11-21T12:00:00Z */
 #define NOW (INT64_C(1795262400) * INSTANT_SECOND)
@@ -48,24 +49,13 @@ static int end(void **state)
 	return 0;
 }
 
-/* JSON with ' for ". */
-static struct str quoted(const char *text)
-{
-	const struct str copy = str_copy(arena, str_of(text));
-	char *bytes = (char *)(uintptr_t)copy.at;
-	for (size_t i = 0; i < copy.length; i++)
-		if (bytes[i] == '\'')
-			bytes[i] = '"';
-	return copy;
-}
-
 static bool try_read(const char *text, struct observation *out)
 {
 	const struct observation_policy policy = { .national = NATIONAL_SYNTHETIC,
 		.zone = { .oslo = true },
 		.now = NOW,
 		.base = STR(BASE) };
-	const struct json *json = json_parse(arena, quoted(text), 10000, &outcome);
+	const struct json *json = json_parse(arena, quoted(arena, str_of(text)), 10000, &outcome);
 	assert_non_null(json);
 	return observation_read(arena, json, STR("Observation"), &policy, out, &outcome);
 }
@@ -652,13 +642,15 @@ static void stored_body(void **state)
 		"'lastUpdated':'2026-01-01T00:00:00Z','_lastUpdated':{'id':'a'}}, '_id':{'id':'b'},"
 		"'resourceType':'Observation'," SUBJECT "," HEART "," AT
 		", 'valueQuantity' : { 'value' : 70.50 } }");
-	assert_true(str_equal(out.body,
-		quoted("{'resourceType':'Observation','meta':{'profile':[ 'https://p' ]},'status':"
-		       "'final'," SUBJECT "," HEART "," AT
-		       ",'valueQuantity':{ 'value' : 70.50 }}")));
+	assert_true(str_equal(
+		out.body, quoted(arena, str_of("{'resourceType':'Observation','meta':{'profile':[ "
+					       "'https://p' ]},'status':"
+					       "'final'," SUBJECT "," HEART "," AT
+					       ",'valueQuantity':{ 'value' : 70.50 }}"))));
 	const struct observation bare = observed(WHOLE(HEART "," AT));
-	assert_true(str_starts(
-		bare.body, quoted("{'resourceType':'Observation','meta':{},'status':'final',")));
+	assert_true(str_starts(bare.body,
+		quoted(arena,
+			str_of("{'resourceType':'Observation','meta':{},'status':'final',"))));
 }
 
 int main(void)
