@@ -24,27 +24,48 @@ static uint8_t *commit(
 	return at + 32;
 }
 
+#define HEAD_BYTES (2 + 8 * 3 + 4 * 2 + 2 * 4 + 16)
+
+/* What a leaf says without a salt. */
+static uint8_t *put_head(uint8_t *at, const struct log_row *row, instant when, uint64_t id,
+	const struct mac128 *context)
+{
+	*at++ = LEAF;
+	*at++ = LEAF_VERSION;
+	at = put(at, (uint64_t)when, 8);
+	at = put(at, id, 8);
+	at = put(at, row->corr, 8);
+	at = put(at, row->tenant, 4);
+	at = put(at, row->actor_orgnr, 4);
+	at = put(at, row->op, 2);
+	at = put(at, row->type, 2);
+	at = put(at, row->outcome, 2);
+	at = put(at, row->classes, 2);
+	memcpy(at, context->bytes, sizeof(context->bytes));
+	return at + sizeof(context->bytes);
+}
+
+static uint8_t *put_person(uint8_t *at, const struct log_row *row)
+{
+	*at++ = 'P';
+	return put(put(at, row->person, 8), row->bucket, 2);
+}
+
+static uint8_t *put_body(uint8_t *at, const struct log_row *row)
+{
+	*at++ = 'B';
+	seal_sha256(row->body, at);
+	return at + 32;
+}
+
 void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct mac128 *context,
 	const uint8_t salt[static 16], uint8_t out[static 32])
 {
-	uint8_t person[1 + 8 + 2] = { 'P' };
-	put(put(person + 1, row->person, 8), row->bucket, 2);
-	uint8_t body[1 + 32] = { 'B' };
-	seal_sha256(row->body, body + 1);
-
-	uint8_t leaf[2 + 8 * 3 + 4 * 2 + 2 * 4 + 16 + 32 * 2] = { LEAF, LEAF_VERSION };
-	uint8_t *end = leaf + 2;
-	end = put(end, (uint64_t)at, 8);
-	end = put(end, id, 8);
-	end = put(end, row->corr, 8);
-	end = put(end, row->tenant, 4);
-	end = put(end, row->actor_orgnr, 4);
-	end = put(end, row->op, 2);
-	end = put(end, row->type, 2);
-	end = put(end, row->outcome, 2);
-	end = put(end, row->classes, 2);
-	memcpy(end, context->bytes, sizeof(context->bytes));
-	end = commit(end + sizeof(context->bytes), salt, person, sizeof(person));
+	uint8_t person[1 + 8 + 2], body[1 + 32], leaf[HEAD_BYTES + 32 * 2];
+	put_person(person, row);
+	put_body(body, row);
+	uint8_t *end = put_head(leaf, row, at, id, context);
+	end = commit(end, salt, person, sizeof(person));
 	end = commit(end, salt, body, sizeof(body));
 	seal_sha256((struct str){ (const char *)leaf, (size_t)(end - leaf) }, out);
 }
@@ -52,10 +73,12 @@ void log_leaf(const struct log_row *row, instant at, uint64_t id, const struct m
 void log_salt(const struct seal *seal, const struct log_row *row, instant at, uint64_t id,
 	const struct mac128 *context, uint8_t salt[static LOG_SALT_BYTES])
 {
-	uint8_t leaf[32];
-	memset(salt + SALT_RANDOM, 0, LOG_SALT_BYTES - SALT_RANDOM);
-	log_leaf(row, at, id, context, salt, leaf);
-	const struct mac128 mac = seal_log(seal, (struct str){ (const char *)leaf, sizeof(leaf) });
+	uint8_t whole[HEAD_BYTES + SALT_RANDOM + 1 + 8 + 2 + 1 + 32];
+	uint8_t *end = put_head(whole, row, at, id, context);
+	memcpy(end, salt, SALT_RANDOM);
+	end = put_body(put_person(end + SALT_RANDOM, row), row);
+	const struct mac128 mac =
+		seal_log(seal, (struct str){ (const char *)whole, (size_t)(end - whole) });
 	memcpy(salt + SALT_RANDOM, mac.bytes, LOG_SALT_BYTES - SALT_RANDOM);
 }
 
