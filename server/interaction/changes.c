@@ -4,6 +4,7 @@
 #include "fhir/base/json.h"
 #include "fhir/envelope.h"
 #include "server/respond.h"
+#include "server/turn.h"
 
 #define NODES_MAX 100000
 
@@ -19,6 +20,7 @@ struct changes {
 	struct upload *upload;
 	struct planned *list;
 	size_t count;
+	size_t validated; /* VALIDATE goes on here */
 	bool read;
 };
 
@@ -128,8 +130,14 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 
 void changes_validate(struct changes *changes)
 {
-	for (size_t i = 0; i < changes->count; i++)
-		change_validate(changes->exchange, changes->list[i].change);
+	const struct turn turn = turn_begin(changes->exchange);
+	while (changes->validated < changes->count) {
+		change_validate(changes->exchange, changes->list[changes->validated++].change);
+		if (changes->validated < changes->count && turn_is_over(turn)) {
+			exchange_yield(changes->exchange);
+			return;
+		}
+	}
 }
 
 const struct change *changes_of(const struct changes *changes, const struct resource_key *key)

@@ -23,7 +23,7 @@ const struct resource_key *changes_row(const struct changes *changes, size_t num
 /* What the transaction does to this row, once VALIDATE has been; NULL: nothing. */
 const struct change *changes_of(const struct changes *changes, const struct resource_key *key);
 
-/* VALIDATE, RESOLVE (how many items, and which), DECIDE. Errors are the entries'. */
+/* VALIDATE (in slices: it yields, and is called again), RESOLVE (how many items, and which), DECIDE. Errors are the entries'. */
 void changes_validate(struct changes *changes);
 size_t changes_items(const struct changes *changes);
 void changes_who(struct changes *changes, struct resolve_item *items, size_t first);
