@@ -91,9 +91,10 @@ static inline struct str identity_client(struct str client, struct str text)
 	return text.length > 0 && text.at[0] == 'C' ? client : (struct str){ 0 };
 }
 
-/* The dispatch function of each kind: a row of store.c's table, and a file. */
 /* Did the database refuse it less than a second ago? What asks again by itself waits for so long, or it would ask thousands of times in it. */
 bool store_is_resting(const struct store *store, instant failed_at);
+
+/* The dispatch function of each kind: a row of store.c's table, and a file. */
 void lease_dispatch(struct store *store, instant now);
 void codes_dispatch(struct store *store, instant now);
 void write_dispatch(struct store *store, instant now);

@@ -35,7 +35,7 @@ struct write_item {
 	const struct grant_part *part; /* of a WRITE grant: tenant, subject, person, bucket */
 	struct str client;             /* for "C" keys */
 	bool correction;
-	/* CREATE: an identity text more; whoever has it is KNOWN as it is. Or empty. */
+	/* An identity text more, or empty. CREATE: whoever has it is KNOWN as it is; UPDATE: the row gets it. */
 	struct str condition;
 	int expected; /* UPDATE, DELETE: 0 for any version */
 	int same; /* UPDATE: the version that was read and holds these very bytes, however it is packed; 0: none is known to */

@@ -91,6 +91,7 @@ static void changed(void *context, const struct db_rows *rows)
 		refuse(reading, WRITE_CLASH);
 	} else {
 		reading->fate = WRITE_UNCHANGED;
+		reading->terms_due = item->condition.length > 0; /* the row may lack its key */
 	}
 }
 

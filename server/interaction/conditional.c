@@ -8,6 +8,7 @@
 #include "server/interaction/changes.h"
 #include "server/interaction/condition.h"
 #include "server/loop.h"
+#include "server/resolve.h"
 #include "storage/store_change.h"
 
 #define MOVES_MAX 5 /* other writers come between */
@@ -18,9 +19,10 @@ struct conditional {
 	struct str query, if_match, if_none_match;
 	int expected; /* If-Match: 0 for any version */
 	struct store_find find;
-	bool found, deleted; /* a row is there, or its tombstone */
-	int version;         /* 0: not known */
+	bool found; /* `row` is there, or its tombstone: met by the condition, or by another identity of the resource */
 	struct resource_key row;
+	bool looked;           /* `now` was asked for, where the caller may read at all */
+	struct store_read now; /* found: the caller may read it */
 };
 
 struct conditionals {
@@ -93,46 +95,89 @@ static const struct grant *grant_of(const struct upload *upload, const struct co
 	return upload->grants[one->entry->patient];
 }
 
-bool conditionals_find(struct upload *upload)
+static void find(const struct upload *upload, struct conditional *one)
+{
+	struct exchange *exchange = upload->exchange;
+	const struct grant *grant = grant_of(upload, one);
+	one->find = (struct store_find){
+		.call = exchange_call(exchange),
+		.grant = grant,
+		.part = &grant->parts[0],
+		.client = exchange->principal.client_id,
+		.type = one->entry->observation.type,
+		.text = one->entry->condition,
+	};
+	exchange_hold(exchange);
+	store_find(exchange->loop->store, &one->find);
+}
+
+/* As of a PUT of its own: who may not read a row may not replace it. True: it is asked for. */
+static bool look_at(const struct upload *upload, struct conditional *one)
+{
+	struct exchange *exchange = upload->exchange;
+	const struct observation *observation = &one->entry->observation;
+	const bool by_id = observation->subject.digits[0] == '\0';
+	struct outcome refusal = { .arena = exchange->arena };
+	const struct grant *reading =
+		resolve_decide(exchange, ASK_READ, &exchange->resolve.items[one->entry->patient],
+			by_id ? NULL : &observation->subject, exchange->tenant->id, &refusal);
+	one->looked = true;
+	if (reading == NULL || reading->count == 0)
+		return false;
+	one->now = (struct store_read){
+		.call = exchange_call(exchange), .grant = reading, .key = one->row
+	};
+	exchange_hold(exchange);
+	store_read(exchange->loop->store, &one->now);
+	return true;
+}
+
+bool conditionals_look(struct upload *upload)
 {
 	struct conditionals *all = upload->conditionals;
-	if (all == NULL || all->asked)
-		return false;
-	all->asked = true;
-	struct exchange *exchange = upload->exchange;
-	for (size_t i = 0; i < all->count; i++) {
+	bool waits = false;
+	for (size_t i = 0; all != NULL && i < all->count; i++) {
 		struct conditional *one = &all->list[i];
-		const struct grant *grant = grant_of(upload, one);
-		one->find = (struct store_find){
-			.call = exchange_call(exchange),
-			.grant = grant,
-			.part = &grant->parts[0],
-			.client = exchange->principal.client_id,
-			.type = one->entry->observation.type,
-			.text = one->entry->condition,
-		};
-		exchange_hold(exchange);
-		store_find(exchange->loop->store, &one->find);
+		if (!all->asked) {
+			find(upload, one);
+			waits = true;
+			continue;
+		}
+		if (!one->found && one->find.found) {
+			one->found = true;
+			one->row = one->find.key;
+		}
+		if (one->found && !one->looked)
+			waits = look_at(upload, one) || waits;
 	}
-	return all->count > 0;
+	if (all != NULL)
+		all->asked = true;
+	return waits;
 }
 
 /* What the conditions of the request itself say of the row that is there. False: an error was added to the entry. */
-static bool check_versions(const struct conditional *one)
+static bool check_now(const struct conditional *one)
 {
 	struct upload_entry *entry = one->entry;
 	struct outcome *outcome = &entry->outcome;
-	if (!one->found && one->if_match.length > 0)
-		return outcome_fail(outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
-			"nothing meets the condition, so no version can be matched");
-	if (one->found && one->expected != 0 && one->version != 0 && one->expected != one->version)
-		return outcome_fail(outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
+	const struct store_row *row = &one->now.row;
+	const struct str match = upload_request_place(entry, "ifMatch");
+	if (!one->found)
+		return one->if_match.length == 0 ||
+		       outcome_fail(outcome, OUTCOME_STALE, match,
+			       "nothing meets the condition, so no version can be matched");
+	if (!one->now.found)
+		return outcome_fail(outcome, OUTCOME_NOT_FOUND, entry->expression,
+			"there is no such %s, or it is not for you",
+			resource_type_name(entry->observation.type));
+	if (one->expected != 0 && one->expected != row->version)
+		return outcome_fail(outcome, OUTCOME_STALE, match,
 			"If-Match asks for version %d, but version %d is there", one->expected,
-			one->version);
-	if (one->found && !one->deleted && condition_none_match(one->if_none_match, one->version))
+			row->version);
+	if (!row->deleted && condition_none_match(one->if_none_match, row->version))
 		return outcome_fail(outcome, OUTCOME_STALE,
 			upload_request_place(entry, "ifNoneMatch"),
-			"version %d is there, which If-None-Match rules out", one->version);
+			"version %d is there, which If-None-Match rules out", row->version);
 	return true;
 }
 
@@ -203,10 +248,12 @@ static void check_created(const struct upload *upload, const struct sorted *sort
 		const struct upload_entry *entry = &upload->entries[i];
 		if (entry->conditional != NULL || !upload_is_sound(entry))
 			continue;
+		struct upload_entry as = { .patient = entry->patient,
+			.condition = entry->condition };
+		as.observation.type = entry->observation.type;
+		refuse_met(sorted, &(struct conditional){ .entry = &as });
 		for (size_t k = 0; k < entry->observation.key_count; k++) {
-			struct upload_entry as = { .patient = entry->patient,
-				.condition = entry->observation.keys[k] };
-			as.observation.type = entry->observation.type;
+			as.condition = entry->observation.keys[k];
 			refuse_met(sorted, &(struct conditional){ .entry = &as });
 		}
 	}
@@ -238,26 +285,13 @@ static bool tell(struct upload *upload)
 	return good;
 }
 
-static void take_found(struct conditional *one)
-{
-	if (one->found || !one->find.found)
-		return;
-	one->found = true;
-	one->deleted = one->find.deleted;
-	one->version = one->find.version;
-	one->row = one->find.key;
-}
-
 bool conditionals_settle(struct upload *upload)
 {
 	const struct conditionals *all = upload->conditionals;
-	for (size_t i = 0; all != NULL && i < all->count; i++) {
-		struct conditional *one = &all->list[i];
-		take_found(one);
-		check_versions(one);
-	}
 	if (all == NULL)
 		return true;
+	for (size_t i = 0; i < all->count; i++)
+		check_now(&all->list[i]);
 	check_twice(upload);
 	return tell(upload);
 }
@@ -278,46 +312,67 @@ static const struct grant_part *part_of(const struct grant *grant, const struct 
 	return &grant->parts[0];
 }
 
+const struct store_row *conditional_now(const struct conditional *one)
+{
+	return one->now.found ? &one->now.row : NULL;
+}
+
 void conditional_item(
 	const struct upload_entry *entry, const struct grant *grant, struct write_item *item)
 {
 	const struct conditional *one = entry->conditional;
+	const struct store_row *now = &one->now.row;
 	if (!one->found) {
 		item->expect = item->id;
 		return;
 	}
 	item->mode = WRITE_UPDATE;
-	item->condition = (struct str){ 0 };
+	/* The row has it already, unless it was met by another identity. */
+	if (one->find.found)
+		item->condition = (struct str){ 0 };
 	item->key = one->row;
 	item->part = part_of(grant, &one->row);
-	item->expected = one->expected;
+	item->expected = one->if_none_match.length > 0 ? now->version : one->expected;
+	if (!now->deleted && str_equal(now->body, entry->observation.body))
+		item->same = now->version;
 }
 
-/* The write would have made one row of two entries. */
-static bool is_anothers(const struct upload *upload, const struct write_item *item)
+static int by_number(const void *a, const void *b)
 {
-	for (size_t i = 0; i < upload->write.count; i++) {
-		const struct write_item *other = &upload->write.items[i];
-		if (other != item && (other->id == item->key.id || other->key.id == item->key.id))
-			return true;
+	const uint64_t *one = a, *two = b;
+	return (*one > *two) - (*one < *two);
+}
+
+/* The rows that the write was to make or change, sorted. */
+static uint64_t *rows_of_write(const struct upload *upload)
+{
+	const size_t count = upload->write.count;
+	uint64_t *ids = arena_array(upload->exchange->arena, count, sizeof(*ids));
+	for (size_t i = 0; i < count; i++) {
+		const struct write_item *item = &upload->write.items[i];
+		ids[i] = item->mode == WRITE_CREATE ? item->id : item->key.id;
 	}
-	return false;
+	qsort(ids, count, sizeof(*ids), by_number);
+	return ids;
 }
 
 /* What an entry whose write was refused is told; false where it may be tried again, or was not at fault. */
-static bool refuse(const struct upload *upload, struct upload_entry *entry)
+static bool refuse(const struct upload *upload, struct upload_entry *entry, const uint64_t *ids)
 {
 	const struct write_item *item = entry->written;
+	const bool matches = entry->conditional->if_match.length > 0;
 	if (item->fate == WRITE_CLASH)
 		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
 			"an identifier, or device and time, is that of another reading");
 	else if (item->fate == WRITE_CONFLICT)
-		outcome_fail(&entry->outcome, OUTCOME_STALE, upload_request_place(entry, "ifMatch"),
+		outcome_fail(&entry->outcome, OUTCOME_STALE,
+			upload_request_place(entry, matches ? "ifMatch" : "ifNoneMatch"),
 			"somebody changed it meanwhile: version %d is there", item->version);
 	else if (item->fate == WRITE_GONE)
 		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
 			"somebody changed it meanwhile; send the transaction again");
-	else if (item->fate == WRITE_MOVED && is_anothers(upload, item))
+	else if (item->fate == WRITE_MOVED &&
+		 bsearch(&item->key.id, ids, upload->write.count, sizeof(*ids), by_number) != NULL)
 		refuse_twice(entry);
 	else
 		return false;
@@ -327,9 +382,10 @@ static bool refuse(const struct upload *upload, struct upload_entry *entry)
 bool conditionals_refuse(struct upload *upload)
 {
 	const struct conditionals *all = upload->conditionals;
+	const uint64_t *ids = all == NULL ? NULL : rows_of_write(upload);
 	bool refused = false;
 	for (size_t i = 0; all != NULL && i < all->count; i++)
-		refused = refuse(upload, all->list[i].entry) || refused;
+		refused = refuse(upload, all->list[i].entry, ids) || refused;
 	if (refused)
 		tell(upload);
 	return refused;
@@ -346,8 +402,8 @@ bool conditionals_moved(struct upload *upload)
 			continue;
 		/* What somebody stored meanwhile, or what is there by another identity of the resource. */
 		one->found = moved = true;
-		one->deleted = false;
-		one->version = item->version;
+		one->looked = false;
+		one->now = (struct store_read){ 0 };
 		one->row = (struct resource_key){ one->entry->observation.type, item->part->bucket,
 			item->part->tenant, item->part->subject, item->key.id };
 	}

@@ -457,16 +457,16 @@ static bool link_up(struct exchange *exchange, struct upload *upload)
 {
 	if (upload->links == NULL)
 		return true;
-	if (exchange->phase == PHASE_STORE) {
-		const bool asked = conditionals_find(upload);
-		if (links_find(upload->links) || asked) {
-			exchange->phase = PHASE_FOUND;
-			exchange_yield(exchange);
-			return false;
-		}
+	if (exchange->outcome.errors > 0)
+		return false;
+	const bool looks = conditionals_look(upload);
+	if ((exchange->phase == PHASE_STORE && links_find(upload->links)) || looks) {
+		exchange->phase = PHASE_FOUND;
+		exchange_yield(exchange);
+		return false;
 	}
-	return exchange->outcome.errors == 0 && give_ids(exchange, upload) &&
-	       conditionals_settle(upload) && links_settle(upload->links);
+	return give_ids(exchange, upload) && conditionals_settle(upload) &&
+	       links_settle(upload->links);
 }
 
 static void begin_write(struct exchange *exchange, struct upload *upload)

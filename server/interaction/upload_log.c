@@ -43,6 +43,14 @@ static void count_entry(struct arena *arena, struct patient_rows *rows,
 	}
 	if (observation->code.text.length > 0 && observation->type == TYPE_OBSERVATION)
 		log_codes_add(arena, codes, observation->code.text, observation->time.low);
+	/* What it replaces was looked at, too. */
+	const struct store_row *now =
+		entry->conditional == NULL ? NULL : conditional_now(entry->conditional);
+	if (now == NULL)
+		return;
+	*(stored ? &rows->permit_classes : &rows->deny_classes) |= 1u << now->class;
+	if (observation->type == TYPE_OBSERVATION)
+		log_codes_add(arena, codes, now->code, now->time_low);
 }
 
 /* Does it put a new version in the place of a row that it named by a condition? */
