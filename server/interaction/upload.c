@@ -613,6 +613,31 @@ static void go_alone(struct upload *upload)
 		tell_unknown(upload, upload->from);
 }
 
+/* Nothing was stored, and of no entry is anything to be told but that the database failed. */
+static bool is_lost(const struct upload *upload)
+{
+	bool any = false;
+	for (size_t i = 0; i < upload->count; i++) {
+		const struct upload_entry *entry = &upload->entries[i];
+		if (entry->resource == NULL && entry->outcome.errors == 0)
+			continue; /* not of the upload */
+		if (entry->outcome.errors == 0 || outcome_first(&entry->outcome) != OUTCOME_FAULT)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* The end of a batch whose rows the database did not take: where it took none, that is the answer to all of it. */
+static bool end_failed(struct exchange *exchange, const struct upload *upload)
+{
+	if (upload->to < upload->count)
+		return false;
+	if (is_lost(upload) && exchange->outcome.errors == 0)
+		outcome_merge(&exchange->outcome, &upload->trouble, (struct str){ 0 });
+	return true;
+}
+
 /* What the store said: stale, or other rows than the references were made for. True: that was all. */
 static bool stored(struct exchange *exchange, struct upload *upload)
 {
@@ -623,7 +648,7 @@ static bool stored(struct exchange *exchange, struct upload *upload)
 	if (upload->trouble.errors > 0 && !is_whole(upload) && !is_hopeless(upload) &&
 		outcome_first(&upload->trouble) == OUTCOME_FAULT) {
 		go_alone(upload);
-		return upload->to == upload->count;
+		return end_failed(exchange, upload);
 	}
 	if (upload->trouble.errors > 0)
 		fail(exchange, upload);
