@@ -164,7 +164,7 @@ def test_provenance_is_stored_with_its_targets(vendor, hub):
     assert results(answer) == [201, 201, 201], answer.text
     assert results(vendor.upload(sent)) == [200, 200, 200]
     types = hub.sql("select type, count(*), count(distinct subject_id) from hub.observation where upload_id = "
-                    "(select upload_id from hub.observation where type = 7 order by id desc limit 1) group by type order by type")
+                    "(select upload_id from hub.observation where type = 7 order by recv desc limit 1) group by type order by type")
     assert types == [(1, 1, 1), (3, 1, 1), (7, 1, 1)]
 
 
