@@ -25,7 +25,7 @@ static void check_written(struct arena *arena, instant at)
 
 static void check_dtm(struct arena *arena, struct str text, struct zone zone)
 {
-	struct buf buf = buf_new(arena, 32, 64);
+	struct buf buf = buf_new(arena, 32, text.length + 64); /* fractions may be of any length */
 	struct span dtm, fhir;
 	const bool good = span_parse_dtm(text, zone, &dtm);
 	require(good == dtm_to_fhir(text, zone, &buf));
