@@ -7,7 +7,7 @@ current=
 guard() { current=$1; }
 caught_by() { :; }
 edit() {
-	perl -0777 -e 'my $name = shift; local $_ = do { local $/; open my $file, "<", shift or exit 2; <$file> }; my $before = $_; eval $name; exit($@ ne "" || $_ eq $before)' \
+	perl -0777 -e 'my $name = shift; local $_ = do { local $/; open my $file, "<", shift or exit 2; <$file> }; my $before = $_; eval "($name) or die"; exit($@ ne "" || $_ eq $before)' \
 		"$2" "$1" || echo "$1:1: the edit of $current in tests/mutations.list does not apply"
 }
 { source tests/mutations.list; } | verdict
