@@ -40,6 +40,23 @@ bool condition_none_match(struct str header, int version)
 	return false;
 }
 
+bool condition_is_expected(int expected, int version, struct str place, struct outcome *outcome)
+{
+	return expected == 0 || expected == version ||
+	       outcome_fail(outcome, OUTCOME_STALE, place,
+		       "If-Match asks for version %d, but version %d is there; read it and decide "
+		       "again",
+		       expected, version);
+}
+
+bool condition_is_unnamed(
+	struct str none_match, int version, struct str place, struct outcome *outcome)
+{
+	return !condition_none_match(none_match, version) ||
+	       outcome_fail(outcome, OUTCOME_STALE, place,
+		       "version %d is there, which If-None-Match rules out", version);
+}
+
 static bool digits(struct str text, size_t from, size_t length, int *out)
 {
 	uint64_t number;

@@ -16,6 +16,11 @@ bool condition_if_match(struct str header, int *version_out, struct outcome *out
 /* Does If-None-Match name this version, or *? */
 bool condition_none_match(struct str header, int version);
 
+/* Do they rule out a change of what is there at this version? False adds 412, at the place where the condition stands. `expected`: as condition_if_match() has it. */
+bool condition_is_expected(int expected, int version, struct str place, struct outcome *outcome);
+bool condition_is_unnamed(
+	struct str none_match, int version, struct str place, struct outcome *outcome);
+
 /* A date in one of HTTP's three forms (RFC 9110 5.6.7: each must be taken). False: it is none, and is ignored, as 13.1.3 asks. */
 bool condition_date(struct str text, instant *out);
 

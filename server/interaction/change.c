@@ -116,8 +116,7 @@ static bool has_person(const struct patient *patient, uint64_t person)
 	return false;
 }
 
-static const struct grant_part *part_of_subject(
-	const struct grant *grant, const struct resource_key *key)
+const struct grant_part *change_part(const struct grant *grant, const struct resource_key *key)
 {
 	for (size_t i = 0; grant != NULL && i < grant->count; i++)
 		if (grant->parts[i].subject == key->subject &&
@@ -173,7 +172,7 @@ void change_decide(struct exchange *exchange, struct change *change)
 	struct outcome refusal = { .arena = exchange->arena };
 	change->writing = resolve_decide(exchange, ASK_WRITE,
 		&exchange->resolve.items[change->one.item], NULL, change->one.key.tenant, &refusal);
-	change->part = part_of_subject(change->writing, &change->one.key);
+	change->part = change_part(change->writing, &change->one.key);
 	if (change->writing == NULL && change->outcome.errors == 0)
 		outcome_merge(&change->outcome, &refusal, (struct str){ 0 });
 }
@@ -217,25 +216,20 @@ static void check_subject(struct exchange *exchange, struct change *change)
 static bool check_now(struct exchange *exchange, struct change *change)
 {
 	struct outcome *outcome = &change->outcome;
+	const struct store_row *row = &change->now.row;
 	if (!change->now.found) {
 		hide(exchange, change);
 	} else if (change->one.key.tenant != exchange->tenant->id || change->part == NULL) {
 		if (outcome->errors == 0)
 			outcome_fail(outcome, OUTCOME_FORBIDDEN, (struct str){ 0 },
 				"only the data controller itself may change what it holds");
-	} else if (change->expected != 0 && change->expected != change->now.row.version) {
-		outcome_fail(outcome, OUTCOME_STALE, STR("If-Match"),
-			"If-Match asks for version %d, but version %d is there; read it and decide "
-			"again",
-			change->expected, change->now.row.version);
-	} else if (!change->now.row.deleted &&
-		   condition_none_match(change->if_none_match, change->now.row.version)) {
-		outcome_fail(outcome, OUTCOME_STALE, STR("If-None-Match"),
-			"version %d is there, which If-None-Match rules out",
-			change->now.row.version);
-	} else if (change->now.row.deleted &&
-		   (change->kind == CHANGE_PATCH || change->kind == CHANGE_MARK)) {
-		one_gone(exchange, outcome);
+	} else if (condition_is_expected(
+			   change->expected, row->version, STR("If-Match"), outcome)) {
+		if (!row->deleted)
+			condition_is_unnamed(
+				change->if_none_match, row->version, STR("If-None-Match"), outcome);
+		else if (change->kind == CHANGE_PATCH || change->kind == CHANGE_MARK)
+			one_gone(exchange, outcome);
 	}
 	return outcome->errors == 0;
 }
@@ -317,22 +311,30 @@ bool change_plan(struct exchange *exchange, struct change *change, struct write_
 	return true;
 }
 
+bool change_tell_fate(const struct write_item *item, struct str expression, struct str match,
+	struct outcome *outcome)
+{
+	if (item->fate == WRITE_CLASH)
+		outcome_fail(outcome, OUTCOME_CONFLICT, expression,
+			"an identifier, or device and time, is that of another reading; update "
+			"that one, or send others");
+	else if (item->fate == WRITE_CONFLICT)
+		outcome_fail(outcome, OUTCOME_STALE, match,
+			"somebody changed it meanwhile: version %d is there; read it and decide "
+			"again",
+			item->version);
+	else
+		return false;
+	return true;
+}
+
 bool change_settle(struct change *change, const struct write_item *item, bool refused)
 {
 	if (!refused)
 		return false;
 	if (item->fate == WRITE_CONFLICT && change->expected == 0 && change->tries++ < TRIES_MAX)
 		return true;
-	if (item->fate == WRITE_CLASH)
-		outcome_fail(&change->outcome, OUTCOME_CONFLICT, change->expression,
-			"an identifier, or device and time, is that of another reading; update "
-			"that one, or send others");
-	else if (item->fate == WRITE_CONFLICT)
-		outcome_fail(&change->outcome, OUTCOME_STALE, STR("If-Match"),
-			"somebody changed it meanwhile: version %d is there; read it and decide "
-			"again",
-			item->version);
-	else
+	if (!change_tell_fate(item, change->expression, STR("If-Match"), &change->outcome))
 		outcome_fail(&change->outcome, OUTCOME_NOT_FOUND, (struct str){ 0 },
 			"there is no such resource, or it is not for you");
 	return false;

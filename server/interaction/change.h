@@ -65,6 +65,11 @@ int change_version(const struct change *change);
  */
 bool change_settle(struct change *change, const struct write_item *item, bool refused);
 
+/* For whoever writes changes of its own. _part: the grant's part of the subject that the row is of, or NULL. _tell_fate: an error for an item that was refused as a CLASH or CONFLICT; false adds none. `match`: where If-Match stands. */
+const struct grant_part *change_part(const struct grant *grant, const struct resource_key *key);
+bool change_tell_fate(const struct write_item *item, struct str expression, struct str match,
+	struct outcome *outcome);
+
 /* Its row in the access log: of what was changed, or of the refusal in its outcome. */
 void change_log(struct exchange *exchange, const struct change *change);
 /* HTTP status of a change that was made: 200, 201 (brought back), 204. */

@@ -87,6 +87,13 @@ static bool names_twice(const struct changes *changes, struct str id)
 	return false;
 }
 
+void changes_refuse_twice(struct upload_entry *entry)
+{
+	outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
+		"two entries of a transaction are one resource; make them one, or send two "
+		"Bundles");
+}
+
 void changes_take(struct changes *changes, size_t index, const struct bundle_entry *from)
 {
 	struct exchange *exchange = changes->exchange;
@@ -112,9 +119,7 @@ void changes_take(struct changes *changes, size_t index, const struct bundle_ent
 		return;
 	}
 	if (names_twice(changes, id)) {
-		outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
-			"two entries of a transaction are one resource; make them one, or send two "
-			"Bundles");
+		changes_refuse_twice(entry);
 		return;
 	}
 	if (change->kind == CHANGE_UPDATE)

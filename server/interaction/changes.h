@@ -17,6 +17,9 @@ struct changes *changes_new(struct exchange *exchange, struct upload *upload, si
 /* Takes entry `index` in; what cannot be asked is an error of the entry. */
 void changes_take(struct changes *changes, size_t index, const struct bundle_entry *from);
 
+/* Refuses an entry that is one resource with another of the transaction. */
+void changes_refuse_twice(struct upload_entry *entry);
+
 /* How many there are (of NULL none), and which row each of them is of, once VALIDATE has been. */
 size_t changes_count(const struct changes *changes);
 const struct resource_key *changes_row(const struct changes *changes, size_t number);

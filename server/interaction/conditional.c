@@ -165,20 +165,15 @@ static bool check_now(const struct conditional *one)
 	if (!one->found)
 		return one->if_match.length == 0 ||
 		       outcome_fail(outcome, OUTCOME_STALE, match,
-			       "nothing meets the condition, so no version can be matched");
+			       "nothing meets the condition, so no version can be matched; leave "
+			       "ifMatch out to create it");
 	if (!one->now.found)
 		return outcome_fail(outcome, OUTCOME_NOT_FOUND, entry->expression,
 			"there is no such %s, or it is not for you",
 			resource_type_name(entry->observation.type));
-	if (one->expected != 0 && one->expected != row->version)
-		return outcome_fail(outcome, OUTCOME_STALE, match,
-			"If-Match asks for version %d, but version %d is there", one->expected,
-			row->version);
-	if (!row->deleted && condition_none_match(one->if_none_match, row->version))
-		return outcome_fail(outcome, OUTCOME_STALE,
-			upload_request_place(entry, "ifNoneMatch"),
-			"version %d is there, which If-None-Match rules out", row->version);
-	return true;
+	return condition_is_expected(one->expected, row->version, match, outcome) &&
+	       (row->deleted || condition_is_unnamed(one->if_none_match, row->version,
+					upload_request_place(entry, "ifNoneMatch"), outcome));
 }
 
 static int by_identity(const void *a, const void *b)
@@ -204,13 +199,6 @@ static int by_row(const void *a, const void *b)
 	return (one > two) - (one < two);
 }
 
-static void refuse_twice(struct upload_entry *entry)
-{
-	outcome_fail(&entry->outcome, OUTCOME_INVALID, entry->expression,
-		"two entries of a transaction are one resource; make them one, or send two "
-		"Bundles");
-}
-
 struct sorted {
 	struct conditional **list;
 	size_t count;
@@ -229,7 +217,7 @@ static struct sorted sort(const struct upload *upload, int (*order)(const void *
 	qsort(sorted.list, sorted.count, sizeof(sorted.list[0]), order);
 	for (size_t i = 1; i < sorted.count; i++)
 		if (order(&sorted.list[i - 1], &sorted.list[i]) == 0)
-			refuse_twice(sorted.list[i]->entry);
+			changes_refuse_twice(sorted.list[i]->entry);
 	return sorted;
 }
 
@@ -238,7 +226,7 @@ static void refuse_met(const struct sorted *sorted, const struct conditional *wa
 	struct conditional **met = bsearch(
 		&wanted, sorted->list, sorted->count, sizeof(sorted->list[0]), sorted->order);
 	if (met != NULL)
-		refuse_twice((*met)->entry);
+		changes_refuse_twice((*met)->entry);
 }
 
 /* What is created beside them has one of their identities: stored first or last, it would be another thing (FHIR R4 http.html#trules: the order of entries does not count). */
@@ -302,16 +290,6 @@ bool conditional_row(const struct conditional *one, struct resource_key *row_out
 	return one->found;
 }
 
-/* The part of the subject that the row is of: a person may have more than one at a controller. */
-static const struct grant_part *part_of(const struct grant *grant, const struct resource_key *row)
-{
-	for (size_t i = 0; i < grant->count; i++)
-		if (grant->parts[i].subject == row->subject &&
-			grant->parts[i].bucket == row->bucket)
-			return &grant->parts[i];
-	return &grant->parts[0];
-}
-
 const struct store_row *conditional_now(const struct conditional *one)
 {
 	return one->now.found ? &one->now.row : NULL;
@@ -331,7 +309,8 @@ void conditional_item(
 	if (one->find.found)
 		item->condition = (struct str){ 0 };
 	item->key = one->row;
-	item->part = part_of(grant, &one->row);
+	item->part = change_part(
+		grant, &one->row); /* a person may have several subjects at a controller */
 	item->expected = one->if_none_match.length > 0 ? now->version : one->expected;
 	if (!now->deleted && str_equal(now->body, entry->observation.body))
 		item->same = now->version;
@@ -361,19 +340,15 @@ static bool refuse(const struct upload *upload, struct upload_entry *entry, cons
 {
 	const struct write_item *item = entry->written;
 	const bool matches = entry->conditional->if_match.length > 0;
-	if (item->fate == WRITE_CLASH)
-		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
-			"an identifier, or device and time, is that of another reading");
-	else if (item->fate == WRITE_CONFLICT)
-		outcome_fail(&entry->outcome, OUTCOME_STALE,
-			upload_request_place(entry, matches ? "ifMatch" : "ifNoneMatch"),
-			"somebody changed it meanwhile: version %d is there", item->version);
-	else if (item->fate == WRITE_GONE)
+	const struct str match = upload_request_place(entry, matches ? "ifMatch" : "ifNoneMatch");
+	if (change_tell_fate(item, entry->expression, match, &entry->outcome))
+		return true;
+	if (item->fate == WRITE_GONE)
 		outcome_fail(&entry->outcome, OUTCOME_CONFLICT, entry->expression,
 			"somebody changed it meanwhile; send the transaction again");
 	else if (item->fate == WRITE_MOVED &&
 		 bsearch(&item->key.id, ids, upload->write.count, sizeof(*ids), by_number) != NULL)
-		refuse_twice(entry);
+		changes_refuse_twice(entry);
 	else
 		return false;
 	return true;
